@@ -1,0 +1,1 @@
+"""What a network is: frozen values, and `Network`, the one builder."""
