@@ -1,0 +1,154 @@
+"""Everything neurosim raises or warns about on purpose.
+
+Each error names the object, the field, the value and what would be right, so that the message
+alone is enough to mend the script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+import numpy as np
+
+
+class NeurosimError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class DescriptionError(NeurosimError, ValueError):
+    """A description holds a value that cannot be meant.
+
+    Parameters
+    ----------
+    place : str
+        Object and field, e.g. ``"LIF.tau_m"`` or ``"Projection 'exc->inh': delay"``.
+    value : object
+        What was given.
+    expected : str
+        What would be right, e.g. ``"a time in ms above 0"``.
+    hint : str, optional
+        The remedy, where the expectation alone does not show it.
+    """
+
+    def __init__(self, place: str, value: object, expected: str, hint: str | None = None) -> None:
+        self.place = place
+        self.value = value
+        self.expected = expected
+        self.hint = hint
+        message = f"{place} is {brief(value)}; expected {expected}."
+        super().__init__(f"{message} {hint}" if hint else message)
+
+
+class UnitError(DescriptionError):
+    """A quantity has the wrong dimension, or a unit that nobody knows."""
+
+
+class UnknownNameError(DescriptionError):
+    """A name (parameter, receptor, population, backend, ...) that does not exist.
+
+    Parameters
+    ----------
+    place : str
+        Where the name was used.
+    name : str
+        The name.
+    known : iterable of str
+        The names that exist there; the nearest one is suggested.
+    """
+
+    def __init__(self, place: str, name: object, known: Iterable[str]) -> None:
+        self.known = tuple(known)
+        near = get_close_matches(str(name), self.known, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else None
+        listed = ", ".join(repr(k) for k in self.known) or "(there are none)"
+        super().__init__(place, name, f"one of {listed}", hint)
+
+
+class EquationError(NeurosimError, ValueError):
+    """A model text that cannot be read, or whose units do not agree.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong and what would be right.
+    text : str
+        The whole text in which it stands.
+    position : int, optional
+        Index into `text`; the message then shows the line with a caret below the place.
+    """
+
+    def __init__(self, message: str, text: str = "", position: int | None = None) -> None:
+        self.text = text
+        self.position = position
+        if position is not None:
+            start = text.rfind("\n", 0, position) + 1
+            end = text.find("\n", position)
+            line = text[start : end if end >= 0 else len(text)]
+            number = text.count("\n", 0, position) + 1
+            caret = " " * (position - start) + "^"
+            message = f"{message}\n  line {number}, column {position - start + 1}:\n    {line}\n    {caret}"
+        super().__init__(message)
+
+
+class CapacityError(NeurosimError, MemoryError):
+    """Something does not fit: memory, an accumulator, an index."""
+
+
+class UnsupportedError(NeurosimError, NotImplementedError):
+    """A backend has no form of a part of the network.
+
+    Parameters
+    ----------
+    part : str
+        The part, e.g. ``"Population 'exc': refractoriness (t_ref)"``.
+    reason : str
+        Why it cannot be had there.
+    nearest : str, optional
+        The nearest thing that works.
+    """
+
+    def __init__(self, part: str, reason: str, nearest: str | None = None) -> None:
+        self.part = part
+        self.reason = reason
+        self.nearest = nearest
+        message = f"{part}: {reason}."
+        super().__init__(f"{message} Nearest that works: {nearest}." if nearest else message)
+
+
+class MissingPackageError(NeurosimError, ImportError):
+    """An optional package is needed and not installed.
+
+    Parameters
+    ----------
+    package : str
+        The import name of what is missing.
+    purpose : str
+        What it is needed for.
+    extra : str
+        The extra of ``neurosim-snn`` that brings it.
+    """
+
+    def __init__(self, package: str, purpose: str, extra: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package '{package}', which is not installed. "
+            f"Install it with: pip install 'neurosim-snn[{extra}]'"
+        )
+
+
+class SimulationError(NeurosimError, ArithmeticError):
+    """The state left the finite numbers, or an increment left its declared bound."""
+
+
+class ApproximationWarning(UserWarning):
+    """A backend differs numerically from the description; the bound is in the provenance."""
+
+
+def brief(value: object, limit: int = 80) -> str:
+    """Return a short `repr` of `value`: arrays by shape and range, long texts cut."""
+    if isinstance(value, np.ndarray):
+        if value.size and np.issubdtype(value.dtype, np.number):
+            return f"an array of shape {value.shape} from {value.min():.6g} to {value.max():.6g}"
+        return f"an array of shape {value.shape}, dtype {value.dtype}"
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -1,0 +1,271 @@
+"""Every jit flag of the project, and the few primitives that Python does not have.
+
+`kernel` compiles a function on arrays and scalars. `entry` makes one of the fixed signature
+``int64(ctx, lo, hi, step)`` callable through its address, so that one compiled loop can run
+models it has never seen. With ``NUMBA_DISABLE_JIT=1`` everything here has a plain Python form and
+the same kernels run as ordinary functions, on one thread.
+
+Flags: "nsz" and "contract" only. "reassoc" would make results depend on where a block ends, and
+"nnan"/"ninf" let the compiler delete every finiteness check (measured: `x != x` finds no NaN under
+them). error_model="numpy" drops the branch for division by zero that would stop vectorisation.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+from llvmlite import binding, ir
+from numba import types
+from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.ccallback import CFunc
+from numba.extending import intrinsic
+
+from neurosim.kernels.cache import compiled_directory
+
+JIT: bool = not numba.config.DISABLE_JIT
+"""False under ``NUMBA_DISABLE_JIT=1``."""
+
+FLAGS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"nsz", "contract"},
+}
+
+# The loop vectoriser gives up where more than 8 pairs of pointers would have to be proved
+# distinct at run time; a neuron model has a dozen arrays.
+binding.set_option("neurosim", "--runtime-memory-check-threshold=1000")
+binding.set_option("neurosim", "--memory-check-merge-threshold=10000")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class _Locator:
+    """Tells numba to keep machine code in our own, completely keyed directory."""
+
+    def __init__(self, function: Any, path: str) -> None:
+        self._line = function.__code__.co_firstlineno
+        self._py_file = path
+
+    @classmethod
+    def from_function(cls, function: Any, path: str) -> _Locator:
+        return cls(function, path)
+
+    def ensure_cache_path(self) -> None:
+        compiled_directory().mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def get_cache_path(self) -> str:
+        return str(compiled_directory())
+
+    def get_source_stamp(self) -> str:
+        return "named by its directory"
+
+    def get_disambiguator(self) -> str:
+        return str(self._line)
+
+
+class _CacheImpl(CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = [_Locator]
+
+
+class _KernelCache(FunctionCache):  # type: ignore[misc]
+    _impl_class = _CacheImpl
+
+
+def kernel(function: Function) -> Function:
+    """Compile `function` on first use, for the types it is called with; cached between processes."""
+    if not JIT:
+        return function
+    dispatcher = numba.njit(**FLAGS)(function)
+    dispatcher._cache = _KernelCache(function)
+    return dispatcher  # type: ignore[no-any-return]
+
+
+class Entry:
+    """A function ``int64(int64 ctx, int64 lo, int64 hi, int64 step)`` with an address.
+
+    Attributes
+    ----------
+    address : int
+        To be stored in a table and called by `call_entry`.
+    function : callable
+        The same as a Python function.
+    """
+
+    _uncompiled: dict[int, Callable[[int, int, int, int], int]] = {}
+
+    def __init__(self, function: Callable[[int, int, int, int], int]) -> None:
+        if JIT:
+            arguments = (types.int64,) * 4
+            self._compiled = CFunc(function, (arguments, types.int64), locals={}, options=FLAGS)
+            self._compiled._cache = _KernelCache(function)
+            self._compiled.compile()
+            self.address = int(self._compiled.address)
+            self.function: Callable[[int, int, int, int], int] = self._compiled.ctypes
+        else:
+            self.address = len(self._uncompiled) + 1
+            self._uncompiled[self.address] = function
+            self.function = function
+
+    @property
+    def from_cache(self) -> bool:
+        """Whether the machine code came from an earlier process."""
+        return bool(JIT and self._compiled.cache_hits)
+
+    def assembly(self) -> str:
+        """Return the machine code as text, to see what the compiler made of it."""
+        return str(self._compiled._library.get_asm_str())
+
+    def llvm(self) -> str:
+        """Return the optimised LLVM code as text."""
+        return str(self._compiled._library.get_llvm_str())
+
+
+def entry(function: Callable[[int, int, int, int], int]) -> Entry:
+    """Compile `function` now and give it an address."""
+    return Entry(function)
+
+
+if JIT:
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def as_pointer(typing_context: Any, address: Any) -> Any:
+        """Turn an integer address into a pointer."""
+        signature = types.voidptr(types.int64)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+
+        return signature, generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def call_entry(
+        typing_context: Any, address: Any, ctx: Any, lo: Any, hi: Any, step: Any
+    ) -> Any:
+        """Call the entry at `address`."""
+        signature = types.int64(*(types.int64,) * 5)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            word = ir.IntType(64)
+            pointer = ir.FunctionType(word, [word] * 4).as_pointer()
+            return builder.call(builder.inttoptr(arguments[0], pointer), list(arguments[1:]))
+
+        return signature, generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def atomic_add(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
+        """Add to one element of an int64 array as one indivisible act; returns the old value."""
+        signature = types.int64(array, types.intp, types.int64)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            view = context.make_array(signature.args[0])(context, builder, arguments[0])
+            place = builder.gep(view.data, [arguments[1]])
+            return builder.atomic_rmw("add", place, arguments[2], "seq_cst")
+
+        return signature, generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def atomic_load(typing_context: Any, array: Any, index: Any) -> Any:
+        """Read one element of an int64 array that another thread may be writing."""
+        signature = types.int64(array, types.intp)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            view = context.make_array(signature.args[0])(context, builder, arguments[0])
+            place = builder.gep(view.data, [arguments[1]])
+            return builder.load_atomic(place, "acquire", 8)
+
+        return signature, generate
+
+    _posix = sys.platform != "win32"
+    _yield_symbol = types.ExternalFunction(
+        "sched_yield" if _posix else "SwitchToThread", types.int32()
+    )
+
+    @kernel
+    def yield_processor() -> None:
+        """Let another thread of the machine run."""
+        _yield_symbol()
+
+    @kernel
+    def float64_at(address: int, n: int) -> Any:
+        """View n float64 at an address as an array."""
+        return numba.carray(as_pointer(address), n, np.float64)
+
+    @kernel
+    def float32_at(address: int, n: int) -> Any:
+        """View n float32 at an address as an array."""
+        return numba.carray(as_pointer(address), n, np.float32)
+
+    @kernel
+    def int64_at(address: int, n: int) -> Any:
+        """View n int64 at an address as an array."""
+        return numba.carray(as_pointer(address), n, np.int64)
+
+    @kernel
+    def int32_at(address: int, n: int) -> Any:
+        """View n int32 at an address as an array."""
+        return numba.carray(as_pointer(address), n, np.int32)
+
+    @kernel
+    def uint16_at(address: int, n: int) -> Any:
+        """View n uint16 at an address as an array."""
+        return numba.carray(as_pointer(address), n, np.uint16)
+
+    @kernel
+    def uint32_at(address: int, n: int) -> Any:
+        """View n uint32 at an address as an array."""
+        return numba.carray(as_pointer(address), n, np.uint32)
+
+else:
+
+    def call_entry(address: int, ctx: int, lo: int, hi: int, step: int) -> int:
+        """Call the entry at `address`."""
+        return Entry._uncompiled[int(address)](int(ctx), int(lo), int(hi), int(step))
+
+    def atomic_add(array: Any, index: int, value: int) -> int:
+        """Add to one element; there is one thread without the jit."""
+        old = int(array[index])
+        array[index] = old + value
+        return old
+
+    def atomic_load(array: Any, index: int) -> int:
+        """Read one element."""
+        return int(array[index])
+
+    def yield_processor() -> None:
+        """Let another thread of the machine run."""
+
+    def _view(address: int, n: int, dtype: Any) -> Any:
+        if n == 0:
+            return np.empty(0, dtype)
+        size = int(n) * np.dtype(dtype).itemsize
+        buffer = (ctypes.c_char * size).from_address(int(address))
+        return np.frombuffer(buffer, dtype)
+
+    def float64_at(address: int, n: int) -> Any:
+        """View n float64 at an address as an array."""
+        return _view(address, n, np.float64)
+
+    def float32_at(address: int, n: int) -> Any:
+        """View n float32 at an address as an array."""
+        return _view(address, n, np.float32)
+
+    def int64_at(address: int, n: int) -> Any:
+        """View n int64 at an address as an array."""
+        return _view(address, n, np.int64)
+
+    def int32_at(address: int, n: int) -> Any:
+        """View n int32 at an address as an array."""
+        return _view(address, n, np.int32)
+
+    def uint16_at(address: int, n: int) -> Any:
+        """View n uint16 at an address as an array."""
+        return _view(address, n, np.uint16)
+
+    def uint32_at(address: int, n: int) -> Any:
+        """View n uint32 at an address as an array."""
+        return _view(address, n, np.uint32)

@@ -1,0 +1,195 @@
+"""The Plan: a network in the typed, pinned form that every backend reads.
+
+Neurons carry global ids 0 .. n-1, population by population in the order of definition. Times are
+whole steps wherever a grid exists. A step takes the state from t = k dt to (k+1) dt in this order:
+
+1. injected currents and continuous coupling are read at t;
+2. all state variables advance together;
+3. arrivals due at t + dt are added (discarded for clamped targets of refractory neurons);
+4. threshold at t + dt, for neurons not refractory;
+5. reset; the spike carries the label k + 1; clamped states are held for the next
+   round(t_ref / dt) steps;
+6. recorders sample at t + dt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from neurosim.equations.spec import ModelSpec, Value
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PlanPopulation:
+    """One population.
+
+    Exactly one of `spec` (neurons with equations) and `source` (spike sources, see
+    `neurosim.describe.sources`) is given.
+    """
+
+    index: int
+    name: str
+    size: int
+    shape: tuple[int, ...]
+    offset: int
+    """Global id of the first neuron."""
+    spec: ModelSpec | None
+    source: Any | None
+    parameters: Mapping[str, Value]
+    initial: Mapping[str, Value]
+    refractory_steps: int | Ints
+
+    @property
+    def ids(self) -> range:
+        """Global ids of the population."""
+        return range(self.offset, self.offset + self.size)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A random variable, lowered to numbers a kernel reads.
+
+    kind 0: constant `a`; 1: uniform on [a, b); 2: normal, mean a, s.d. b; 3: log-normal,
+    exp(N(a, b)); 4: exponential with mean b shifted by a. `low`, `high` bound the value,
+    `bound` 0: unbounded, 1: clipped to them, 2: redrawn until within them.
+    """
+
+    kind: int
+    a: float
+    b: float = 0.0
+    low: float = -np.inf
+    high: float = np.inf
+    bound: int = 0
+
+
+@dataclass(frozen=True)
+class PlanProjection:
+    """One projection of spikes, wired by `rule` between two ordered sets of neurons.
+
+    Attributes
+    ----------
+    pre, post : (n_pre,), (n_post,) int64
+        Global ids in the order of the views. Rules count positions within these.
+    receptor : str
+        Receptor name; each post population has it.
+    post_receptor : (n_post,) int64
+        Index of that receptor among the receptors of the neuron's own population.
+    rule : str
+        "all_to_all", "one_to_one", "fixed_probability", "fixed_indegree", "fixed_outdegree",
+        "fixed_total_number" or "explicit".
+    probability : float
+        Of fixed_probability.
+    number : int or (n,) int64
+        Of fixed_indegree (per post), fixed_outdegree (per pre), fixed_total_number (one).
+    autapses, multapses : bool
+        Whether a neuron may connect to itself, a pair be connected more than once.
+    explicit_pre, explicit_post : (n_connections,) int64 or None
+        Positions within `pre` and `post`, for "explicit" only, in the order given.
+    weight : Draw or (n_pre, n_post) float64 or (n_connections,) float64
+        (n_connections,) only with "explicit". Unit of the receptor.
+    delay_steps : Draw or int array of the same shapes
+        A Draw is in ms and is rounded to the nearest step after drawing; arrays are in steps.
+    release : float
+        Probability that a spike passes a synapse; 1.0 where synapses are reliable.
+    """
+
+    index: int
+    name: str
+    pre: Ints
+    post: Ints
+    receptor: str
+    post_receptor: Ints
+    rule: str
+    weight: Draw | Floats
+    delay_steps: Draw | Ints
+    probability: float = 1.0
+    number: int | Ints = 0
+    autapses: bool = True
+    multapses: bool = True
+    explicit_pre: Ints | None = None
+    explicit_post: Ints | None = None
+    release: float = 1.0
+
+
+@dataclass(frozen=True)
+class PlanCoupling:
+    """One projection of a continuous quantity (gap junctions, rate coupling).
+
+    Connections are explicit, sorted by (post, pre, order of drawing): that order is the order
+    of summation.
+    """
+
+    index: int
+    name: str
+    pre: Ints
+    post: Ints
+    weight: Floats
+    source: str
+    coupling: str
+
+
+@dataclass(frozen=True)
+class PlanDrive:
+    """An independent source per target neuron, without synapses. `ids` are global."""
+
+    index: int
+    ids: Ints
+    receptor: str
+    source: Any
+    weight: float | Floats
+
+
+@dataclass(frozen=True)
+class PlanInjection:
+    """A current added to the neurons `ids` (global). `source` is a current description."""
+
+    index: int
+    ids: Ints
+    source: Any
+
+
+@dataclass(frozen=True)
+class PlanRecorder:
+    """What to record. `ids` global, ascending within a population; one population each.
+
+    `variable` is "spikes", a state variable, or "weight" (then `projection` is its index).
+    """
+
+    index: int
+    population: int
+    ids: Ints
+    variable: str
+    every_steps: int
+    reduce: Literal["none", "mean"] = "none"
+    projection: int | None = None
+    initial: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole network, ready for a backend."""
+
+    name: str
+    seed: int
+    dt: float
+    network_hash: str
+    populations: tuple[PlanPopulation, ...]
+    projections: tuple[PlanProjection, ...] = ()
+    couplings: tuple[PlanCoupling, ...] = ()
+    drives: tuple[PlanDrive, ...] = ()
+    injections: tuple[PlanInjection, ...] = ()
+    recorders: tuple[PlanRecorder, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def size(self) -> int:
+        """Number of neurons, sources included."""
+        return sum(p.size for p in self.populations)
