@@ -15,7 +15,8 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import Any, ClassVar, TypeVar
 
 import numba
 import numpy as np
@@ -88,28 +89,36 @@ def kernel(function: Function) -> Function:
 class Entry:
     """A function ``int64(int64 ctx, int64 lo, int64 hi, int64 step)`` with an address.
 
-    Attributes
-    ----------
-    address : int
-        To be stored in a table and called by `call_entry`.
-    function : callable
-        The same as a Python function.
+    It is compiled (or fetched from the cache) when its address is first asked for.
     """
 
-    _uncompiled: dict[int, Callable[[int, int, int, int], int]] = {}
+    _uncompiled: ClassVar[dict[int, Callable[[int, int, int, int], int]]] = {}
 
     def __init__(self, function: Callable[[int, int, int, int], int]) -> None:
+        self.source = function
+        self.__doc__ = function.__doc__
+
+    @cached_property
+    def _compiled(self) -> Any:
+        arguments = (types.int64,) * 4
+        compiled = CFunc(self.source, (arguments, types.int64), locals={}, options=FLAGS)
+        compiled._cache = _KernelCache(self.source)
+        compiled.compile()
+        return compiled
+
+    @cached_property
+    def address(self) -> int:
+        """What `call_entry` calls; to be stored in a table."""
         if JIT:
-            arguments = (types.int64,) * 4
-            self._compiled = CFunc(function, (arguments, types.int64), locals={}, options=FLAGS)
-            self._compiled._cache = _KernelCache(function)
-            self._compiled.compile()
-            self.address = int(self._compiled.address)
-            self.function: Callable[[int, int, int, int], int] = self._compiled.ctypes
-        else:
-            self.address = len(self._uncompiled) + 1
-            self._uncompiled[self.address] = function
-            self.function = function
+            return int(self._compiled.address)
+        address = len(self._uncompiled) + 1
+        self._uncompiled[address] = self.source
+        return address
+
+    @property
+    def function(self) -> Callable[[int, int, int, int], int]:
+        """The same as a Python function."""
+        return self._compiled.ctypes if JIT else self.source
 
     @property
     def from_cache(self) -> bool:
@@ -126,7 +135,7 @@ class Entry:
 
 
 def entry(function: Callable[[int, int, int, int], int]) -> Entry:
-    """Compile `function` now and give it an address."""
+    """Give `function` an address; it is compiled when the address is first asked for."""
     return Entry(function)
 
 
