@@ -411,6 +411,57 @@ def to_float(
     return result
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantity:
+    """Numbers with their unit, where it is declared only later (as in a distribution).
+
+    Attributes
+    ----------
+    magnitude : Fraction or ndarray
+        One exact number, or a float64 array.
+    unit : Unit
+    """
+
+    magnitude: Fraction | Floats
+    unit: Unit
+
+    def __repr__(self) -> str:
+        unit = coherent_unit(self.unit.dimension)
+        return f"{_convert(self, unit, 'A quantity', 'a number')} {unit}"
+
+
+def defer(value: object, place: str) -> float | Floats | Quantity:
+    """Read a value whose unit will be declared later; `to_float` takes the result.
+
+    Plain numbers come back as by `to_float`, to be taken in the declared unit; texts and
+    quantities keep their unit. Refuses what `to_float` would refuse under every unit.
+    """
+    expected = "a number or a quantity"
+    if isinstance(value, str):
+        return Quantity(*_split(value, place, expected))
+    foreign = _foreign_quantity(value, place, expected)
+    if foreign is not None:
+        magnitude = _finite(_plain(foreign[0], place, expected), place, expected)
+        if isinstance(magnitude, float):
+            return Quantity(Fraction(magnitude), foreign[1])
+        return Quantity(magnitude, foreign[1])
+    if isinstance(value, (list, tuple)) and value:
+        first = value[0]
+        while isinstance(first, (list, tuple)) and first:
+            first = first[0]
+        kind = defer(first, place)
+        if isinstance(kind, Quantity):
+            unit = coherent_unit(kind.unit.dimension)
+            return Quantity(np.asarray(to_float(value, unit, place)), parse_unit(unit))
+    return _finite(_convert(value, "1", place, expected), place, expected)
+
+
+def _finite(value: float | Floats, place: str, expected: str) -> float | Floats:
+    if not np.isfinite(value).all():
+        raise DescriptionError(place, value, expected, "It must be finite.")
+    return value
+
+
 def to_scalar(value: object, unit: str, place: str, **bounds: float | None) -> float:
     """Turn what a user wrote into one float in `unit`; as `to_float`, but arrays are refused."""
     result = to_float(value, unit, place, **bounds)
@@ -442,6 +493,11 @@ def _convert(value: object, unit: str, place: str, expected: str) -> float | Flo
         return _rounded(
             number * _ratio(given, unit, value, place, expected), value, place, expected
         )
+    if isinstance(value, Quantity):
+        scale = _ratio(value.unit, unit, value, place, expected)
+        if isinstance(value.magnitude, Fraction):
+            return _rounded(value.magnitude * scale, value, place, expected)
+        return _scaled(value.magnitude, scale)
     foreign = _foreign_quantity(value, place, expected)
     if foreign is not None:
         magnitude, given = foreign
@@ -577,7 +633,7 @@ def _ratio(given: Unit, unit: str, value: object, place: str, expected: str) -> 
     return given.ratio(target)
 
 
-def _rounded(number: Fraction, text: str, place: str, expected: str) -> float:
+def _rounded(number: Fraction, text: object, place: str, expected: str) -> float:
     try:
         return float(number)
     except OverflowError:

@@ -92,7 +92,11 @@ class Model(Protocol):
 
 @runtime_checkable
 class Source(Protocol):
-    """A source of spikes or current without equations (Poisson, SpikeTimes, Input, ...)."""
+    """A source of spikes or current without equations (Poisson, SpikeTimes, Input, ...).
+
+    One that cannot be told per neuron in ``net.drive`` (it is common to all its neurons, or has
+    to be addressed by name) says so with an attribute ``drivable = False``.
+    """
 
     @property
     def is_source(self) -> Literal[True]:
@@ -101,6 +105,19 @@ class Source(Protocol):
     @property
     def emits_spikes(self) -> bool:
         """False for ``Input("current")``."""
+
+    @property
+    def size(self) -> int | None:
+        """The number of neurons its arrays are for; None where any number will do."""
+
+
+@runtime_checkable
+class Current(Protocol):
+    """A current for ``net.inject`` (StepCurrent, ConstantCurrent, NoiseCurrent, ...)."""
+
+    @property
+    def is_current(self) -> Literal[True]:
+        """Tells currents from sources."""
 
     @property
     def size(self) -> int | None:
