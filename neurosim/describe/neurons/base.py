@@ -1,0 +1,145 @@
+"""What all built-in neurons share: checked parameters, and one way to their model text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from neurosim.describe.model_protocol import Port
+from neurosim.describe.parts import Inlet, ModelText
+from neurosim.describe.synapses import Synapses, check_synapses
+from neurosim.describe.values import Value, described, require_same_size
+
+if TYPE_CHECKING:
+    from neurosim.equations import NeuronModel
+
+
+@described
+class Neuron(Value):
+    """A built-in neuron model: parameters with units, and the text they are put into.
+
+    Every parameter may be a float, an array (one value per neuron) or a Distribution. Nothing is
+    known about a built-in but its text: `neuron_model` returns what a user would get by typing it.
+    """
+
+    synapses: Synapses | None = None
+
+    def _check(self) -> None:
+        check_synapses(self.synapses, f"{type(self).__name__}.synapses")
+        require_same_size(self)
+        self._check_parameters()
+
+    def _check_parameters(self) -> None:
+        """Refuse parameters that do not fit together; each model adds its own."""
+
+    def text(self) -> ModelText:
+        """Return the model as text: equations, threshold, reset, inputs."""
+        raise NotImplementedError
+
+    @property
+    def state_units(self) -> Mapping[str, str]:
+        """State variable -> unit, in the order of the text."""
+        return self.text().states
+
+    @property
+    def parameter_units(self) -> Mapping[str, str]:
+        """Parameter of the equations -> unit."""
+        return {name: unit for name, (unit, _) in self.text().parameters.items()}
+
+    @property
+    def parameter_values(self) -> Mapping[str, Any]:
+        """Parameter of the equations -> float, array (n,) or Distribution."""
+        return {name: value for name, (_, value) in self.text().parameters.items()}
+
+    @property
+    def receptors(self) -> tuple[Port, ...]:
+        """Where spikes may arrive, in the order of the text."""
+        return self.text().receptors
+
+    @property
+    def couplings(self) -> tuple[Port, ...]:
+        """Continuous inputs, in the order of the text."""
+        return self.text().couplings
+
+    @property
+    def emits_spikes(self) -> bool:
+        """Whether the model has a threshold or a hazard."""
+        text = self.text()
+        return text.threshold is not None or text.hazard is not None
+
+    @property
+    def injectable(self) -> bool:
+        """Whether injected current has a place in the equations."""
+        return self.text().injectable
+
+    def neuron_model(self) -> NeuronModel:
+        """Return the model with its equations parsed (imports sympy).
+
+        Per-neuron parameters have no default there; `parameter_values` has them.
+        """
+        text = self.text()
+        constants = tuple(
+            (name, value)
+            for name, (_, value) in text.parameters.items()
+            if isinstance(value, float)
+        )
+        return _parsed(
+            text.name,
+            text.equations,
+            text.inlets,
+            constants,
+            tuple(text.initial.items()),
+            text.threshold,
+            text.reset,
+            text.refractory,
+            text.hazard,
+            text.multiplicity,
+            text.method,
+        )
+
+
+@lru_cache(maxsize=256)
+def _parsed(
+    name: str,
+    equations: str,
+    inlets: tuple[Inlet, ...],
+    constants: tuple[tuple[str, float], ...],
+    initial: tuple[tuple[str, float | str], ...],
+    threshold: str | None,
+    reset: str | None,
+    refractory: str | None,
+    hazard: str | None,
+    multiplicity: str | None,
+    method: str | None,
+) -> NeuronModel:
+    """Parse one text; many populations share a model, and reading one takes tens of ms."""
+    from neurosim.equations import NeuronModel
+    from neurosim.equations.spec import Coupling, Receptor
+
+    inputs: dict[str, Any] = {}
+    for inlet in inlets:
+        if inlet.action == "diffusive" or inlet.action == "additive":
+            inputs[inlet.name] = Coupling(inlet.name, inlet.action, inlet.unit)
+        else:
+            kind, _, target = inlet.action.partition(" ")
+            inputs[inlet.name] = Receptor(
+                inlet.name,
+                "jump" if kind == "jump" else "pulse",
+                target or inlet.name,
+                inlet.unit,
+                inlet.nonnegative,
+            )
+    return NeuronModel(
+        name,
+        equations=equations,
+        threshold=threshold,
+        reset=reset,
+        refractory=refractory,
+        inputs=inputs,
+        parameters=dict(constants),
+        initial=dict(initial),
+        hazard=hazard,
+        multiplicity=multiplicity,
+        method=method,
+    )

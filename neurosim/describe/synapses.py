@@ -1,0 +1,584 @@
+"""Synapses: what an arriving spike does to the membrane.
+
+A *receptor* is one place of arrival with its own kinetics. A neuron takes either one receptor
+(``synapses=ns.Delta()``), one of the usual pairs named "exc" and "inh"
+(``synapses=ns.ExpCurrent(exc=5, inh=10)``), or any number under names of your own::
+
+    ns.Receptors(
+        ampa=ns.ExpConductance.receptor(tau=2, E=0),
+        nmda=ns.NMDA(),
+        gap=ns.GapJunction(),
+    )
+
+A receptor named r brings the states and parameters ``I_r`` or ``g_r``, ``tau_r``, ``E_r``. Weights
+of current and delta receptors carry their sign [pA, mV]; those of conductances are not negative
+[nS] and the reversal potential decides what they do.
+"""
+
+from __future__ import annotations
+
+from keyword import iskeyword
+from typing import Any, ClassVar
+
+from neurosim.describe.parts import Inlet, Part
+from neurosim.describe.values import Quantity, Value, described, quantity
+from neurosim.errors import DescriptionError
+
+
+@described
+class Receptor(Value):
+    """One receptor; the base of all kinds. As a neuron's only synapse it has a default name."""
+
+    default_name: ClassVar[str] = "syn"
+
+    @property
+    def named(self) -> tuple[tuple[str, Receptor], ...]:
+        """The receptors by name; here one, under its default name."""
+        return ((self.default_name, self),)
+
+    def part(self, name: str, voltage: str = "V_m") -> Part:
+        """Return the receptor's text.
+
+        Parameters
+        ----------
+        name : str
+            The receptor's name, which its states and parameters carry.
+        voltage : str
+            The membrane potential it sees (a model may have several compartments).
+        """
+        raise NotImplementedError
+
+
+@described
+class Delta(Receptor):
+    """The membrane potential jumps by the weight [mV] on each arriving spike.
+
+        V_m += w        unless the neuron is refractory: then the spike is lost
+
+    Signs are kept; as a neuron's only synapse its receptor is called "delta".
+    """
+
+    default_name: ClassVar[str] = "delta"
+
+    def part(self, name: str, voltage: str = "V_m") -> Part:
+        """Return the receptor's text; it has no lines of its own."""
+        return Part(inlets=(Inlet(name=name, action=f"jump {voltage}", unit="mV"),))
+
+
+@described
+class Pulse(Receptor):
+    """A current that lasts one step: the sum of the weights [pA] arriving in it.
+
+        I(t) = sum of w for the spikes that arrive in this step, 0 otherwise
+
+    The charge it carries is proportional to the step, so results depend on dt. That is the
+    convention of Izhikevich (2003), whose step is 1 ms.
+    """
+
+    default_name: ClassVar[str] = "pulse"
+
+    def part(self, name: str, voltage: str = "V_m") -> Part:
+        """Return the receptor's text."""
+        return Part(inlets=(Inlet(name=f"{name}", action="pulse", unit="pA"),), current=name)
+
+
+@described
+class ExpCurrentReceptor(Receptor):
+    """Exponentially decaying current; see `ExpCurrent`. `tau` is its time constant [ms]."""
+
+    tau: Quantity = quantity("ms", 2.0, "positive")
+
+    def part(self, name: str, voltage: str = "V_m") -> Part:
+        """Return the receptor's text."""
+        state, tau = f"I_{name}", f"tau_{name}"
+        return Part(
+            equations=(f"d{state}/dt = -{state}/{tau} : pA",),
+            states={state: "pA"},
+            parameters={tau: ("ms", self.tau)},
+            inlets=(Inlet(name=name, action=f"jump {state}", unit="pA"),),
+            current=state,
+        )
+
+
+@described
+class AlphaCurrentReceptor(Receptor):
+    """Alpha-shaped current; see `AlphaCurrent`. `tau` is the time from arrival to peak [ms]."""
+
+    tau: Quantity = quantity("ms", 2.0, "positive")
+
+    def part(self, name: str, voltage: str = "V_m") -> Part:
+        """Return the receptor's text."""
+        state, x, tau = f"I_{name}", f"x_{name}", f"tau_{name}"
+        return Part(
+            equations=(
+                f"d{state}/dt = (exp(1)*{x} - {state})/{tau} : pA",
+                f"d{x}/dt = -{x}/{tau} : pA",
+            ),
+            states={state: "pA", x: "pA"},
+            parameters={tau: ("ms", self.tau)},
+            inlets=(Inlet(name=name, action=f"jump {x}", unit="pA"),),
+            current=state,
+        )
+
+
+@described
+class ExpConductanceReceptor(Receptor):
+    """Exponentially decaying conductance; see `ExpConductance`.
+
+    Attributes
+    ----------
+    tau : float
+        Time constant [ms].
+    E : float
+        Reversal potential [mV].
+    """
+
+    tau: Quantity = quantity("ms", 2.0, "positive")
+    E: Quantity = quantity("mV", 0.0)
+
+    def part(self, name: str, voltage: str = "V_m") -> Part:
+        """Return the receptor's text."""
+        g, tau, E = f"g_{name}", f"tau_{name}", f"E_{name}"
+        return Part(
+            equations=(f"d{g}/dt = -{g}/{tau} : nS",),
+            states={g: "nS"},
+            parameters={tau: ("ms", self.tau), E: ("mV", self.E)},
+            inlets=(Inlet(name=name, action=f"jump {g}", unit="nS", nonnegative=True),),
+            current=f"{g}*({E} - {voltage})",
+        )
+
+
+@described
+class AlphaConductanceReceptor(Receptor):
+    """Alpha-shaped conductance; see `AlphaConductance`.
+
+    Attributes
+    ----------
+    tau : float
+        Time from arrival to peak [ms].
+    E : float
+        Reversal potential [mV].
+    """
+
+    tau: Quantity = quantity("ms", 2.0, "positive")
+    E: Quantity = quantity("mV", 0.0)
+
+    def part(self, name: str, voltage: str = "V_m") -> Part:
+        """Return the receptor's text."""
+        g, x, tau, E = f"g_{name}", f"x_{name}", f"tau_{name}", f"E_{name}"
+        return Part(
+            equations=(
+                f"d{g}/dt = (exp(1)*{x} - {g})/{tau} : nS",
+                f"d{x}/dt = -{x}/{tau} : nS",
+            ),
+            states={g: "nS", x: "nS"},
+            parameters={tau: ("ms", self.tau), E: ("mV", self.E)},
+            inlets=(Inlet(name=name, action=f"jump {x}", unit="nS", nonnegative=True),),
+            current=f"{g}*({E} - {voltage})",
+        )
+
+
+@described
+class BetaConductanceReceptor(Receptor):
+    """Difference of two exponentials; see `BetaConductance`.
+
+    Attributes
+    ----------
+    rise, decay : float
+        Time constants [ms]; equal ones give the alpha function.
+    E : float
+        Reversal potential [mV].
+    """
+
+    rise: Quantity = quantity("ms", 0.5, "positive")
+    decay: Quantity = quantity("ms", 5.0, "positive")
+    E: Quantity = quantity("mV", 0.0)
+
+    def part(self, name: str, voltage: str = "V_m") -> Part:
+        """Return the receptor's text."""
+        kinetics = _beta(name, self.rise, self.decay)
+        E = f"E_{name}"
+        return Part(
+            equations=kinetics.equations,
+            states=kinetics.states,
+            parameters={**kinetics.parameters, E: ("mV", self.E)},
+            inlets=kinetics.inlets,
+            current=f"g_{name}*({E} - {voltage})",
+        )
+
+
+@described
+class NMDA(Receptor):
+    """NMDA receptor: a slow conductance that magnesium blocks at rest.
+
+        I = g B(V) (E - V)          B(V) = 1 / (1 + Mg / 3.57 mM exp(-0.062 V / mV))
+
+    g is a difference of two exponentials of peak 1 per unit weight, as in `BetaConductance`, and
+    the weight [nS] is the peak conductance without the block.
+
+    Attributes
+    ----------
+    rise, decay : float
+        Time constants [ms].
+    E : float
+        Reversal potential [mV].
+    Mg : float
+        Concentration of magnesium outside the cell [mM].
+
+    Source: Jahr & Stevens (1990), J. Neurosci. 10:3178-3182, eq. 4a with the constants of its
+    figure; doi 10.1523/JNEUROSCI.10-09-03178.1990.
+    """
+
+    default_name: ClassVar[str] = "nmda"
+
+    rise: Quantity = quantity("ms", 2.0, "positive")
+    decay: Quantity = quantity("ms", 100.0, "positive")
+    E: Quantity = quantity("mV", 0.0)
+    Mg: Quantity = quantity("mM", 1.0, "nonnegative")
+
+    def part(self, name: str, voltage: str = "V_m") -> Part:
+        """Return the receptor's text."""
+        kinetics = _beta(name, self.rise, self.decay)
+        E, Mg, block = f"E_{name}", f"Mg_{name}", f"block_{name}"
+        return Part(
+            equations=(
+                *kinetics.equations,
+                f"{block} = 1/(1 + {Mg}/(3.57*mM)*exp(-0.062*{voltage}/mV)) : 1",
+            ),
+            states=kinetics.states,
+            parameters={**kinetics.parameters, E: ("mV", self.E), Mg: ("mM", self.Mg)},
+            inlets=kinetics.inlets,
+            current=f"g_{name}*{block}*({E} - {voltage})",
+        )
+
+
+@described
+class GapJunction(Receptor):
+    """Electrical coupling: a current from the difference of the two membrane potentials.
+
+        I_i = sum over j of w_ij (V_j - V_i)
+
+    Read at the start of the step. The weight is the junction's conductance [nS]; connect it with
+    ``net.project(a, b, rule, weight=..., source="V_m", receptor="gap")``, in both directions for
+    a junction that is not rectifying. Its default name is "gap".
+    """
+
+    default_name: ClassVar[str] = "gap"
+
+    def part(self, name: str, voltage: str = "V_m") -> Part:
+        """Return the receptor's text."""
+        inlet = Inlet(name=name, action="diffusive", unit="nS", nonnegative=True)
+        return Part(inlets=(inlet,), current=name)
+
+
+def _beta(name: str, rise: Any, decay: Any) -> Part:
+    """Return a conductance `g_name` shaped as a difference of exponentials of peak 1.
+
+    With r = decay / rise, dx/dt = -x / rise and dg/dt = (k x - g) / decay, a jump of x by 1 makes
+    g peak at k r^(-r / (r - 1)), so k = r^(r / (r - 1)) = exp(r log(r) / (r - 1)). Written with
+    exprel(z) = (exp(z) - 1) / z at z = log(r) it is regular at r = 1, where k = e.
+    """
+    g, x, k = f"g_{name}", f"x_{name}", f"peak_{name}"
+    t_r, t_d = f"tau_rise_{name}", f"tau_decay_{name}"
+    return Part(
+        equations=(
+            f"d{g}/dt = ({k}*{x} - {g})/{t_d} : nS",
+            f"d{x}/dt = -{x}/{t_r} : nS",
+            f"{k} = exp({t_d}/{t_r}/exprel(log({t_d}/{t_r}))) : 1",
+        ),
+        states={g: "nS", x: "nS"},
+        parameters={t_r: ("ms", rise), t_d: ("ms", decay)},
+        inlets=(Inlet(name=name, action=f"jump {x}", unit="nS", nonnegative=True),),
+    )
+
+
+@described
+class SynapsePair(Value):
+    """Two receptors named "exc" and "inh"; the base of the usual pairs."""
+
+    @property
+    def named(self) -> tuple[tuple[str, Receptor], ...]:
+        """The two receptors by name."""
+        raise NotImplementedError
+
+
+@described
+class ExpCurrent(SynapsePair):
+    """Exponentially decaying synaptic currents.
+
+        dI/dt = -I / tau        I += w  on each arriving spike
+
+    States I_exc, I_inh [pA]; parameters tau_exc, tau_inh. The weight [pA] is the peak and carries
+    its sign: inhibition has negative weights.
+
+    Attributes
+    ----------
+    exc, inh : float
+        Time constants of the two receptors [ms].
+
+    Source: Rotter & Diesmann (1999), Biol. Cybern. 81:381-402, doi 10.1007/s004220050570.
+    """
+
+    exc: Quantity = quantity("ms", 2.0, "positive")
+    inh: Quantity = quantity("ms", 2.0, "positive")
+
+    receptor: ClassVar[type[ExpCurrentReceptor]] = ExpCurrentReceptor
+
+    @property
+    def named(self) -> tuple[tuple[str, Receptor], ...]:
+        """The two receptors by name."""
+        return (("exc", self.receptor(tau=self.exc)), ("inh", self.receptor(tau=self.inh)))
+
+
+@described
+class AlphaCurrent(SynapsePair):
+    """Alpha-shaped synaptic currents.
+
+        dI/dt = (e x - I) / tau     dx/dt = -x / tau     x += w  on each arriving spike
+        so that I(t) = w (t / tau) exp(1 - t / tau), with peak w at t = tau
+
+    States I_exc, x_exc, I_inh, x_inh [pA]; parameters tau_exc, tau_inh. The weight [pA] is the
+    peak (the normalisation of NEST) and carries its sign.
+
+    Attributes
+    ----------
+    exc, inh : float
+        Times from arrival to peak [ms].
+
+    Source: Rotter & Diesmann (1999), Biol. Cybern. 81:381-402, doi 10.1007/s004220050570.
+    """
+
+    exc: Quantity = quantity("ms", 2.0, "positive")
+    inh: Quantity = quantity("ms", 2.0, "positive")
+
+    receptor: ClassVar[type[AlphaCurrentReceptor]] = AlphaCurrentReceptor
+
+    @property
+    def named(self) -> tuple[tuple[str, Receptor], ...]:
+        """The two receptors by name."""
+        return (("exc", self.receptor(tau=self.exc)), ("inh", self.receptor(tau=self.inh)))
+
+
+@described
+class ExpConductance(SynapsePair):
+    """Exponentially decaying synaptic conductances.
+
+        I = g (E - V_m)      dg/dt = -g / tau        g += w  on each arriving spike
+
+    States g_exc, g_inh [nS]; parameters tau_exc, E_exc, tau_inh, E_inh. The weight [nS] is the
+    peak conductance; negative ones are refused.
+
+    Attributes
+    ----------
+    exc, inh : float
+        Time constants [ms].
+    E_exc, E_inh : float
+        Reversal potentials [mV].
+
+    Source: Vogels & Abbott (2005), J. Neurosci. 25:10786-10795,
+    doi 10.1523/JNEUROSCI.3508-05.2005.
+    """
+
+    exc: Quantity = quantity("ms", 5.0, "positive")
+    inh: Quantity = quantity("ms", 10.0, "positive")
+    E_exc: Quantity = quantity("mV", 0.0)
+    E_inh: Quantity = quantity("mV", -80.0)
+
+    receptor: ClassVar[type[ExpConductanceReceptor]] = ExpConductanceReceptor
+
+    @property
+    def named(self) -> tuple[tuple[str, Receptor], ...]:
+        """The two receptors by name."""
+        return (
+            ("exc", self.receptor(tau=self.exc, E=self.E_exc)),
+            ("inh", self.receptor(tau=self.inh, E=self.E_inh)),
+        )
+
+
+@described
+class AlphaConductance(SynapsePair):
+    """Alpha-shaped synaptic conductances.
+
+        I = g (E - V_m)      g(t) = w (t / tau) exp(1 - t / tau), with peak w at t = tau
+
+    States g_exc, x_exc, g_inh, x_inh [nS]; parameters tau_exc, E_exc, tau_inh, E_inh. The weight
+    [nS] is the peak conductance; negative ones are refused.
+
+    Attributes
+    ----------
+    exc, inh : float
+        Times from arrival to peak [ms].
+    E_exc, E_inh : float
+        Reversal potentials [mV].
+
+    Source: Rall (1967), J. Neurophysiol. 30:1138-1168.
+    """
+
+    exc: Quantity = quantity("ms", 0.2, "positive")
+    inh: Quantity = quantity("ms", 2.0, "positive")
+    E_exc: Quantity = quantity("mV", 0.0)
+    E_inh: Quantity = quantity("mV", -80.0)
+
+    receptor: ClassVar[type[AlphaConductanceReceptor]] = AlphaConductanceReceptor
+
+    @property
+    def named(self) -> tuple[tuple[str, Receptor], ...]:
+        """The two receptors by name."""
+        return (
+            ("exc", self.receptor(tau=self.exc, E=self.E_exc)),
+            ("inh", self.receptor(tau=self.inh, E=self.E_inh)),
+        )
+
+
+@described
+class BetaConductance(SynapsePair):
+    """Synaptic conductances with a finite rise: a difference of two exponentials.
+
+        I = g (E - V_m)      g(t) = w c (exp(-t / decay) - exp(-t / rise))
+
+    c makes the peak 1 per unit weight, so the weight [nS] is the peak conductance; negative ones
+    are refused. Equal time constants give the alpha function. States g_exc, x_exc, g_inh, x_inh
+    [nS]; parameters tau_rise_exc, tau_decay_exc, E_exc and the same for inh.
+
+    Attributes
+    ----------
+    rise_exc, decay_exc, rise_inh, decay_inh : float
+        Time constants [ms].
+    E_exc, E_inh : float
+        Reversal potentials [mV].
+
+    Source: Roth & van Rossum (2009), Modeling synapses, in: De Schutter (ed.), Computational
+    Modeling Methods for Neuroscientists, eqs. 6.4-6.6.
+    """
+
+    rise_exc: Quantity = quantity("ms", 0.2, "positive")
+    decay_exc: Quantity = quantity("ms", 2.0, "positive")
+    rise_inh: Quantity = quantity("ms", 0.5, "positive")
+    decay_inh: Quantity = quantity("ms", 10.0, "positive")
+    E_exc: Quantity = quantity("mV", 0.0)
+    E_inh: Quantity = quantity("mV", -80.0)
+
+    receptor: ClassVar[type[BetaConductanceReceptor]] = BetaConductanceReceptor
+
+    @property
+    def named(self) -> tuple[tuple[str, Receptor], ...]:
+        """The two receptors by name."""
+        exc = self.receptor(rise=self.rise_exc, decay=self.decay_exc, E=self.E_exc)
+        inh = self.receptor(rise=self.rise_inh, decay=self.decay_inh, E=self.E_inh)
+        return (("exc", exc), ("inh", inh))
+
+
+class Receptors:
+    """Any number of receptors, each under a name of its own.
+
+    Parameters
+    ----------
+    *synapses
+        Pairs or single receptors, whose receptors keep their own names ("exc", "inh", "gap", ...).
+    **named
+        Single receptors by name.
+
+    Raises
+    ------
+    DescriptionError
+        If a name occurs twice or is no word, or a value is no receptor.
+
+    Examples
+    --------
+    >>> synapses = Receptors(ExpConductance(), nmda=NMDA(decay=80), gap=GapJunction())
+    >>> [name for name, _ in synapses.named]
+    ['exc', 'inh', 'nmda', 'gap']
+    """
+
+    __slots__ = ("named",)
+
+    named: tuple[tuple[str, Receptor], ...]
+
+    def __init__(self, *synapses: Receptor | SynapsePair | Receptors, **named: Receptor) -> None:
+        found: dict[str, Receptor] = {}
+        for group in synapses:
+            if not isinstance(group, (Receptor, SynapsePair, Receptors)):
+                raise DescriptionError("Receptors", group, "synapses such as ExpConductance()")
+            for name, receptor in group.named:
+                _add(found, name, receptor)
+        for name, receptor in named.items():
+            if not isinstance(receptor, Receptor):
+                hint = None
+                if isinstance(receptor, (SynapsePair, Receptors)):
+                    hint = (
+                        "For one receptor of it write .receptor(...); for all, leave out the name."
+                    )
+                raise DescriptionError(f"Receptors.{name}", receptor, "one receptor", hint)
+            _add(found, name, receptor)
+        if not found:
+            raise DescriptionError(
+                "Receptors", "empty", "at least one receptor", "Write synapses=None for none."
+            )
+        object.__setattr__(self, "named", tuple(found.items()))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"Receptors is frozen; make a new one instead of setting {name!r}.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.named,)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Receptors):
+            return NotImplemented
+        return self.named == other.named
+
+    def __hash__(self) -> int:
+        return hash(self.named)
+
+    def __repr__(self) -> str:
+        return f"Receptors({', '.join(f'{name}={receptor!r}' for name, receptor in self.named)})"
+
+
+Synapses = Receptor | SynapsePair | Receptors
+"""What a neuron's `synapses` may be; None where it has none."""
+
+
+def check_synapses(synapses: object, place: str) -> None:
+    """Refuse what is no description of synapses.
+
+    Raises
+    ------
+    DescriptionError
+        Naming `place`; a class given in place of an instance is told apart.
+    """
+    if isinstance(synapses, type):
+        raise DescriptionError(
+            place, synapses, "synapses", f"Call it to make some: {synapses.__name__}(...)."
+        )
+    if synapses is not None and not isinstance(synapses, (Receptor, SynapsePair, Receptors)):
+        raise DescriptionError(place, synapses, "synapses such as ExpCurrent(exc=5, inh=10)")
+
+
+def synapse_parts(
+    synapses: Synapses | None, *, prefix: str = "", voltage: str = "V_m"
+) -> tuple[Part, ...]:
+    """Return the text of all receptors, in order.
+
+    Parameters
+    ----------
+    synapses : Receptor, SynapsePair, Receptors or None
+    prefix : str
+        Put before each receptor's name (for a second compartment).
+    voltage : str
+        The membrane potential they see.
+    """
+    if synapses is None:
+        return ()
+    return tuple(r.part(prefix + name, voltage) for name, r in synapses.named)
+
+
+def _add(found: dict[str, Receptor], name: str, receptor: Receptor) -> None:
+    if not name.isidentifier() or iskeyword(name) or name.startswith("_"):
+        raise DescriptionError("Receptors", name, "a name made of letters, digits and '_'")
+    if name in found:
+        raise DescriptionError("Receptors", name, "each name once", "Name one of them otherwise.")
+    found[name] = receptor
+
+
+def _rebuild(named: tuple[tuple[str, Receptor], ...]) -> Receptors:
+    return Receptors(**dict(named))
