@@ -1,0 +1,60 @@
+# make demo        a figure in one command, from a fresh clone
+# make test        every check a change must pass (slow tests: make test-slow)
+# make lint        style, types and import rules only
+# make format      rewrite the code in the house style
+# make venv        .venv with the package and its tools; PYTHON=... names the interpreter
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+EXTRAS := dev,analysis,brian2,tutorials
+WORKERS ?= 2
+PYTHON ?=
+
+export MPLBACKEND := Agg
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := test
+.DELETE_ON_ERROR:
+.PHONY: demo test test-slow lint format venv
+
+demo: venv
+	$(BIN)/python tools/demo.py
+
+# The kernels are tested twice: as the Python they are written in, and compiled.
+test: lint
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/kernels -n $(WORKERS) -m "not slow and not compiled"
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+
+test-slow: venv
+	$(BIN)/python -m pytest -n $(WORKERS) -m slow
+
+lint: venv
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports --no-logo
+
+format: venv
+	$(BIN)/python -m ruff check --fix
+	$(BIN)/python -m ruff format
+
+venv: $(STAMP)
+
+# A name on the PATH may be a shim that leads nowhere, or a Python without venv: run each to see.
+USABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+
+$(STAMP): pyproject.toml .ci/constraints.txt
+	@if ! $(BIN)/python -c '$(USABLE)' >/dev/null 2>&1; then \
+	    for candidate in $(or $(PYTHON),python3.11 python3 python3.12 python3.13); do \
+	        if "$$candidate" -c '$(USABLE)' >/dev/null 2>&1; then found=$$candidate; break; fi; \
+	    done; \
+	    if [ -z "$${found:-}" ]; then \
+	        echo "make venv: no working Python 3.11, 3.12 or 3.13 (with venv) found; name one: make venv PYTHON=/path/to/python" >&2; \
+	        exit 1; \
+	    fi; \
+	    echo "make venv: using $$("$$found" -c 'import sys; print(sys.executable, sys.version.split()[0])')"; \
+	    "$$found" -m venv --clear $(VENV); \
+	fi
+	$(BIN)/python -m pip install --quiet -c .ci/constraints.txt -e ".[$(EXTRAS)]"
+	@touch $@
