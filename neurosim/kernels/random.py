@@ -28,6 +28,8 @@ import numpy.typing as npt
 from neurosim.errors import DescriptionError
 from neurosim.kernels.jit import FLAGS, JIT, kernel
 
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -108,14 +110,14 @@ _B1, _B2, _B3, _B4, _B5, _B6, _B7, _B8, _B9 = (
 
 
 @inlined
-def _round4(x0, x1, x2, x3, a, b):  # type: ignore[no-untyped-def]
+def _round4(x0: Any, x1: Any, x2: Any, x3: Any, a: Any, b: Any) -> tuple[Any, Any, Any, Any]:
     m = _M0 * x0
     n = _M1 * x2
     return (n >> _32) ^ x1 ^ (a & _LOW), n & _LOW, (m >> _32) ^ x3 ^ (b & _LOW), m & _LOW
 
 
 @inlined
-def philox4x32(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
+def philox4x32(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> tuple[Any, Any, Any, Any]:
     """Return four random 32-bit words (uint64 below 2^32) of Philox-4x32 with 10 rounds.
 
     c0..c3 : integers, taken modulo 2^32   the counter (not negative without the jit)
@@ -140,13 +142,13 @@ def philox4x32(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _round2(x0, x1, a):  # type: ignore[no-untyped-def]
+def _round2(x0: Any, x1: Any, a: Any) -> tuple[Any, Any]:
     m = _M2 * x0
     return (m >> _32) ^ (a & _LOW) ^ x1, m & _LOW
 
 
 @inlined
-def philox2x32(c0, c1, k):  # type: ignore[no-untyped-def]
+def philox2x32(c0: Any, c1: Any, k: Any) -> tuple[Any, Any]:
     """Return two random 32-bit words (uint64 below 2^32) of Philox-2x32 with 10 rounds.
 
     Half the work of `philox4x32` where one word per counter is enough. Its key has 32 bits only:
@@ -175,14 +177,14 @@ _ONE = np.uint64(1)
 
 
 @inlined
-def uniform32(word):  # type: ignore[no-untyped-def]
+def uniform32(word: Any) -> Any:
     """Return (word + 1/2) 2^-32: inside (0, 1), symmetric about 1/2."""
     # By way of int64: the conversion from uint64 takes three instructions more.
     return (np.float64(np.int64(word)) + 0.5) * _2M32
 
 
 @inlined
-def uniform53(high, low):  # type: ignore[no-untyped-def]
+def uniform53(high: Any, low: Any) -> Any:
     """Return an odd multiple of 2^-53 from two words: inside (0, 1), symmetric about 1/2.
 
     52 random bits; so 1 - u is exact, and u as small as 2^-53 occurs.
@@ -199,7 +201,7 @@ _52 = np.int64(52)
 
 
 @inlined
-def logarithm(x):  # type: ignore[no-untyped-def]
+def logarithm(x: float) -> float:
     """Return ln x for finite normal x > 0, to 1 unit in the last place, without branches.
 
     Reduction to [sqrt(1/2), sqrt(2)) and the minimax series in s = f / (2 + f) of FreeBSD's msun
@@ -226,7 +228,7 @@ def logarithm(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _quantile_centre(q):  # type: ignore[no-untyped-def]
+def _quantile_centre(q: float) -> float:
     """Normal quantile of 1/2 + q, |q| <= 0.425."""
     r = 0.180625 - q * q
     top = 2509.0809287301226727
@@ -249,7 +251,7 @@ def _quantile_centre(q):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _quantile_middle(r):  # type: ignore[no-untyped-def]
+def _quantile_middle(r: float) -> float:
     """Minus the normal quantile of exp(-r^2), r <= 5."""
     r = r - 1.6
     top = 7.7454501427834140764e-4
@@ -272,7 +274,7 @@ def _quantile_middle(r):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _quantile_far(r):  # type: ignore[no-untyped-def]
+def _quantile_far(r: float) -> float:
     """Minus the normal quantile of exp(-r^2), r > 5."""
     r = r - 5.0
     top = 2.01033439929228813265e-7
@@ -295,7 +297,7 @@ def _quantile_far(r):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def normal_quantile(p):  # type: ignore[no-untyped-def]
+def normal_quantile(p: float) -> float:
     """Return z with P(Z <= z) = p for standard normal Z, 0 < p < 1, to about 1e-15 relative.
 
     AS 241 (PPND16), with its branches. For loops over many, see `normal_quantile_selects`.
@@ -309,7 +311,7 @@ def normal_quantile(p):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def normal_quantile_selects(p):  # type: ignore[no-untyped-def]
+def normal_quantile_selects(p: float) -> float:
     """Return the same number as `normal_quantile`, to rounding, without branches."""
     q = p - 0.5
     r = math.sqrt(-logarithm(min(p, 1.0 - p)))
@@ -322,7 +324,7 @@ def normal_quantile_selects(p):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def normal32_selects(word):  # type: ignore[no-untyped-def]
+def normal32_selects(word: Any) -> Any:
     """Return a standard normal from one word, without branches; |z| < 6.34.
 
     The third region of AS 241 begins at 7.3, beyond what 32 bits reach, and is left out.
@@ -336,7 +338,7 @@ def normal32_selects(word):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def exponential(u):  # type: ignore[no-untyped-def]
+def exponential(u: float) -> float:
     """Return a standard exponential from a uniform in (0, 1): -ln u."""
     return -logarithm(u)
 
@@ -353,7 +355,7 @@ def prepare_law(
     high: float = math.inf,
     bound: int = UNBOUNDED,
     place: str = "distribution",
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """Turn a random variable into the eight numbers that `draw` reads.
 
     Parameters
@@ -433,13 +435,14 @@ def prepare_law(
 
 
 @kernel
-def draw(law, u):  # type: ignore[no-untyped-def]
+def draw(law: Floats, u: float) -> float:
     """Return the value of a random variable at a uniform number.
 
     law : (8,) float64   from `prepare_law`
     u   : float64        in (0, 1)
 
-    Monotone in u: that is what lets a builder tabulate rounded values.
+    Monotone in u, which lets a builder tabulate rounded values; falling for the exponential and
+    for a normal bounded to its upper tail, where small probabilities keep their precision.
     """
     kind = law[0]
     x = law[1]
@@ -453,11 +456,11 @@ def draw(law, u):  # type: ignore[no-untyped-def]
             x = x + law[2] * normal_quantile(p)
             if kind == 3.0:
                 x = math.exp(x)
-    return min(max(x, law[5]), law[6])
+    return float(min(max(x, law[5]), law[6]))
 
 
 @kernel
-def draw_many(law, k0, k1, entities, out):  # type: ignore[no-untyped-def]
+def draw_many(law: Floats, k0: Any, k1: Any, entities: Ints, out: Floats) -> None:
     """Draw one value per entity, from 52 random bits each.
 
     law      : (8,) float64          from `prepare_law`
