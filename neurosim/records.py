@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -218,8 +218,7 @@ class SpikeRecord:
             raise DescriptionError(
                 "SpikeRecord.interval", self.interval, "a stretch of time longer than 0 for a rate"
             )
-        rates: Floats = self.counts() * (1000.0 / self.duration)
-        return rates
+        return self.counts().astype(np.float64) * (1000.0 / self.duration)
 
     def mean_rate(self) -> float:
         """Return the mean rate over all recorded neurons, the silent ones included [Hz]."""
@@ -344,6 +343,42 @@ class Trace:
         what = f"mean of {self.ids.size}" if self.reduce == "mean" else f"{self.ids.size}"
         every = f", every {self.every:g} ms" if self.every else ""
         return f"Trace({len(self)} samples of {what} in {self.unit}{every})"
+
+
+class RunLike(Protocol):
+    """What figures and files read of a run; `neurosim.results.Run` is one."""
+
+    @property
+    def name(self) -> str:
+        """Name of the network."""
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The run covers t_start < t <= t_stop [ms]."""
+
+    @property
+    def populations(self) -> Mapping[str, int]:
+        """Size of every population, in the order of definition."""
+
+    @property
+    def spikes(self) -> Mapping[str, SpikeRecord]:
+        """Spikes by population."""
+
+    @property
+    def states(self) -> Mapping[str, Mapping[str, Trace]]:
+        """Traces by population and variable."""
+
+    @property
+    def weights(self) -> Mapping[str, Trace]:
+        """Weights by projection."""
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """How the results came about, JSON-able."""
+
+    @property
+    def colours(self) -> Mapping[str, str]:
+        """Colours of populations that differ from the palette."""
 
 
 def past(t: float) -> float:

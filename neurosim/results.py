@@ -228,9 +228,13 @@ class Run:
 
     def summary(self) -> str:
         """Return a table of the run with rates and the irregularity of firing (mean CV of ISIs)."""
+        from neurosim.analysis import isi_cv
         from neurosim.io.text import run_text
 
-        return run_text(self, irregularity=True)
+        cvs = {name: isi_cv(record.trains()) for name, record in self.spikes.items()}
+        return run_text(
+            self, {k: (cv.mean() if cv.n_used else None, cv.n_used) for k, cv in cvs.items()}
+        )
 
     def plot(self, *, max_spikes: int = 100_000) -> Figure:
         """Draw the run: raster and rates of all recorded populations, and the state traces.

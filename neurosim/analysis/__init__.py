@@ -1,0 +1,29 @@
+"""Spike statistics on plain arrays.
+
+Times are in ms, rates in Hz. See `neurosim.analysis.trains` for what a train is and for what is
+returned where a measure has no value: never NaN.
+"""
+
+from __future__ import annotations
+
+from neurosim.analysis.counts import Correlations as Correlations
+from neurosim.analysis.counts import count_correlations as count_correlations
+from neurosim.analysis.counts import fano_factor as fano_factor
+from neurosim.analysis.counts import population_fano as population_fano
+from neurosim.analysis.counts import trial_fano_factor as trial_fano_factor
+from neurosim.analysis.intervals import isi_cv as isi_cv
+from neurosim.analysis.intervals import isis as isis
+from neurosim.analysis.intervals import local_variation as local_variation
+from neurosim.analysis.intervals import revised_local_variation as revised_local_variation
+from neurosim.analysis.rates import Psth as Psth
+from neurosim.analysis.rates import RateHistogram as RateHistogram
+from neurosim.analysis.rates import align as align
+from neurosim.analysis.rates import instantaneous_rate as instantaneous_rate
+from neurosim.analysis.rates import mean_rates as mean_rates
+from neurosim.analysis.rates import population_rate as population_rate
+from neurosim.analysis.rates import psth as psth
+from neurosim.analysis.rhythm import Spectrum as Spectrum
+from neurosim.analysis.rhythm import rate_spectrum as rate_spectrum
+from neurosim.analysis.rhythm import voltage_synchrony as voltage_synchrony
+from neurosim.analysis.trains import PerNeuron as PerNeuron
+from neurosim.analysis.trains import binned_counts as binned_counts
