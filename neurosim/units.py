@@ -456,6 +456,12 @@ def defer(value: object, place: str) -> float | Floats | Quantity:
     return _finite(_convert(value, "1", place, expected), place, expected)
 
 
+def magnitudes(value: float | Floats | Quantity) -> Floats:
+    """Return the bare numbers of what `defer` returned, whatever their unit, as an array."""
+    number = value.magnitude if isinstance(value, Quantity) else value
+    return number if isinstance(number, np.ndarray) else np.array(float(number))
+
+
 def _finite(value: float | Floats, place: str, expected: str) -> float | Floats:
     if not np.isfinite(value).all():
         raise DescriptionError(place, value, expected, "It must be finite.")

@@ -1,0 +1,283 @@
+"""Populations, and views of them: which neurons are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from neurosim.describe.checks import Ints
+from neurosim.describe.distributions import Distribution
+from neurosim.describe.model_protocol import (
+    CouplingLike,
+    ReceptorLike,
+    check_model,
+    is_source,
+)
+from neurosim.describe.positions import Coordinates
+from neurosim.errors import DescriptionError, UnknownNameError
+
+Segment: TypeAlias = "tuple[Population, Ints]"
+
+
+class Selectable:
+    """What can be written for `pre` and `post`: a population, or a view of some neurons.
+
+    ``exc[:10]``, ``exc[3]``, ``exc[[1, 5, 7]]``, ``exc[mask]`` and, for populations of several
+    axes, ``exc[2:4, :]`` select neurons as numpy selects elements; ``exc + inh`` joins. The order
+    is kept; no neuron may occur twice. A view may select nothing, but nothing can be done to it.
+    """
+
+    __slots__ = ()
+    __iter__ = None  # a sequence of single neurons is never what is wanted
+
+    @property
+    def segments(self) -> list[Segment]:
+        """Pairs of a population and the indices (int64, read-only) within it, in order."""
+        raise NotImplementedError
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Axes of the selection."""
+        raise NotImplementedError
+
+    @property
+    def ids(self) -> Ints:
+        """Global ids of the neurons: populations are numbered through in order of definition."""
+        parts = [population.offset + indices for population, indices in self.segments]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+    @property
+    def label(self) -> str:
+        """Names of the populations, joined by "+"; "[...]" follows where not all is selected."""
+        names: dict[str, str] = {}
+        for population, indices in self.segments:
+            part = "" if len(indices) == population.size else "[...]"
+            names[population.name] = population.name + part
+        return "+".join(names.values())
+
+    def __len__(self) -> int:
+        return sum(len(indices) for _, indices in self.segments)
+
+    def __getitem__(self, key: Any) -> View:
+        chosen = _choose(key, self.shape, self.label)
+        flat = chosen.ravel()
+        segments: list[Segment] = []
+        start = 0
+        if len(self.segments) == 1:
+            population, indices = self.segments[0]
+            segments = [(population, indices[flat])]
+        else:
+            bounds = np.cumsum([0] + [len(indices) for _, indices in self.segments])
+            owner = np.searchsorted(bounds, flat, side="right") - 1
+            for stop in [*(np.flatnonzero(np.diff(owner)) + 1).tolist(), len(flat)]:
+                if stop > start:
+                    population, indices = self.segments[owner[start]]
+                    segments.append((population, indices[flat[start:stop] - bounds[owner[start]]]))
+                start = stop
+        return View(tuple(segments), chosen.shape or (1,))
+
+    def __add__(self, other: object) -> View:
+        if not isinstance(other, Selectable):
+            return NotImplemented
+        return View((*self.segments, *other.segments), (len(self) + len(other),))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View(Selectable):
+    """Some neurons, of one or several populations, in order. Made by indexing and by ``+``."""
+
+    _segments: tuple[Segment, ...]
+    _shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        for _, indices in self._segments:
+            indices.setflags(write=False)
+        kept = tuple(segment for segment in self._segments if len(segment[1]))
+        object.__setattr__(self, "_segments", kept)
+        values, counts = np.unique(self.ids, return_counts=True)
+        if (counts > 1).any():
+            twice = int(values[counts > 1][0])
+            for population, _ in kept:
+                if population.offset <= twice < population.offset + population.size:
+                    neuron = f"neuron {twice - population.offset} of {population.name!r}"
+                    raise DescriptionError("A view", f"{neuron} twice", "every neuron at most once")
+
+    @property
+    def segments(self) -> list[Segment]:
+        """Pairs of a population and the indices (int64, read-only) within it, in order."""
+        return list(self._segments)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Axes of the selection."""
+        return self._shape
+
+    def __repr__(self) -> str:
+        return f"<View of {self.label or 'nothing'}: {len(self)} neurons>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Population(Selectable):
+    """Neurons (or sources) of one model. Made by ``net.population``.
+
+    Attributes
+    ----------
+    name : str
+    shape : tuple of int
+        Its axes; `size` is their product. Neurons are numbered with the last axis fastest.
+    model : Model or Source
+    positions : Coordinates or None
+        One point per neuron.
+    index : int
+        Place among the populations of its network.
+    offset : int
+        Global id of its first neuron.
+    """
+
+    name: str
+    shape: tuple[int, ...] = ()
+    model: Any
+    positions: Coordinates | None = None
+    index: int = 0
+    offset: int = 0
+    parameters: Mapping[str, Any] = field(init=False, repr=False)
+    """Parameter of the equations -> float, array (size,) or Distribution in the unit of the
+    parameter; empty for sources."""
+
+    def __post_init__(self) -> None:
+        place = f"Population {self.name!r}"
+        check_model(self.model, f"{place}: model")
+        object.__setattr__(self, "parameters", {})
+        if not is_source(self.model):
+            object.__setattr__(self, "parameters", self._parameters(place))
+        elif self.model.size not in (None, self.size):
+            raise DescriptionError(
+                f"{place}: size", self.size, f"{self.model.size}, as {kind(self.model)} is for"
+            )
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return int(np.prod(self.shape))
+
+    @property
+    def segments(self) -> list[Segment]:
+        """The population itself and all its indices."""
+        return [(self, np.arange(self.size))]
+
+    def __repr__(self) -> str:
+        shape = f"{self.size}" if len(self.shape) == 1 else " x ".join(map(str, self.shape))
+        return f"<Population {self.name!r}: {shape} {kind(self.model)}>"
+
+    def _parameters(self, place: str) -> dict[str, Any]:
+        units = self.model.parameter_units
+        parameters: dict[str, Any] = {}
+        for name, value in self.model.parameter_values.items():
+            where = f"{place}: {name}"
+            if isinstance(value, Distribution):
+                parameters[name] = value.in_unit(units.get(name, "1"), where)
+                continue
+            if isinstance(value, np.ndarray) and value.ndim:
+                if value.size != self.size:
+                    raise DescriptionError(where, value, f"{self.size} values, one per neuron")
+                value = value.reshape(self.size)
+            parameters[name] = value
+        return parameters
+
+
+def kind(model: object) -> str:
+    """Return what to call a model: its own name if it has one, else its class."""
+    name = getattr(model, "name", None)
+    return name if isinstance(name, str) and name else type(model).__name__
+
+
+def require_view(view: object, place: str) -> Selectable:
+    """Return `view` if it is a population or view that selects something; refuse it otherwise."""
+    if not isinstance(view, Selectable):
+        raise DescriptionError(place, view, "a population or a view such as exc[:10] or exc + inh")
+    if not len(view):
+        raise DescriptionError(place, view, "a view that selects at least one neuron")
+    return view
+
+
+def common_input(
+    view: Selectable, name: str | None, place: str, *, continuous: bool
+) -> ReceptorLike | CouplingLike:
+    """Find the receptor (or, if `continuous`, the coupling) that a projection or drive means.
+
+    Parameters
+    ----------
+    view : Selectable
+        The neurons that receive.
+    name : str or None
+        As the user wrote it; None is possible where the models have exactly one.
+    place : str
+        For messages.
+
+    Raises
+    ------
+    UnknownNameError, DescriptionError
+        If a population has none, not this one, or (for None) several; or if the units differ.
+    """
+    word = "coupling" if continuous else "receptor"
+    found: ReceptorLike | CouplingLike | None = None
+    for population, _ in view.segments:
+        target = f"{place}: receptor (of {population.name!r})"
+        if is_source(population.model):
+            raise DescriptionError(
+                f"{place}: target", population, "neurons", "Sources receive nothing."
+            )
+        inputs: dict[str, Any] = {r.name: r for r in population.model.receptors}
+        couplings: dict[str, Any] = {c.name: c for c in population.model.couplings}
+        if continuous:
+            inputs, couplings = couplings, inputs
+        if not inputs:
+            raise DescriptionError(
+                target, name, f"a model with a {word}", f"{kind(population.model)} has none."
+            )
+        if name is None and len(inputs) > 1:
+            listed = ", ".join(repr(n) for n in inputs)
+            raise DescriptionError(
+                target, name, f"one of {listed}", f"{kind(population.model)} has several."
+            )
+        if name is None:
+            name = str(next(iter(inputs)))
+        if not isinstance(name, str):
+            raise DescriptionError(target, name, f"the name of a {word}")
+        if name not in inputs:
+            if name in couplings:
+                remedy = (
+                    "leave out source=" if continuous else "say source=, the state that is read"
+                )
+                raise DescriptionError(
+                    target, name, f"a {word}", f"It is of the other kind: {remedy}."
+                )
+            raise UnknownNameError(target, name, inputs)
+        if found is not None and inputs[name].unit != found.unit:
+            raise DescriptionError(
+                target, f"{name} in {inputs[name].unit}", f"a weight in {found.unit}, as elsewhere"
+            )
+        # One population that refuses negative weights refuses them for the whole view.
+        if found is None or getattr(inputs[name], "nonnegative", False):
+            found = inputs[name]
+    assert found is not None
+    return found
+
+
+def _choose(key: Any, shape: tuple[int, ...], label: str) -> Ints:
+    """Return the flat indices that `key` selects from an array of this shape."""
+    place = f"{label}[...]"
+    expected = f"indices, slices or a mask for the shape {shape}"
+    for part in key if isinstance(key, tuple) else (key,):
+        if part is None or isinstance(part, (bool, np.bool_, float, str)):
+            raise DescriptionError(place, part, expected)
+    if isinstance(key, list):
+        key = np.asarray(key, dtype=np.int64 if not key else None)
+    numbers = np.arange(int(np.prod(shape)), dtype=np.int64).reshape(shape)
+    try:
+        return np.array(numbers[key], dtype=np.int64)
+    except (IndexError, TypeError, ValueError) as error:
+        raise DescriptionError(place, key, expected, f"{error}.") from None
