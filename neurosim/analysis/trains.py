@@ -169,12 +169,14 @@ def bin_edges(t_start: float, t_stop: float, bin: float) -> Floats:
 def bin_of(times: Floats, edges: Floats) -> Ints:
     """Return the bin of each time, (n_spikes,) int64; -1 before and n_bins after the stretch.
 
-    Bin k is edges[k] < t <= edges[k + 1]. Times within 1e-9 of a bin above an edge lie on it:
+    Bin k is edges[k] < t <= edges[k + 1]. Times above an edge by rounding only lie on it:
     3 * 0.1 is 0.3.
     """
     width = edges[1] - edges[0]
-    places = np.ceil((times - edges[0]) / width - 1e-9) - 1
-    return np.clip(places, -1, edges.size - 1).astype(np.int64)
+    slack = 1e-9 + 4 * np.spacing(np.abs(edges[[0, -1]]).max()) / width
+    places = np.ceil((times - edges[0]) / width - slack) - 1
+    bounded: Ints = np.clip(places, -1, edges.size - 1).astype(np.int64)
+    return bounded
 
 
 def binned_counts(trains: Trains, edges: Floats) -> Ints:
@@ -184,4 +186,5 @@ def binned_counts(trains: Trains, edges: Floats) -> Ints:
     places = bin_of(times, edges)
     inside = (places >= 0) & (places < n_bins)
     cells = owners[inside] * n_bins + places[inside]
-    return np.bincount(cells, minlength=counts.size * n_bins).reshape(counts.size, n_bins)
+    table: Ints = np.bincount(cells, minlength=counts.size * n_bins).astype(np.int64)
+    return table.reshape((counts.size, n_bins))

@@ -59,7 +59,11 @@ def _title(run: RunLike) -> str:
 
 
 def _notes(run: RunLike) -> list[str]:
-    facts = [f"{key} {run.provenance[key]}" for key in SHOWN if run.provenance.get(key) is not None]
+    facts = [
+        f"{key} {run.provenance[key]}{' ms' if key == 'dt' else ''}"
+        for key in SHOWN
+        if run.provenance.get(key) is not None
+    ]
     notes = [", ".join(facts)] if facts else []
     approximations = run.provenance.get("approximations")
     if approximations:
