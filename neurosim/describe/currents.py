@@ -36,7 +36,7 @@ class ConstantCurrent(Current):
         [pA].
     """
 
-    amplitude: Quantity = quantity("pA", 0.0)
+    amplitude: Quantity = quantity("pA", default=0.0)
 
     @property
     def size(self) -> int | None:
@@ -99,11 +99,11 @@ class NoiseCurrent(Current):
         Correlation time of coloured noise [ms].
 
     Source: Uhlenbeck & Ornstein (1930), Phys. Rev. 36:823-841; exact step: Gillespie (1996), Phys.
-    Rev. E 54:2084-2091, eq. 1.9a.
+    Rev. E 54:2084-2091.
     """
 
-    mean: Quantity = quantity("pA", 0.0)
-    sd: Quantity = quantity("pA", 0.0, "nonnegative")
+    mean: Quantity = quantity("pA", default=0.0)
+    sd: Quantity = quantity("pA", default=0.0, range="nonnegative")
     dt: Any = field(default=None)
     tau: Any = field(default=None)
 

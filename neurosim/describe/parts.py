@@ -24,7 +24,7 @@ class Inlet:
     name : str
         The receptor's word.
     action : str
-        "jump <state>", "pulse", "diffusive" or "additive", as in ``NeuronModel(inputs=...)``.
+        "jump <state>", "pulse" or "diffusive", as in ``NeuronModel(inputs=...)``.
     unit : str
         Unit of the weight.
     nonnegative : bool
@@ -39,7 +39,7 @@ class Inlet:
     @property
     def continuous(self) -> bool:
         """Whether it is a coupling rather than a receptor of spikes."""
-        return self.action in ("diffusive", "additive")
+        return self.action == "diffusive"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

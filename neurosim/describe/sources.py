@@ -169,12 +169,12 @@ class CorrelatedPoisson(Source):
     correlation : float
         In (0, 1].
 
-    Source: Kuhn, Aertsen & Rotter (2003), Neural Comput. 15:67-101, section 3.1,
+    Source: Kuhn, Aertsen & Rotter (2003), Neural Comput. 15:67-101,
     doi 10.1162/089976603321043702.
     """
 
-    rate: Quantity = quantity("Hz", 10.0, "nonnegative", per_neuron=False)
-    correlation: Quantity = quantity("1", 0.1, "positive", per_neuron=False)
+    rate: Quantity = quantity("Hz", default=10.0, range="nonnegative", per_neuron=False)
+    correlation: Quantity = quantity("1", default=0.1, range="positive", per_neuron=False)
 
     def _check(self) -> None:
         if self.correlation > 1:

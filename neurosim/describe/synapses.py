@@ -86,7 +86,7 @@ class Pulse(Receptor):
 class ExpCurrentReceptor(Receptor):
     """Exponentially decaying current; see `ExpCurrent`. `tau` is its time constant [ms]."""
 
-    tau: Quantity = quantity("ms", 2.0, "positive")
+    tau: Quantity = quantity("ms", default=2.0, range="positive")
 
     def part(self, name: str, voltage: str = "V_m") -> Part:
         """Return the receptor's text."""
@@ -104,7 +104,7 @@ class ExpCurrentReceptor(Receptor):
 class AlphaCurrentReceptor(Receptor):
     """Alpha-shaped current; see `AlphaCurrent`. `tau` is the time from arrival to peak [ms]."""
 
-    tau: Quantity = quantity("ms", 2.0, "positive")
+    tau: Quantity = quantity("ms", default=2.0, range="positive")
 
     def part(self, name: str, voltage: str = "V_m") -> Part:
         """Return the receptor's text."""
@@ -133,8 +133,8 @@ class ExpConductanceReceptor(Receptor):
         Reversal potential [mV].
     """
 
-    tau: Quantity = quantity("ms", 2.0, "positive")
-    E: Quantity = quantity("mV", 0.0)
+    tau: Quantity = quantity("ms", default=2.0, range="positive")
+    E: Quantity = quantity("mV", default=0.0)
 
     def part(self, name: str, voltage: str = "V_m") -> Part:
         """Return the receptor's text."""
@@ -160,8 +160,8 @@ class AlphaConductanceReceptor(Receptor):
         Reversal potential [mV].
     """
 
-    tau: Quantity = quantity("ms", 2.0, "positive")
-    E: Quantity = quantity("mV", 0.0)
+    tau: Quantity = quantity("ms", default=2.0, range="positive")
+    E: Quantity = quantity("mV", default=0.0)
 
     def part(self, name: str, voltage: str = "V_m") -> Part:
         """Return the receptor's text."""
@@ -190,9 +190,9 @@ class BetaConductanceReceptor(Receptor):
         Reversal potential [mV].
     """
 
-    rise: Quantity = quantity("ms", 0.5, "positive")
-    decay: Quantity = quantity("ms", 5.0, "positive")
-    E: Quantity = quantity("mV", 0.0)
+    rise: Quantity = quantity("ms", default=0.5, range="positive")
+    decay: Quantity = quantity("ms", default=5.0, range="positive")
+    E: Quantity = quantity("mV", default=0.0)
 
     def part(self, name: str, voltage: str = "V_m") -> Part:
         """Return the receptor's text."""
@@ -211,7 +211,7 @@ class BetaConductanceReceptor(Receptor):
 class NMDA(Receptor):
     """NMDA receptor: a slow conductance that magnesium blocks at rest.
 
-        I = g B(V) (E - V)          B(V) = 1 / (1 + Mg / 3.57 mM exp(-0.062 V / mV))
+        I = g B(V) (E - V)          B(V) = 1 / (1 + Mg / 3.57 exp(-0.062 V / mV))
 
     g is a difference of two exponentials of peak 1 per unit weight, as in `BetaConductance`, and
     the weight [nS] is the peak conductance without the block.
@@ -223,18 +223,18 @@ class NMDA(Receptor):
     E : float
         Reversal potential [mV].
     Mg : float
-        Concentration of magnesium outside the cell [mM].
+        Magnesium outside the cell in mM; a plain number, as texts know no concentrations.
 
-    Source: Jahr & Stevens (1990), J. Neurosci. 10:3178-3182, eq. 4a with the constants of its
-    figure; doi 10.1523/JNEUROSCI.10-09-03178.1990.
+    Source: Jahr & Stevens (1990), J. Neurosci. 10:3178-3182,
+    doi 10.1523/JNEUROSCI.10-09-03178.1990.
     """
 
     default_name: ClassVar[str] = "nmda"
 
-    rise: Quantity = quantity("ms", 2.0, "positive")
-    decay: Quantity = quantity("ms", 100.0, "positive")
-    E: Quantity = quantity("mV", 0.0)
-    Mg: Quantity = quantity("mM", 1.0, "nonnegative")
+    rise: Quantity = quantity("ms", default=2.0, range="positive")
+    decay: Quantity = quantity("ms", default=100.0, range="positive")
+    E: Quantity = quantity("mV", default=0.0)
+    Mg: Quantity = quantity("1", default=1.0, range="nonnegative")
 
     def part(self, name: str, voltage: str = "V_m") -> Part:
         """Return the receptor's text."""
@@ -243,10 +243,10 @@ class NMDA(Receptor):
         return Part(
             equations=(
                 *kinetics.equations,
-                f"{block} = 1/(1 + {Mg}/(3.57*mM)*exp(-0.062*{voltage}/mV)) : 1",
+                f"{block} = 1/(1 + {Mg}/3.57*exp(-0.062*{voltage}/mV)) : 1",
             ),
             states=kinetics.states,
-            parameters={**kinetics.parameters, E: ("mV", self.E), Mg: ("mM", self.Mg)},
+            parameters={**kinetics.parameters, E: ("mV", self.E), Mg: ("1", self.Mg)},
             inlets=kinetics.inlets,
             current=f"g_{name}*{block}*({E} - {voltage})",
         )
@@ -319,8 +319,8 @@ class ExpCurrent(SynapsePair):
     Source: Rotter & Diesmann (1999), Biol. Cybern. 81:381-402, doi 10.1007/s004220050570.
     """
 
-    exc: Quantity = quantity("ms", 2.0, "positive")
-    inh: Quantity = quantity("ms", 2.0, "positive")
+    exc: Quantity = quantity("ms", default=2.0, range="positive")
+    inh: Quantity = quantity("ms", default=2.0, range="positive")
 
     receptor: ClassVar[type[ExpCurrentReceptor]] = ExpCurrentReceptor
 
@@ -348,8 +348,8 @@ class AlphaCurrent(SynapsePair):
     Source: Rotter & Diesmann (1999), Biol. Cybern. 81:381-402, doi 10.1007/s004220050570.
     """
 
-    exc: Quantity = quantity("ms", 2.0, "positive")
-    inh: Quantity = quantity("ms", 2.0, "positive")
+    exc: Quantity = quantity("ms", default=2.0, range="positive")
+    inh: Quantity = quantity("ms", default=2.0, range="positive")
 
     receptor: ClassVar[type[AlphaCurrentReceptor]] = AlphaCurrentReceptor
 
@@ -379,10 +379,10 @@ class ExpConductance(SynapsePair):
     doi 10.1523/JNEUROSCI.3508-05.2005.
     """
 
-    exc: Quantity = quantity("ms", 5.0, "positive")
-    inh: Quantity = quantity("ms", 10.0, "positive")
-    E_exc: Quantity = quantity("mV", 0.0)
-    E_inh: Quantity = quantity("mV", -80.0)
+    exc: Quantity = quantity("ms", default=5.0, range="positive")
+    inh: Quantity = quantity("ms", default=10.0, range="positive")
+    E_exc: Quantity = quantity("mV", default=0.0)
+    E_inh: Quantity = quantity("mV", default=-80.0)
 
     receptor: ClassVar[type[ExpConductanceReceptor]] = ExpConductanceReceptor
 
@@ -414,10 +414,10 @@ class AlphaConductance(SynapsePair):
     Source: Rall (1967), J. Neurophysiol. 30:1138-1168.
     """
 
-    exc: Quantity = quantity("ms", 0.2, "positive")
-    inh: Quantity = quantity("ms", 2.0, "positive")
-    E_exc: Quantity = quantity("mV", 0.0)
-    E_inh: Quantity = quantity("mV", -80.0)
+    exc: Quantity = quantity("ms", default=0.2, range="positive")
+    inh: Quantity = quantity("ms", default=2.0, range="positive")
+    E_exc: Quantity = quantity("mV", default=0.0)
+    E_inh: Quantity = quantity("mV", default=-80.0)
 
     receptor: ClassVar[type[AlphaConductanceReceptor]] = AlphaConductanceReceptor
 
@@ -448,15 +448,15 @@ class BetaConductance(SynapsePair):
         Reversal potentials [mV].
 
     Source: Roth & van Rossum (2009), Modeling synapses, in: De Schutter (ed.), Computational
-    Modeling Methods for Neuroscientists, eqs. 6.4-6.6.
+    Modeling Methods for Neuroscientists, MIT Press, chapter 6.
     """
 
-    rise_exc: Quantity = quantity("ms", 0.2, "positive")
-    decay_exc: Quantity = quantity("ms", 2.0, "positive")
-    rise_inh: Quantity = quantity("ms", 0.5, "positive")
-    decay_inh: Quantity = quantity("ms", 10.0, "positive")
-    E_exc: Quantity = quantity("mV", 0.0)
-    E_inh: Quantity = quantity("mV", -80.0)
+    rise_exc: Quantity = quantity("ms", default=0.2, range="positive")
+    decay_exc: Quantity = quantity("ms", default=2.0, range="positive")
+    rise_inh: Quantity = quantity("ms", default=0.5, range="positive")
+    decay_inh: Quantity = quantity("ms", default=10.0, range="positive")
+    E_exc: Quantity = quantity("mV", default=0.0)
+    E_inh: Quantity = quantity("mV", default=-80.0)
 
     receptor: ClassVar[type[BetaConductanceReceptor]] = BetaConductanceReceptor
 

@@ -13,8 +13,8 @@ from functools import wraps
 from typing import Any, Literal, TypeVar, dataclass_transform
 
 import numpy as np
-from neurosim.describe.distributions import Distribution
 
+from neurosim.describe.distributions import Distribution
 from neurosim.errors import DescriptionError, UnknownNameError, brief
 from neurosim.units import to_float
 
@@ -31,9 +31,9 @@ _WORDS: dict[str, str] = {"any": "finite", "positive": "above 0", "nonnegative":
 
 def quantity(
     unit: str,
+    *,
     default: float | tuple[float, ...],
     range: Range = "any",
-    *,
     per_neuron: bool = True,
     several: bool = False,
 ) -> Any:
@@ -55,6 +55,11 @@ def quantity(
     return field(default=default, metadata=facts)
 
 
+def _in_order(cls: type) -> list[Field[Any]]:
+    """Return the fields with `synapses`, which a base class declares, last."""
+    return sorted(fields(cls), key=lambda f: f.name == "synapses")
+
+
 @dataclass_transform(
     kw_only_default=True, frozen_default=True, eq_default=False, field_specifiers=(field, quantity)
 )
@@ -66,7 +71,7 @@ def described(cls: type[T]) -> type[T]:
     """
     made = dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)(cls)
     plain_init = made.__init__
-    taken = [f for f in fields(made) if f.init]  # type: ignore[arg-type]
+    taken = _in_order(made)
     known = tuple(f.name for f in taken)
     positional = tuple(f.name for f in taken if not f.kw_only)
     required = tuple(f.name for f in taken if f.default is MISSING and f.default_factory is MISSING)
@@ -90,7 +95,7 @@ def described(cls: type[T]) -> type[T]:
                 )
         plain_init(self, *args, **kwargs)
 
-    made.__init__ = init  # type: ignore[method-assign]
+    made.__init__ = init  # type: ignore[assignment, method-assign]
     return made
 
 
@@ -122,7 +127,7 @@ class Value:
     def __repr__(self) -> str:
         shown = ", ".join(
             f"{f.name}={_shown(getattr(self, f.name))}"
-            for f in fields(self)
+            for f in _in_order(type(self))
             if not _same(getattr(self, f.name), f.default)
         )
         return f"{type(self).__name__}({shown})"
@@ -202,13 +207,11 @@ def _checked(f: Field[Any], value: Any, place: str) -> Any:
     unit, range = f.metadata["unit"], f.metadata["range"]
     if f.metadata["several"]:
         given = value if isinstance(value, (tuple, list)) else (value,)
-        if not given:
-            raise DescriptionError(place, value, "at least one value")
         return tuple(scalar(v, unit, range, place) for v in given)
     if isinstance(value, Distribution):
         if not f.metadata["per_neuron"]:
             raise DescriptionError(place, value, "one value", "It cannot differ between neurons.")
-        return value
+        return _in_range(value.in_unit(unit, place), range, place)
     if not f.metadata["per_neuron"]:
         return scalar(value, unit, range, place)
     number = to_float(value, unit, place)
@@ -218,6 +221,21 @@ def _checked(f: Field[Any], value: Any, place: str) -> Any:
             raise DescriptionError(place, value, "at least one value")
         return read_only(number.ravel())
     return float(number)
+
+
+def _in_range(distribution: Distribution, range: Range, place: str) -> Distribution:
+    """Refuse a distribution that can draw a value outside `range`."""
+    low = distribution.support[0]
+    # A continuous law draws its lower end with probability 0, a clipped one often.
+    good = low > 0 or (low == 0 and (range == "nonnegative" or distribution.bound != "clip"))
+    if range != "any" and not good:
+        raise DescriptionError(
+            place,
+            distribution,
+            f"a distribution of values {_WORDS[range]}",
+            "Bound it, for example with redraw=(0.1, None).",
+        )
+    return distribution
 
 
 def scalar(value: Any, unit: str, range: Range, place: str) -> float:

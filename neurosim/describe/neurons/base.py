@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from neurosim.describe.model_protocol import Port
-from neurosim.describe.parts import Inlet, ModelText
+from neurosim.describe.parts import Inlet, ModelText, Part, total_current
 from neurosim.describe.synapses import Synapses, check_synapses
 from neurosim.describe.values import Value, described, require_same_size
 
@@ -119,17 +120,15 @@ def _parsed(
 
     inputs: dict[str, Any] = {}
     for inlet in inlets:
-        if inlet.action == "diffusive" or inlet.action == "additive":
-            inputs[inlet.name] = Coupling(inlet.name, inlet.action, inlet.unit)
-        else:
-            kind, _, target = inlet.action.partition(" ")
+        kind, _, target = inlet.action.partition(" ")
+        if kind == "diffusive":
+            inputs[inlet.name] = Coupling(inlet.name, "diffusive", inlet.unit)
+        elif kind == "pulse":
             inputs[inlet.name] = Receptor(
-                inlet.name,
-                "jump" if kind == "jump" else "pulse",
-                target or inlet.name,
-                inlet.unit,
-                inlet.nonnegative,
+                inlet.name, "pulse", inlet.name, inlet.unit, inlet.nonnegative
             )
+        else:
+            inputs[inlet.name] = Receptor(inlet.name, "jump", target, inlet.unit, inlet.nonnegative)
     return NeuronModel(
         name,
         equations=equations,
@@ -143,3 +142,30 @@ def _parsed(
         multiplicity=multiplicity,
         method=method,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class InputCurrent:
+    """The current that enters a membrane: all synapses and `I_e`.
+
+    Attributes
+    ----------
+    current : str
+        A sum [pA], as a term.
+    as_factor : str
+        The same, in parentheses where it has several terms.
+    equations : tuple of str
+        The line it refers to, if any.
+    """
+
+    current: str
+    as_factor: str
+    equations: tuple[str, ...]
+
+
+def input_current(synapses: Iterable[Part]) -> InputCurrent:
+    """Return the current of `synapses` plus `I_e`."""
+    total = total_current(synapses)
+    if not total.current:
+        return InputCurrent("I_e", "I_e", ())
+    return InputCurrent(f"{total.current} + I_e", f"({total.current} + I_e)", total.equations)

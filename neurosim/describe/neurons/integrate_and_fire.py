@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import Literal
 
-from neurosim.describe.neurons.base import Neuron
+from neurosim.describe.neurons.base import Neuron, input_current
 from neurosim.describe.parts import Inlet, ModelText, Part, compose, total_current
 from neurosim.describe.synapses import ExpCurrent, Synapses, check_synapses, synapse_parts
 from neurosim.describe.values import Quantity, described, quantity, require_below, require_choice
@@ -48,15 +47,15 @@ class LIF(Neuron):
     Diesmann (1999), Biol. Cybern. 81:381-402.
     """
 
-    tau_m: Quantity = quantity("ms", 10.0, "positive")
-    C_m: Quantity = quantity("pF", 250.0, "positive")
-    E_L: Quantity = quantity("mV", -70.0)
-    V_th: Quantity = quantity("mV", -55.0)
-    V_reset: Quantity = quantity("mV", -70.0)
-    t_ref: Quantity = quantity("ms", 2.0, "nonnegative")
-    I_e: Quantity = quantity("pA", 0.0)
+    tau_m: Quantity = quantity("ms", default=10.0, range="positive")
+    C_m: Quantity = quantity("pF", default=250.0, range="positive")
+    E_L: Quantity = quantity("mV", default=-70.0)
+    V_th: Quantity = quantity("mV", default=-55.0)
+    V_reset: Quantity = quantity("mV", default=-70.0)
+    t_ref: Quantity = quantity("ms", default=2.0, range="nonnegative")
+    I_e: Quantity = quantity("pA", default=0.0)
     reset: Reset = "to"
-    synapses: Synapses | None = field(default_factory=ExpCurrent)
+    synapses: Synapses | None = ExpCurrent()
 
     def _check_parameters(self) -> None:
         require_choice(self, "reset", tuple(_RESETS))
@@ -66,12 +65,11 @@ class LIF(Neuron):
     def text(self) -> ModelText:
         """Return the model as text."""
         synapses = synapse_parts(self.synapses)
-        total = total_current(synapses)
-        current = f"({total.current} + I_e)" if total.current else "I_e"
+        current = input_current(synapses)
         membrane = Part(
             equations=(
-                f"dV_m/dt = (E_L - V_m)/tau_m + {current}/C_m : mV (unless refractory)",
-                *total.equations,
+                f"dV_m/dt = (E_L - V_m)/tau_m + {current.as_factor}/C_m : mV (unless refractory)",
+                *current.equations,
             ),
             states={"V_m": "mV"},
             parameters={
@@ -118,16 +116,16 @@ class PerfectIntegrator(Neuron):
     synapses : Receptor, SynapsePair, Receptors or None
 
     Source: Gerstein & Mandelbrot (1964), Biophys. J. 4:41-68; reset by subtraction: Rueckauer et
-    al. (2017), Front. Neurosci. 11:682, eq. 4.
+    al. (2017), Front. Neurosci. 11:682.
     """
 
-    C_m: Quantity = quantity("pF", 250.0, "positive")
-    V_th: Quantity = quantity("mV", 15.0)
-    V_reset: Quantity = quantity("mV", 0.0)
-    t_ref: Quantity = quantity("ms", 0.0, "nonnegative")
-    I_e: Quantity = quantity("pA", 0.0)
+    C_m: Quantity = quantity("pF", default=250.0, range="positive")
+    V_th: Quantity = quantity("mV", default=15.0)
+    V_reset: Quantity = quantity("mV", default=0.0)
+    t_ref: Quantity = quantity("ms", default=0.0, range="nonnegative")
+    I_e: Quantity = quantity("pA", default=0.0)
     reset: Reset = "subtract"
-    synapses: Synapses | None = field(default_factory=ExpCurrent)
+    synapses: Synapses | None = ExpCurrent()
 
     def _check_parameters(self) -> None:
         require_choice(self, "reset", tuple(_RESETS))
@@ -137,10 +135,12 @@ class PerfectIntegrator(Neuron):
     def text(self) -> ModelText:
         """Return the model as text."""
         synapses = synapse_parts(self.synapses)
-        total = total_current(synapses)
-        current = f"({total.current} + I_e)" if total.current else "I_e"
+        current = input_current(synapses)
         membrane = Part(
-            equations=(f"dV_m/dt = {current}/C_m : mV (unless refractory)", *total.equations),
+            equations=(
+                f"dV_m/dt = {current.as_factor}/C_m : mV (unless refractory)",
+                *current.equations,
+            ),
             states={"V_m": "mV"},
             parameters={
                 "C_m": ("pF", self.C_m),
@@ -194,18 +194,18 @@ class TwoCompartment(Neuron):
     1:39-60, without its active currents.
     """
 
-    C_m: Quantity = quantity("pF", 100.0, "positive")
-    C_d: Quantity = quantity("pF", 150.0, "positive")
-    g_L: Quantity = quantity("nS", 5.0, "nonnegative")
-    g_d: Quantity = quantity("nS", 7.5, "nonnegative")
-    g_c: Quantity = quantity("nS", 10.0, "nonnegative")
-    E_L: Quantity = quantity("mV", -70.0)
-    V_th: Quantity = quantity("mV", -50.0)
-    V_reset: Quantity = quantity("mV", -60.0)
-    t_ref: Quantity = quantity("ms", 2.0, "nonnegative")
-    I_e: Quantity = quantity("pA", 0.0)
-    synapses: Synapses | None = field(default_factory=ExpCurrent)
-    dendrite: Synapses | None = field(default_factory=ExpCurrent)
+    C_m: Quantity = quantity("pF", default=100.0, range="positive")
+    C_d: Quantity = quantity("pF", default=150.0, range="positive")
+    g_L: Quantity = quantity("nS", default=5.0, range="nonnegative")
+    g_d: Quantity = quantity("nS", default=7.5, range="nonnegative")
+    g_c: Quantity = quantity("nS", default=10.0, range="nonnegative")
+    E_L: Quantity = quantity("mV", default=-70.0)
+    V_th: Quantity = quantity("mV", default=-50.0)
+    V_reset: Quantity = quantity("mV", default=-60.0)
+    t_ref: Quantity = quantity("ms", default=2.0, range="nonnegative")
+    I_e: Quantity = quantity("pA", default=0.0)
+    synapses: Synapses | None = ExpCurrent()
+    dendrite: Synapses | None = ExpCurrent()
 
     def _check_parameters(self) -> None:
         check_synapses(self.dendrite, "TwoCompartment.dendrite")
