@@ -1,0 +1,280 @@
+"""`NeuronModel`: a neuron (or any other dynamical unit) written as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neurosim.equations.dimensions import Unit
+from neurosim.equations.statements import parse_quantity
+from neurosim.errors import DescriptionError, UnitError, UnknownNameError
+
+if TYPE_CHECKING:
+    from neurosim.equations.analysis import Analysis
+    from neurosim.equations.spec import Coupling, ModelSpec, Receptor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NeuronModel:
+    """A model neuron from equations.
+
+        dV_m/dt = (E_L - V_m)/tau_m + I/C_m : mV (clamped)     differential equation
+        I = I_exc + I_inh + I_injected : pA                    sub-expression
+        tau_m : ms                                             parameter
+
+    One line per statement, ``#`` starts a comment, the part after the colon is the unit, ``1``
+    for plain numbers. Units: us ms s, uV mV V, fA pA nA, pF nF uF, nS uS mS, GOhm MOhm kOhm, Hz
+    kHz and their products and powers, also inside expressions (``10*mV``). Every line is checked.
+    ``(clamped)`` states are held while the neuron is refractory; ``(unless refractory)`` is the
+    same. ``I_injected`` is the current brought in by ``net.inject`` [pA]. A declared name that the
+    reset writes or an input jumps is a state that is otherwise constant.
+
+    Functions: exp log sqrt sin cos tan sinh cosh tanh abs sign floor ceil min max clip, exprel(x)
+    = (exp(x) - 1)/x, sigmoid (expit), int(condition), where(condition, a, b); conditions with
+    < <= > >= == != and or not.
+
+    Noise: ``xi``, ``xi_name`` are independent white noises (unit 1/sqrt(ms)), one of each per
+    neuron: ``dV/dt = -V/tau + sigma*sqrt(2/tau)*xi : mV``. What a term with ``xi`` means depends
+    on the method: *exact*, *euler* and *milstein* solve the Ito equation, *heun* the Stratonovich
+    equation. Where the noise is additive (its factor is made of parameters alone) the two agree.
+
+    Method: "exact" (linear equations; with additive noise the exact Ornstein-Uhlenbeck step),
+    "exponential_euler" (each variable linear in itself), "rk4", "rk2", "euler"; with noise "euler",
+    "milstein" (each variable with noise of its own), "heun". By default: exact where linear (and
+    noise additive), else exponential_euler where conditionally linear, else rk4; with noise that
+    is not exact: euler if additive, heun (Stratonovich) if multiplicative.
+
+    Parameters
+    ----------
+    name : str
+        For messages and printing.
+    equations : str
+        The text.
+    threshold : str, optional
+        Condition on the states under which the neuron fires, e.g. ``"V_m >= V_th"``.
+    reset : str, optional
+        What a spike changes, in order: ``"V_m = V_reset; w += b"``.
+    refractory : str, optional
+        Parameter that holds the refractory time [ms].
+    inputs : mapping, optional
+        Receptor name -> ``"jump STATE"`` (arriving weights are added to the state; on a clamped
+        state of a refractory neuron they are lost), ``"pulse"`` or ``"pulse SYMBOL"`` (the symbol
+        is the sum of the weights arriving in this step), ``"additive"`` or ``"diffusive"``
+        (continuous coupling, the symbol is the receptor name), or a Receptor or Coupling. The unit
+        of a symbol follows from the equations, or is declared in them (``I : pA``). Weights of
+        conductances (nS) must not be negative.
+    parameters : mapping
+        Name -> number in the declared unit, a text such as ``"20 ms"``, an array with one value
+        per neuron, or a distribution. Names not declared in the equations are plain numbers, or
+        have the unit that their text brings.
+    initial : mapping, optional
+        State -> first value: a number, a text with unit or the name of a parameter. Default 0.
+    hazard : str, optional
+        Escape noise in place of a threshold: firing intensity [1/ms or Hz].
+    multiplicity : str, optional
+        Number of spikes emitted at once (relays).
+    method : str, optional
+        See above.
+
+    Raises
+    ------
+    EquationError
+        For texts that cannot be read, disagree in units or cannot be integrated as asked.
+    DescriptionError
+        For values that cannot be meant.
+    """
+
+    name: str
+    equations: str = field(kw_only=True)
+    threshold: str | None = field(default=None, kw_only=True)
+    reset: str | None = field(default=None, kw_only=True)
+    refractory: str | None = field(default=None, kw_only=True)
+    inputs: Mapping[str, str | Receptor | Coupling] = field(default_factory=dict, kw_only=True)
+    parameters: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    initial: Mapping[str, float | str] = field(default_factory=dict, kw_only=True)
+    hazard: str | None = field(default=None, kw_only=True)
+    multiplicity: str | None = field(default=None, kw_only=True)
+    method: str | None = field(default=None, kw_only=True)
+    _analysis: Analysis = field(init=False, repr=False)
+    _spec: ModelSpec = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._check_texts()
+        for name in ("inputs", "parameters", "initial"):
+            value = getattr(self, name)
+            if not isinstance(value, Mapping):
+                raise DescriptionError(f"{self._place}: {name}", value, "a mapping by name")
+        from neurosim.equations.analysis import ModelText, analyse
+
+        given = {}
+        for key, value in self.parameters.items():
+            unit = None
+            if isinstance(value, str):
+                unit = parse_quantity(value, f"{self._place}: parameters[{key!r}]")[1].text
+            given[str(key)] = unit
+        analysis = analyse(
+            ModelText(
+                equations=self.equations,
+                threshold=self.threshold,
+                reset=self.reset,
+                refractory=self.refractory,
+                inputs=tuple(self.inputs.items()),
+                parameters=tuple(given.items()),
+                hazard=self.hazard,
+                multiplicity=self.multiplicity,
+                method=self.method,
+            )
+        )
+        object.__setattr__(self, "_analysis", analysis)
+        values = {name: self._value(name, value) for name, value in self.parameters.items()}
+        spec = analysis.spec
+        initial = self._initial(values)
+        parameters = {name: values[name] for name in spec.parameters}
+        object.__setattr__(self, "parameters", MappingProxyType(parameters))
+        object.__setattr__(self, "initial", MappingProxyType(initial))
+        object.__setattr__(self, "inputs", MappingProxyType(dict(self.inputs)))
+        defaults = {n: v for n, v in parameters.items() if isinstance(v, float)}
+        object.__setattr__(
+            self, "_spec", replace(spec, name=self.name, defaults=defaults, initial=initial)
+        )
+
+    @property
+    def _place(self) -> str:
+        return f"NeuronModel {self.name!r}"
+
+    def _check_texts(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise DescriptionError("NeuronModel.name", self.name, "a text that is not empty")
+        if not isinstance(self.equations, str):
+            raise DescriptionError(f"{self._place}: equations", self.equations, "a text")
+        for name in ("threshold", "reset", "refractory", "hazard", "multiplicity", "method"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, str) or not value.strip()):
+                raise DescriptionError(f"{self._place}: {name}", value, "a text, or None")
+
+    def _value(self, name: str, value: Any) -> Any:
+        """Check a number (or array of numbers); pass anything else through."""
+        return _number(f"{self._place}: parameters[{name!r}]", value, self._analysis.units[name])
+
+    def _initial(self, values: Mapping[str, Any]) -> dict[str, float | str]:
+        spec, units = self._analysis.spec, self._analysis.units
+        initial: dict[str, float | str] = dict.fromkeys(spec.states, 0.0)
+        for name in spec.states:
+            if name in values:
+                # A declared name that a reset writes: its value is where it starts.
+                initial[name] = _plain_number(f"{self._place}: parameters[{name!r}]", values[name])
+        for name, value in self.initial.items():
+            place = f"{self._place}: initial[{name!r}]"
+            if name not in spec.states:
+                raise UnknownNameError(f"{self._place}: initial", name, spec.states)
+            if isinstance(value, str) and value.isidentifier():
+                if value not in spec.parameters:
+                    raise UnknownNameError(place, value, spec.parameters)
+                if (units[value].dimension, units[value].scale) != (
+                    units[name].dimension,
+                    units[name].scale,
+                ):
+                    raise UnitError(
+                        place, value, f"a parameter in {units[name].text}",
+                        f"{value!r} is in {units[value].text}.",
+                    )  # fmt: skip
+                initial[name] = value
+            else:
+                initial[name] = _plain_number(place, _number(place, value, units[name]))
+        return initial
+
+    def neuron_model(self) -> NeuronModel:
+        """The model itself: what every neuron description can give."""
+        return self
+
+    def spec(self) -> ModelSpec:
+        """The classified, discretised model that backends read."""
+        return self._spec
+
+    @property
+    def linearity(self) -> str:
+        """"linear", "conditionally linear", "nonlinear", or "none" without equations."""
+        return self._analysis.linearity
+
+    @property
+    def noise(self) -> str:
+        """"none", "additive" or "multiplicative"."""
+        return self._analysis.noise
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        arguments = {
+            n: getattr(self, n)
+            for n in ("equations", "threshold", "reset", "refractory", "hazard", "multiplicity",
+                      "method")  # fmt: skip
+        }
+        mappings = {n: dict(getattr(self, n)) for n in ("inputs", "parameters", "initial")}
+        return _restore, (self.name, {**arguments, **mappings})
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, NeuronModel):
+            return NotImplemented
+        return (
+            self.name == other.name
+            and self._spec.source_text == other._spec.source_text
+            and dict(self.initial) == dict(other.initial)
+            and self.parameters.keys() == other.parameters.keys()
+            and all(_same(v, other.parameters[n]) for n, v in self.parameters.items())
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.name, self._spec.source_text))
+
+
+def _restore(name: str, arguments: dict[str, Any]) -> NeuronModel:
+    return NeuronModel(name, **arguments)
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return bool(np.array_equal(a, b))
+    return bool(a == b)
+
+
+def _number(place: str, value: Any, unit: Unit) -> Any:
+    """A value in `unit`; numbers and arrays checked, texts converted, the rest passed through."""
+    if isinstance(value, (bool, np.bool_)):
+        raise DescriptionError(place, value, f"a number in {unit.text}")
+    if isinstance(value, str):
+        number, given = parse_quantity(value, place)
+        if given.dimension != unit.dimension:
+            raise UnitError(place, value, f"a quantity in {unit.text}")
+        return _finite(place, float(number * given.scale / unit.scale), unit)
+    if isinstance(value, (int, float, np.integer, np.floating)):
+        return _finite(place, float(value), unit)
+    if isinstance(value, (list, tuple)):
+        value = np.asarray(value)
+    if type(value) is np.ndarray:
+        if not np.issubdtype(value.dtype, np.number) or np.iscomplexobj(value) or value.ndim != 1:
+            raise DescriptionError(place, value, f"one number in {unit.text} per neuron")
+        array = np.array(value, dtype=np.float64)
+        if not np.isfinite(array).all():
+            raise DescriptionError(place, value, "finite numbers")
+        array.setflags(write=False)
+        return array
+    if value is None or isinstance(value, (complex, bytes, dict, set)):
+        raise DescriptionError(place, value, f"a number in {unit.text}")
+    return value
+
+
+def _finite(place: str, value: float, unit: Unit) -> float:
+    if not np.isfinite(value):
+        raise DescriptionError(place, value, f"a finite number in {unit.text}")
+    return value
+
+
+def _plain_number(place: str, value: Any) -> float:
+    if not isinstance(value, float):
+        raise DescriptionError(
+            place, value, "one number or the name of a parameter",
+            "Values that differ between neurons are set with net.initialise.",
+        )  # fmt: skip
+    return value
