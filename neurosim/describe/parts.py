@@ -102,7 +102,7 @@ class ModelText:
 
     @property
     def injectable(self) -> bool:
-        """Whether injected current has a place: a parameter `I_e`, to which it is added."""
+        """Whether injected current has a place: `I_injected`, which stands beside `I_e`."""
         return "I_e" in self.parameters
 
 

@@ -79,7 +79,11 @@ class Pulse(Receptor):
 
     def part(self, name: str, voltage: str = "V_m") -> Part:
         """Return the receptor's text."""
-        return Part(inlets=(Inlet(name=f"{name}", action="pulse", unit="pA"),), current=name)
+        return Part(
+            equations=(f"{name} : pA",),
+            inlets=(Inlet(name=name, action="pulse", unit="pA"),),
+            current=name,
+        )
 
 
 @described
@@ -268,7 +272,7 @@ class GapJunction(Receptor):
     def part(self, name: str, voltage: str = "V_m") -> Part:
         """Return the receptor's text."""
         inlet = Inlet(name=name, action="diffusive", unit="nS", nonnegative=True)
-        return Part(inlets=(inlet,), current=name)
+        return Part(equations=(f"{name} : pA",), inlets=(inlet,), current=name)
 
 
 def _beta(name: str, rise: Any, decay: Any) -> Part:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from neurosim.describe.model_protocol import Port
-from neurosim.describe.parts import Inlet, ModelText, Part, total_current
+from neurosim.describe.parts import ModelText, Part, total_current
 from neurosim.describe.synapses import Synapses, check_synapses
 from neurosim.describe.values import Value, described, require_same_size
 
@@ -75,78 +74,28 @@ class Neuron(Value):
         return self.text().injectable
 
     def neuron_model(self) -> NeuronModel:
-        """Return the model with its equations parsed (imports sympy).
+        """Return the model with its equations parsed (imports sympy; one text is parsed once)."""
+        from neurosim.equations import NeuronModel
 
-        Per-neuron parameters have no default there; `parameter_values` has them.
-        """
         text = self.text()
-        constants = tuple(
-            (name, value)
-            for name, (_, value) in text.parameters.items()
-            if isinstance(value, float)
-        )
-        return _parsed(
+        return NeuronModel(
             text.name,
-            text.equations,
-            text.inlets,
-            constants,
-            tuple(text.initial.items()),
-            text.threshold,
-            text.reset,
-            text.refractory,
-            text.hazard,
-            text.multiplicity,
-            text.method,
+            equations=text.equations,
+            threshold=text.threshold,
+            reset=text.reset,
+            refractory=text.refractory,
+            inputs={inlet.name: inlet.action for inlet in text.inlets},
+            parameters={name: value for name, (_, value) in text.parameters.items()},
+            initial=text.initial,
+            hazard=text.hazard,
+            multiplicity=text.multiplicity,
+            method=text.method,
         )
-
-
-@lru_cache(maxsize=256)
-def _parsed(
-    name: str,
-    equations: str,
-    inlets: tuple[Inlet, ...],
-    constants: tuple[tuple[str, float], ...],
-    initial: tuple[tuple[str, float | str], ...],
-    threshold: str | None,
-    reset: str | None,
-    refractory: str | None,
-    hazard: str | None,
-    multiplicity: str | None,
-    method: str | None,
-) -> NeuronModel:
-    """Parse one text; many populations share a model, and reading one takes tens of ms."""
-    from neurosim.equations import NeuronModel
-    from neurosim.equations.spec import Coupling, Receptor
-
-    inputs: dict[str, Any] = {}
-    for inlet in inlets:
-        kind, _, target = inlet.action.partition(" ")
-        if kind == "diffusive":
-            inputs[inlet.name] = Coupling(inlet.name, "diffusive", inlet.unit)
-        elif kind == "pulse":
-            inputs[inlet.name] = Receptor(
-                inlet.name, "pulse", inlet.name, inlet.unit, inlet.nonnegative
-            )
-        else:
-            inputs[inlet.name] = Receptor(inlet.name, "jump", target, inlet.unit, inlet.nonnegative)
-    return NeuronModel(
-        name,
-        equations=equations,
-        threshold=threshold,
-        reset=reset,
-        refractory=refractory,
-        inputs=inputs,
-        parameters=dict(constants),
-        initial=dict(initial),
-        hazard=hazard,
-        multiplicity=multiplicity,
-        method=method,
-    )
 
 
 @dataclass(frozen=True, slots=True)
 class InputCurrent:
-    """The current that enters a membrane: all synapses and `I_e`.
+    """The current that enters a membrane: all synapses, `I_e`, and what ``net.inject`` brings.
 
     Attributes
     ----------
@@ -164,8 +113,12 @@ class InputCurrent:
 
 
 def input_current(synapses: Iterable[Part]) -> InputCurrent:
-    """Return the current of `synapses` plus `I_e`."""
+    """Return the current of `synapses` plus `I_e` and the injected current."""
     total = total_current(synapses)
     if not total.current:
-        return InputCurrent("I_e", "I_e", ())
-    return InputCurrent(f"{total.current} + I_e", f"({total.current} + I_e)", total.equations)
+        return InputCurrent("I_e + I_injected", "(I_e + I_injected)", ())
+    return InputCurrent(
+        f"{total.current} + I_e + I_injected",
+        f"({total.current} + I_e + I_injected)",
+        total.equations,
+    )

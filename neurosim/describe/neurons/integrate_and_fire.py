@@ -221,7 +221,7 @@ class TwoCompartment(Neuron):
         into_dendrite = f" + {at_dendrite.current}" if at_dendrite.current else ""
         membrane = Part(
             equations=(
-                f"dV_m/dt = (g_L*(E_L - V_m) + g_c*(V_d - V_m){into_soma} + I_e)/C_m"
+                f"dV_m/dt = (g_L*(E_L - V_m) + g_c*(V_d - V_m){into_soma} + I_e + I_injected)/C_m"
                 " : mV (unless refractory)",
                 f"dV_d/dt = (g_d*(E_L - V_d) + g_c*(V_m - V_d){into_dendrite})/C_d : mV",
                 *at_soma.equations,
@@ -273,7 +273,7 @@ class Parrot(Neuron):
         counter = Part(
             equations=("dcount/dt = 0/ms : 1",),
             states={"count": "1"},
-            inlets=(Inlet(name="spikes", action="jump count", unit="1", nonnegative=True),),
+            inlets=(Inlet(name="spikes", action="jump count", unit="1"),),
         )
         return compose(
             "Parrot",
