@@ -139,8 +139,8 @@ def _by_slot(
 
     items : (n,) int64, written      slot << 32 | index into the scratch
     """
-    previous = -1
-    ordered = True
+    previous: Any = np.int64(-1)
+    ordered: Any = True
     at = 0
     for p in range(offsets.shape[0]):
         for i in range(offsets[p, r], offsets[p, r + 1]):
@@ -162,9 +162,9 @@ def _by_slot(
         for i in range(offsets[p, r], offsets[p, r + 1]):
             buckets[((np.int64(slots[i]) - lowest) >> shift) + 1] += np.int32(1)
     total = np.int32(0)
-    for b in range(n_buckets + 1):
-        total += buckets[b]
-        buckets[b] = total
+    for k in range(n_buckets + 1):
+        total += buckets[k]
+        buckets[k] = total
     for p in range(offsets.shape[0]):
         for i in range(offsets[p, r], offsets[p, r + 1]):
             s = np.int64(slots[i])

@@ -165,8 +165,8 @@ def distinct_partners(
         for k in range(length):
             w0, w1, w2, w3 = philox4x32(k, entity, 0, 0, k0, k1)
             newest = choices - length + k
-            t = int(choose(w0, w3, np.uint64(newest + 1)))
-            t = newest if taken[t] else t
+            t: Any = np.int64(choose(w0, w3, np.uint64(newest + 1)))
+            t = np.int64(newest) if taken[t] else t
             taken[t] = 1
             partners[lo + k] = t
             weight_words[lo + k] = w1
@@ -246,6 +246,7 @@ def bernoulli_partners(
 
 @kernel
 def count_columns(
+    first: int,
     numbers: Ints,
     n: int,
     distinct: bool,
@@ -256,7 +257,7 @@ def count_columns(
     partners: Int32s,
     counts: Ints,
 ) -> None:
-    """Count how often each row occurs in the columns.
+    """Count how often each row occurs in columns `first` and following.
 
     numbers       : (n_columns,) int64        partners of each column
     n             : int64                     number of rows
@@ -266,7 +267,7 @@ def count_columns(
     counts        : (n,) int64, added to
     """
     for c in range(numbers.size):
-        _column(c, numbers[c], n, distinct, self_position[c], k0, k1, taken, partners)
+        _column(first + c, numbers[c], n, distinct, self_position[c], k0, k1, taken, partners)
         for k in range(numbers[c]):
             counts[partners[k]] += 1
 
@@ -323,8 +324,8 @@ def _column(
         for k in range(number):
             w0, _, _, w3 = philox4x32(k, entity, 0, 0, k0, k1)
             newest = choices - number + k
-            t = int(choose(w0, w3, np.uint64(newest + 1)))
-            t = newest if taken[t] else t
+            t: Any = np.int64(choose(w0, w3, np.uint64(newest + 1)))
+            t = np.int64(newest) if taken[t] else t
             taken[t] = 1
             partners[k] = t
         for k in range(number):
