@@ -1,0 +1,1 @@
+"""Backends of neurosim: one target each, found through the entry points ``neurosim.backends``."""

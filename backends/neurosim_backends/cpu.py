@@ -1,0 +1,255 @@
+"""The CPU core: neurosim's own engine as a backend."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurosim.backend import Connections, Options, Session
+from neurosim.describe.network import Network, Projection
+from neurosim.describe.population import Population, Selectable
+from neurosim.engine.clock import Engine, Recorded
+from neurosim.engine.progress import reporter
+from neurosim.engine.wiring import enumerate_connections
+from neurosim.errors import DescriptionError, UnknownNameError
+from neurosim.lower.lowering import lower
+from neurosim.results import Run, SpikeRecord, Trace
+
+PACKAGES = ("neurosim-snn", "numpy", "numba", "llvmlite")
+
+
+class CPU:
+    """Runs everything a description can say."""
+
+    name = "cpu"
+
+    def compile(self, network: Network, options: Options) -> CPUSession:
+        """Build the network in memory."""
+        return CPUSession(network, options)
+
+
+class CPUSession(Session):
+    """A network on the CPU core."""
+
+    def __init__(self, network: Network, options: Options) -> None:
+        snapshot = network.copy()
+        super().__init__(snapshot, options)
+        started = time.perf_counter()
+        self.plan = lower(snapshot, options.dt)
+        self.engine = Engine(
+            self.plan,
+            threads=options.threads,
+            precision=options.precision,
+            synapse_format=options.synapse_format,
+            trial=options.trial,
+        )
+        self._build_seconds = time.perf_counter() - started
+
+    @property
+    def time(self) -> float:
+        """Where the session stands [ms]."""
+        return self.engine.step * self.dt
+
+    def _run(
+        self, n_steps: int, inputs: Mapping[str, npt.NDArray[Any]], progress: bool | None
+    ) -> Run:
+        for name, array in inputs.items():
+            self._feed(self.network.populations[name], array)
+        started = time.perf_counter()
+        with reporter(n_steps * self.dt, self.dt, progress) as report:
+            recorded = self.engine.run(n_steps, progress=report)
+        return self._results(recorded, time.perf_counter() - started)
+
+    def _feed(self, population: Population, array: npt.NDArray[Any]) -> None:
+        if population.model.kind == "spikes":
+            counts = array.astype(np.int64)
+            step, neuron = np.nonzero(counts)
+            times = counts[step, neuron]
+            labels = np.repeat(step + self.engine.step + 1, times)
+            self.engine.schedule_input(
+                population.index, labels, np.repeat(neuron, times).astype(np.int32)
+            )
+        else:
+            self.engine.feed_current(population.index, array)
+
+    def set(self, view: Selectable, **values: Any) -> None:
+        """Set states or parameters of some neurons."""
+        checked = self._check_view(view, "session.set: view")
+        for name, value in values.items():
+            at = 0
+            for population, indices in checked.segments:
+                place = f"session.set: {name} of {population.name!r}"
+                number = self._number(population, name, value, len(checked), place)
+                part = number if np.ndim(number) == 0 else number[at : at + len(indices)]
+                self.engine.write(population.index, name, part, np.asarray(indices))
+                at += len(indices)
+
+    def _number(
+        self, population: Population, name: str, value: Any, size: int, place: str
+    ) -> Any:
+        from neurosim.describe.checks import settable_value
+
+        if population.index not in self.engine.neurons:
+            raise DescriptionError(place, value, "a population of neurons", "Sources have no state.")
+        return settable_value(population, name, value, size, place)
+
+    def get(self, view: Selectable, name: str) -> npt.NDArray[np.float64]:
+        """Return the present value of a state or parameter: shape (len(view),)."""
+        checked = self._check_view(view, "session.get: view")
+        parts = []
+        for population, indices in checked.segments:
+            if population.index not in self.engine.neurons:
+                raise UnknownNameError(f"session.get: {population.name!r}", name, ())
+            parts.append(self.engine.neurons[population.index].read(name)[indices])
+        return np.concatenate(parts)
+
+    def reset(self) -> None:
+        """Go back to t = 0 and the initial state."""
+        self.engine.reset()
+
+    def connections(self, projection: str | Projection) -> Connections:
+        """Return the connections of a projection."""
+        name = projection if isinstance(projection, str) else projection.name
+        for p in self.plan.projections:
+            if p.name == name:
+                found = enumerate_connections(p, self.plan.seed, self.plan.dt)
+                return Connections(
+                    pre=found.pre,
+                    post=found.post,
+                    weight=found.weight,
+                    delay=found.delay_steps * self.plan.dt,
+                )
+        for c in self.plan.couplings:
+            if c.name == name:
+                order = np.lexsort((c.post_position, c.pre_position))
+                return Connections(
+                    pre=c.pre_position[order],
+                    post=c.post_position[order],
+                    weight=c.weight[order],
+                    delay=np.zeros(order.size),
+                )
+        known = [p.name for p in self.plan.projections] + [c.name for c in self.plan.couplings]
+        raise UnknownNameError("session.connections: projection", name, known)
+
+    # --- results --------------------------------------------------------------------------
+
+    def _results(self, recorded: Recorded, seconds: float) -> Run:
+        dt = self.dt
+        interval = (recorded.first_step * dt, recorded.last_step * dt)
+        plan = self.plan
+        spikes: dict[str, SpikeRecord] = {}
+        states: dict[str, dict[str, Trace]] = {}
+        weights: dict[str, Trace] = {}
+        for recorder in plan.recorders:
+            if recorder.variable == "weight":
+                weights.update(self._weights(recorder, recorded))
+                continue
+            population = plan.populations[recorder.population]
+            local = recorder.ids - population.offset
+            if recorder.variable == "spikes":
+                mine = (recorded.ids >= population.offset) & (
+                    recorded.ids < population.offset + population.size
+                )
+                ids = recorded.ids[mine].astype(np.int64) - population.offset
+                labels = recorded.labels[mine]
+                whole = local.size == population.size
+                if not whole:
+                    wanted = np.isin(ids, local)
+                    ids, labels = ids[wanted], labels[wanted]
+                spikes[population.name] = SpikeRecord(
+                    times=labels * dt,
+                    ids=ids,
+                    size=population.size,
+                    interval=interval,
+                    recorded=None if whole else local,
+                )
+            else:
+                assert population.spec is not None
+                samples = recorded.samples[recorder.index]
+                states.setdefault(population.name, {})[recorder.variable] = Trace(
+                    array=samples,
+                    times=self._sample_times(recorder, recorded),
+                    ids=local,
+                    unit=population.spec.units[recorder.variable],
+                    reduce=recorder.reduce,
+                )
+        return Run(
+            name=plan.name,
+            interval=interval,
+            populations={p.name: p.size for p in plan.populations},
+            spikes=spikes,
+            states=states,
+            weights=weights,
+            provenance=self._provenance(recorded, seconds),
+        )
+
+    def _sample_times(self, recorder: Any, recorded: Recorded) -> npt.NDArray[np.float64]:
+        n = (recorded.last_step - recorded.first_step) // recorder.every_steps
+        steps = recorded.first_step + recorder.every_steps * np.arange(1, n + 1)
+        if recorder.initial:
+            steps = np.concatenate([[recorded.first_step], steps])
+        return np.asarray(steps * self.dt, np.float64)
+
+    def _weights(self, recorder: Any, recorded: Recorded) -> dict[str, Trace]:
+        projection = self.plan.projections[recorder.projection]
+        found = self.connections(projection.name)
+        times = self._sample_times(recorder, recorded)
+        unit = self._weight_unit(projection)
+        return {
+            projection.name: Trace(
+                array=np.broadcast_to(found.weight, (times.size, len(found))).copy(),
+                times=times,
+                ids=np.arange(len(found)),
+                unit=unit,
+            )
+        }
+
+    def _weight_unit(self, projection: Any) -> str:
+        for p in self.plan.populations:
+            if p.spec is not None and p.offset <= projection.post[0] < p.offset + p.size:
+                return next(r.unit for r in p.spec.receptors if r.name == projection.receptor)
+        return "1"
+
+    def _provenance(self, recorded: Recorded, seconds: float) -> dict[str, Any]:
+        engine = self.engine
+        synapses = engine.synapses
+        approximations = [
+            {
+                "part": f"Projection '{name}': weights",
+                "how": f"stored as {synapses.formats[name]} integers",
+                "bound": bound,
+                "unit": "relative",
+            }
+            for name, bound in synapses.bounds.items()
+            if bound > 0
+        ]
+        return {
+            "backend": "cpu",
+            "seed": self.network.seed,
+            "trial": self.options.trial,
+            "network_hash": self.plan.network_hash,
+            "dt": self.dt,
+            "precision": self.options.precision,
+            "threads": engine.threads,
+            "interrupted": engine.interrupted,
+            "synapses": synapses.n_synapses,
+            "synapse_bytes": synapses.n_bytes,
+            "formats": dict(synapses.formats),
+            "methods": {p.name: p.spec.method for p in self.plan.populations if p.spec is not None},
+            "approximations": approximations,
+            "notes": list(self.plan.notes),
+            "wall_seconds": {"build": self._build_seconds, "run": seconds},
+            "versions": {
+                "python": platform.python_version(),
+                **{name: metadata.version(name) for name in PACKAGES},
+            },
+            "processor": platform.machine(),
+            "platform": sys.platform,
+        }

@@ -1,0 +1,366 @@
+"""The contract of a backend, and the two calls that use one: `compile` and `run`.
+
+A backend takes a network and returns a `Session`; a session runs, is looked at, changed, and runs
+on. Backends are found through the entry-point group ``neurosim.backends``.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from neurosim.describe.network import Network, Projection
+from neurosim.describe.population import Population, Selectable, require_view
+from neurosim.errors import DescriptionError, UnknownNameError
+from neurosim.results import Run
+from neurosim.units import to_scalar
+
+GROUP = "neurosim.backends"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to run, as opposed to what.
+
+    Attributes
+    ----------
+    dt : float
+        Time step [ms].
+    threads : int or None
+        Upper bound of threads; None leaves it to the backend.
+    precision : {"double", "single"}
+        Of the state.
+    trial : int
+        Which realisation of drive and noise; wiring and initial values follow ``Network(seed=)``.
+    synapse_format : {"auto", "full", "fixed16"}
+        How drawn weights are stored: exactly as the accumulator holds them, or in 16 bits.
+    approximate : tuple of str
+        Parts that a backend may leave out or replace although it has no form of them.
+    """
+
+    dt: float = 0.1
+    threads: int | None = None
+    precision: str = "double"
+    trial: int = 0
+    synapse_format: str = "auto"
+    approximate: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dt", to_scalar(self.dt, "ms", "compile: dt", above=0))
+        if self.threads is not None:
+            _check_int(self.threads, "compile: threads", 1, "a number of threads, 1 or more")
+        _check_int(self.trial, "compile: trial", 0, "a whole number, 0 or more")
+        for name, known in (
+            ("precision", ("double", "single")),
+            ("synapse_format", ("auto", "full", "fixed16")),
+        ):
+            if getattr(self, name) not in known:
+                raise UnknownNameError(f"compile: {name}", getattr(self, name), known)
+        parts = self.approximate
+        if isinstance(parts, str) or not all(isinstance(p, str) for p in parts):
+            raise DescriptionError("compile: approximate", parts, "a list of names of parts")
+        object.__setattr__(self, "approximate", tuple(parts))
+
+
+class Backend(Protocol):
+    """Something that runs networks."""
+
+    name: str
+
+    def compile(self, network: Network, options: Options) -> Session:
+        """Take a snapshot of the network and make it ready to run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """Connections of one projection, sorted by (pre, post, delay, order of drawing).
+
+    Attributes
+    ----------
+    pre, post : (n,) int64
+        Positions within the projection's `pre` and `post`: neuron ids where these are whole
+        populations.
+    weight : (n,) float64
+        In the unit of the receptor.
+    delay : (n,) float64
+        [ms].
+    """
+
+    pre: npt.NDArray[np.int64]
+    post: npt.NDArray[np.int64]
+    weight: npt.NDArray[np.float64]
+    delay: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return int(self.pre.size)
+
+
+class Session(ABC):
+    """A network that is ready to run. Times are in ms.
+
+    Attributes
+    ----------
+    network : Network
+        The network as it was when the session was made.
+    options : Options
+        How it runs.
+    """
+
+    def __init__(self, network: Network, options: Options) -> None:
+        self.network = network
+        self.options = options
+
+    @property
+    def dt(self) -> float:
+        """Time step [ms]."""
+        return self.options.dt
+
+    @property
+    @abstractmethod
+    def time(self) -> float:
+        """Where the session stands [ms]."""
+
+    def run(
+        self,
+        duration: Any,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        progress: bool | None = None,
+    ) -> Run:
+        """Run on for `duration`, and return what this call recorded.
+
+        Parameters
+        ----------
+        duration : float or quantity
+            Above 0, a multiple of dt [ms].
+        inputs : mapping of str to array
+            For every ``Input`` population an array (n_steps, *shape), or (*shape,), held constant.
+        progress : bool, optional
+            Whether to show a progress bar; if left out, in terminals and notebooks, for runs that
+            take longer than a second.
+
+        Returns
+        -------
+        Run
+            Spikes in (t, t + duration] and the states sampled then. After a Ctrl-C it covers what
+            was simulated until then, and ``provenance["interrupted"]`` is true.
+
+        Raises
+        ------
+        DescriptionError
+            If the duration is not a positive multiple of dt, or inputs are missing or misshapen.
+        SimulationError
+            If a state leaves the finite numbers.
+        """
+        n_steps = whole_steps(duration, self.dt, "run: duration")
+        checked = self._check_inputs(inputs or {}, n_steps)
+        return self._run(n_steps, checked, progress)
+
+    @abstractmethod
+    def _run(
+        self, n_steps: int, inputs: Mapping[str, npt.NDArray[Any]], progress: bool | None
+    ) -> Run:
+        """Run `n_steps`; `inputs` are complete, of shape (n_steps, size)."""
+
+    @abstractmethod
+    def set(self, view: Selectable, **values: Any) -> None:
+        """Set states or parameters of some neurons, e.g. ``session.set(exc, I_e=250.0)``."""
+
+    @abstractmethod
+    def get(self, view: Selectable, name: str) -> npt.NDArray[np.float64]:
+        """Return the present value of a state or parameter: shape (len(view),)."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Go back to t = 0 and the initial state; weights and parameters stay as they are."""
+
+    @abstractmethod
+    def connections(self, projection: str | Projection) -> Connections:
+        """Return the connections of a projection."""
+
+    def _check_view(self, view: object, place: str) -> Selectable:
+        """Return a view of this session's network; populations may be named."""
+        if isinstance(view, str):
+            named = self.network[view]
+            if not isinstance(named, Population):
+                raise DescriptionError(place, view, "the name of a population")
+            return named
+        checked = require_view(view, place)
+        for population, _ in checked.segments:
+            own = self.network.populations.get(population.name)
+            if own is None or own.size != population.size or own.offset != population.offset:
+                raise DescriptionError(
+                    place, population, f"a population of the network {self.network.name!r}"
+                )
+        return checked
+
+    def _check_inputs(
+        self, inputs: Mapping[str, Any], n_steps: int
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Return inputs as arrays (n_steps, size), complete and of the right kind."""
+        fed = {
+            p.name: p
+            for p in self.network.populations.values()
+            if getattr(p.model, "is_source", False) and hasattr(p.model, "kind")
+        }
+        for name in inputs:
+            if name not in fed:
+                raise UnknownNameError("run: inputs", name, fed)
+        checked: dict[str, npt.NDArray[Any]] = {}
+        for name, population in fed.items():
+            if name not in inputs:
+                shape = (n_steps, *population.shape)
+                raise DescriptionError(
+                    f"run: inputs[{name!r}]", None,
+                    f"an array of shape {shape}, or {population.shape} to be held constant",
+                )  # fmt: skip
+            checked[name] = _check_input(inputs[name], population, n_steps)
+        return checked
+
+
+def _check_input(value: Any, population: Population, n_steps: int) -> npt.NDArray[Any]:
+    place = f"run: inputs[{population.name!r}]"
+    array = np.asarray(value)
+    full = (n_steps, *population.shape)
+    if array.dtype.kind not in "biuf":
+        raise DescriptionError(place, value, "an array of numbers")
+    if array.shape == population.shape and array.shape != full:
+        array = np.broadcast_to(array, full)
+    if array.shape != full:
+        raise DescriptionError(
+            place, array, f"the shape {full}, or {population.shape} to be held constant"
+        )
+    if not np.all(np.isfinite(array)):
+        raise DescriptionError(place, array, "finite numbers")
+    if population.model.kind == "spikes" and (np.any(array < 0) or np.any(array != np.rint(array))):
+        raise DescriptionError(place, array, "numbers of spikes: whole, 0 or more")
+    return array.reshape(n_steps, population.size)
+
+
+def whole_steps(duration: Any, dt: float, place: str) -> int:
+    """Return how many steps a duration is.
+
+    Raises
+    ------
+    DescriptionError
+        If it is not a positive multiple of dt (to one part in 10^6 of a step).
+    """
+    value = to_scalar(duration, "ms", place, above=0)
+    steps = round(value / dt)
+    if steps < 1 or not math.isclose(value / dt, steps, rel_tol=1e-12, abs_tol=1e-6):
+        lower, upper = math.floor(value / dt), math.ceil(value / dt)
+        nearest = " or ".join(f"{s * dt:g}" for s in (lower, upper) if s > 0)
+        raise DescriptionError(
+            place, value, f"a multiple of the time step, {dt:g} ms", f"Nearest: {nearest}."
+        )
+    return steps
+
+
+def _check_int(value: object, place: str, least: int, expected: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise DescriptionError(place, value, expected)
+
+
+@cache
+def _entry_points() -> dict[str, metadata.EntryPoint]:
+    return {e.name: e for e in metadata.entry_points(group=GROUP)}
+
+
+def backends() -> tuple[str, ...]:
+    """Return the names of the installed backends."""
+    return tuple(sorted(_entry_points()))
+
+
+def find_backend(name: str) -> Backend:
+    """Return a backend by name.
+
+    Raises
+    ------
+    UnknownNameError
+        If no installed package provides it.
+    """
+    found = _entry_points()
+    if name not in found:
+        raise UnknownNameError("backend", name, backends())
+    backend: Backend = found[name].load()()
+    return backend
+
+
+def compile(
+    network: Network,
+    backend: str = "cpu",
+    *,
+    dt: Any = 0.1,
+    threads: int | None = None,
+    precision: str = "double",
+    trial: int = 0,
+    synapse_format: str = "auto",
+    approximate: Sequence[str] = (),
+) -> Session:
+    """Take a snapshot of a network and make it ready to run.
+
+    Parameters
+    ----------
+    network : Network
+        What to run.
+    backend : str
+        Where: the name of an installed backend, see `backends`.
+    dt, threads, precision, trial, synapse_format, approximate
+        See `Options`.
+
+    Returns
+    -------
+    Session
+
+    Raises
+    ------
+    NeurosimError
+        Naming the part of the network or the option that cannot be.
+    """
+    if not isinstance(network, Network):
+        raise DescriptionError("compile: network", network, "a neurosim.Network")
+    options = Options(
+        dt=dt, threads=threads, precision=precision, trial=trial,
+        synapse_format=synapse_format, approximate=tuple(approximate)
+        if not isinstance(approximate, str) else approximate,  # type: ignore[arg-type]
+    )  # fmt: skip
+    return find_backend(backend).compile(network, options)
+
+
+def run(
+    network: Network,
+    duration: Any,
+    backend: str = "cpu",
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    progress: bool | None = None,
+    **options: Any,
+) -> Run:
+    """Run a network from its initial state: `compile`, then `Session.run`.
+
+    Parameters
+    ----------
+    network : Network
+        What to run.
+    duration : float or quantity
+        How long [ms].
+    backend : str
+        Where.
+    inputs, progress
+        See `Session.run`.
+    **options
+        See `Options`.
+    """
+    if isinstance(network, Network):
+        step = to_scalar(options.get("dt", 0.1), "ms", "compile: dt", above=0)
+        whole_steps(duration, step, "run: duration")
+    session = compile(network, backend, **options)
+    return session.run(duration, inputs=inputs, progress=progress)

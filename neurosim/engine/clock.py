@@ -1,0 +1,586 @@
+"""The clock engine: builds a Plan into arrays, and runs it chunk by chunk.
+
+The whole loop is compiled; Python is entered between chunks only, to hand over what was recorded,
+show progress and listen for Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neurosim.engine import layout
+from neurosim.engine.context import Context
+from neurosim.engine.generate import BAD_MULTIPLICITY
+from neurosim.engine.populations import Machine, PopulationState
+from neurosim.engine.sources import (
+    Feeder,
+    SourceState,
+    make_clear,
+    make_current,
+    make_drive,
+    make_schedule,
+    make_source,
+)
+from neurosim.engine.synapses import Synapses, build
+from neurosim.errors import SimulationError
+from neurosim.kernels import feeders, loop
+from neurosim.kernels.jit import JIT
+from neurosim.lower.plan import Ints, Plan
+
+CHUNK_SECONDS = 0.08
+"""Wall time between two returns to Python, about."""
+
+CACHE_BYTES = 1 << 20
+"""How much of a tile's accumulator is kept in use at once: half an L2 cache of today."""
+
+LOG_SPIKES = 1 << 20
+"""Room for the spikes of a chunk, at least."""
+
+
+@dataclass
+class Recorded:
+    """What one call of `Engine.run` recorded.
+
+    Attributes
+    ----------
+    first_step, last_step : int
+        The call took the network from one to the other.
+    labels, ids : (n_spikes,) int64, int32
+        Recorded spikes by step, global ids.
+    samples : dict
+        Recorder index -> (n_samples, n) float64.
+    """
+
+    first_step: int
+    last_step: int
+    labels: Ints
+    ids: np.ndarray
+    samples: dict[int, np.ndarray] = field(default_factory=dict)
+
+
+class Engine:
+    """A network in memory.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to run.
+    threads : int or None
+        Upper bound of the threads used; None for the processor's cores.
+    precision : {"double", "single"}
+        Of states; accumulators are int64 or int32.
+    synapse_format : {"auto", "full", "fixed16"}
+        How drawn weights are stored.
+    trial : int
+        Which realisation of drive and noise.
+    wave_steps : int, optional
+        Delay steps delivered per visit; chosen by cache size if left out. Changes no result.
+    """
+
+    def __init__(
+        self, plan: Plan, *, threads: int | None = None, precision: str = "double",
+        synapse_format: str = "auto", trial: int = 0, target_bytes: int = CACHE_BYTES,
+    ) -> None:  # fmt: skip
+        started = time.perf_counter()
+        self.plan = plan
+        self.trial = trial
+        self.precision = precision
+        self.threads = choose_threads(plan, threads)
+        self.slot_map = layout.map_slots(plan)
+        load = layout.expected_indegree(plan, self.slot_map)
+        self.tile_first = layout.split_evenly(load, self.threads, layout.TILE_SLOTS)
+        real = np.float64 if precision == "double" else np.float32
+        self._machine = Machine(
+            plan.dt, real, np.zeros(0), self.slot_map.n_slots, 1, np.ones(self.slot_map.n_slots),
+            self.slot_map, plan.seed, trial,
+        )  # fmt: skip
+        self.sources: dict[int, SourceState] = {
+            p.index: make_source(p, self._machine) for p in plan.populations if p.source is not None
+        }
+        self.synapses: Synapses = build(
+            plan, self.slot_map, self.tile_first, precision=precision,
+            synapse_format=synapse_format,
+            multiplicity={k: s.largest for k, s in self.sources.items()},
+            trial=trial, threads=self.threads, target_bytes=target_bytes,
+        )  # fmt: skip
+        depth = self.synapses.delivery.wave_steps
+        integer = np.int64 if precision == "double" else np.int32
+        self.accumulator = np.zeros(depth * max(1, self.slot_map.n_slots), integer)
+        self._machine.accumulator = self.accumulator
+        self._machine.depth = depth
+        self._machine.scale = self.synapses.scale
+        self.neurons: dict[int, PopulationState] = {
+            p.index: PopulationState(
+                p, self._machine, self._driven(p.index), self._is_injected(p.index)
+            )
+            for p in plan.populations
+            if p.spec is not None
+        }
+        self._feeders: dict[int, list[Feeder]] = self._make_feeders()
+        self._gathers: dict[int, list[Feeder]] = self._make_gathers()
+        self._make_blocks()
+        self._make_log()
+        self.step = 0
+        self._steps_per_chunk = 8
+        self._lock = threading.Lock()
+        self.build_seconds = time.perf_counter() - started
+
+    # --- building -------------------------------------------------------------------------
+
+    def _driven(self, population: int) -> frozenset[str]:
+        ids = self.plan.populations[population].ids
+        return frozenset(
+            d.receptor
+            for d in self.plan.drives
+            if np.any((d.ids >= ids.start) & (d.ids < ids.stop))
+        )
+
+    def _is_injected(self, population: int) -> bool:
+        ids = self.plan.populations[population].ids
+        return any(
+            bool(np.any((i.ids >= ids.start) & (i.ids < ids.stop))) for i in self.plan.injections
+        )
+
+    def _make_feeders(self) -> dict[int, list[Feeder]]:
+        made: dict[int, list[Feeder]] = {}
+        for index, state in self.neurons.items():
+            ids = state.plan.ids
+            mine = made.setdefault(index, [])
+            for drive in self.plan.drives:
+                chosen = np.flatnonzero((drive.ids >= ids.start) & (drive.ids < ids.stop))
+                if chosen.size:
+                    mine.append(make_drive(drive, state, chosen))
+            if state.injected is not None:
+                mine.append(make_clear(state))
+                for injection in self.plan.injections:
+                    chosen = np.flatnonzero(
+                        (injection.ids >= ids.start) & (injection.ids < ids.stop)
+                    )
+                    if chosen.size:
+                        mine.append(make_current(injection, state, chosen))
+        return made
+
+    def _make_gathers(self) -> dict[int, list[Feeder]]:
+        """Prepare continuous coupling: per population, zero the rows, then add each coupling."""
+        made: dict[int, list[Feeder]] = {}
+        double = self.precision == "double"
+        clear = feeders.clear_double if double else feeders.clear_single
+        add = feeders.coupling_double if double else feeders.coupling_single
+        itemsize = 8 if double else 4
+        offsets = np.array([p.offset for p in self.plan.populations], np.int64)
+        for index, state in self.neurons.items():
+            mine = made.setdefault(index, [])
+            for row in state.couplings.values():
+                mine.append(Feeder(clear.address, Context([row])))
+            kinds = {c.name: c.kind for c in state.spec.couplings}
+            for coupling in self.plan.couplings:
+                ids = state.plan.ids
+                here = (coupling.post >= ids.start) & (coupling.post < ids.stop)
+                if not np.any(here):
+                    continue
+                pre, weight = coupling.pre[here], np.ascontiguousarray(coupling.weight[here])
+                local = coupling.post[here] - ids.start
+                start = np.searchsorted(local, np.arange(state.plan.size + 1)).astype(np.int64)
+                source = np.searchsorted(offsets, pre, side="right") - 1
+                address = np.empty(pre.size, np.int64)
+                for p in np.unique(source):
+                    rows = self.neurons[int(p)].states[coupling.source]
+                    from_p = source == p
+                    address[from_p] = rows.ctypes.data + itemsize * (pre[from_p] - offsets[p])
+                diffusive = kinds[coupling.coupling] == "diffusive"
+                own = state.states[coupling.source] if diffusive else 0
+                words = [
+                    state.couplings[coupling.coupling], state.plan.size, start, pre.size, address,
+                    weight, own,
+                ]  # fmt: skip
+                mine.append(Feeder(add.address, Context(words)))
+        return made
+
+    def _make_blocks(self) -> None:
+        whole = frozenset(k for k, s in self.sources.items() if s.whole)
+        self._block_map = layout.map_blocks(self.plan, whole)
+        m = self._block_map
+        n_blocks = m.lo.size
+        names = ("first_call", "last_call", "first_gather", "last_gather", "region", "count")
+        columns = {name: np.zeros(n_blocks, np.int64) for name in names}
+        addresses: list[int] = []
+        contexts: list[int] = []
+        spans: dict[int, tuple[int, int, int, int]] = {}
+        for p in self.plan.populations:
+            first_gather = len(addresses)
+            for feeder in self._gathers.get(p.index, []):
+                addresses.append(feeder.address)
+                contexts.append(feeder.context.address)
+            first_call = len(addresses)
+            for feeder in self._feeders.get(p.index, []):
+                addresses.append(feeder.address)
+                contexts.append(feeder.context.address)
+            last = self.neurons.get(p.index) or self.sources[p.index]
+            addresses.append(last.address)
+            contexts.append(last.context.address)
+            spans[p.index] = (first_gather, first_call, first_call, len(addresses))
+        load = np.zeros(n_blocks)
+        for b in range(n_blocks):
+            p_index = int(m.population[b])
+            last = self.neurons.get(p_index) or self.sources[p_index]
+            span = spans[p_index]
+            columns["first_gather"][b], columns["last_gather"][b] = span[:2]
+            columns["first_call"][b], columns["last_call"][b] = span[2:]
+            columns["region"][b] = last.spikes.ctypes.data + 4 * int(m.lo[b]) * last.largest
+            load[b] = float(m.hi[b] - m.lo[b]) * (span[3] - span[2])
+        self._blocks = loop.Blocks(
+            m.lo, m.hi, columns["first_call"], columns["last_call"], columns["first_gather"],
+            columns["last_gather"], np.array(addresses, np.int64), np.array(contexts, np.int64),
+            columns["region"], columns["count"], bool(self.plan.couplings),
+        )  # fmt: skip
+        shared = np.zeros(64, np.int64)
+        self._team = loop.Team(
+            shared,
+            shares(layout.split_evenly(load, self.threads, n_blocks + 1), self.threads),
+            shares(np.arange(self.tile_first.size), self.threads),
+        )
+
+    def _make_log(self) -> None:
+        self._reserve = sum(
+            p.size * self.sources[p.index].largest
+            if p.index in self.sources
+            else self.neurons[p.index].spikes.size
+            for p in self.plan.populations
+        )
+        self._log_ids = np.zeros(LOG_SPIKES + 2 * self._reserve, np.int32)
+        self._log_start = np.zeros(1, np.int64)
+        self._log_origin = 0
+
+    # --- running --------------------------------------------------------------------------
+
+    def run(
+        self, n_steps: int, *, progress: Callable[[int, int], None] | None = None,
+    ) -> Recorded:  # fmt: skip
+        """Advance by `n_steps`.
+
+        Parameters
+        ----------
+        progress : callable
+            Called with (steps done, steps in all) after every chunk. A KeyboardInterrupt, from
+            there or from the user, ends the run after the present chunk: what was simulated until
+            then is returned, and `step` tells where.
+
+        Raises
+        ------
+        SimulationError
+            If a state leaves the finite numbers: population, variable, neuron and time.
+        """
+        with self._lock:
+            return self._run(n_steps, progress)
+
+    def _run(self, n_steps: int, progress: Callable[[int, int], None] | None) -> Recorded:
+        first = self.step
+        goal = first + n_steps
+        taps = Taps(self, first, n_steps)
+        kept_labels: list[np.ndarray] = []
+        kept_ids: list[np.ndarray] = []
+        self.interrupted = False
+        while self.step < goal and not self.interrupted:
+            chunk_first = self.step
+            last = min(goal, chunk_first + self._steps_per_chunk)
+            log = self._open_log(last)
+            taps.open(chunk_first, last)
+            started = time.perf_counter()
+            reason, reached = self._advance(chunk_first, last, first, log, taps)
+            seconds = time.perf_counter() - started
+            self._adapt(reached - chunk_first, seconds)
+            if reason == loop.FAILURE:
+                self.step = reached
+                raise self._explain_failure(reached)
+            self._log_start = log.start[: reached + 1 - log.origin + 1]
+            labels, ids = self._spikes_of(log, chunk_first, reached)
+            kept_labels.append(labels)
+            kept_ids.append(ids)
+            taps.collect()
+            self.step = reached
+            if reason == loop.LOG_FULL and reached == chunk_first:
+                self._log_ids = np.concatenate([self._log_ids, np.zeros_like(self._log_ids)])
+            if progress is not None:
+                try:
+                    progress(self.step - first, n_steps)
+                except KeyboardInterrupt:
+                    self.interrupted = True
+        return Recorded(
+            first,
+            self.step,
+            np.concatenate(kept_labels) if kept_labels else np.empty(0, np.int64),
+            np.concatenate(kept_ids) if kept_ids else np.empty(0, np.int32),
+            taps.samples(),
+        )
+
+    def _adapt(self, steps: int, seconds: float) -> None:
+        """Choose the next chunk so that it takes about CHUNK_SECONDS."""
+        if steps > 0:
+            wanted = steps * CHUNK_SECONDS / max(seconds, 1e-6)
+            bounded = min(wanted, 4.0 * self._steps_per_chunk)
+            self._steps_per_chunk = int(min(max(1, bounded), 100_000))
+
+    def _open_log(self, last: int) -> loop.Log:
+        """Keep the spikes that still have arrivals to come, make room for those of the chunk."""
+        oldest = max(self._log_origin, self.step + 1 - self.synapses.max_delay)
+        skip = oldest - self._log_origin
+        start = self._log_start[skip:]
+        kept = self._log_ids[start[0] : start[-1]].copy()
+        if kept.size + self._reserve > self._log_ids.size:
+            self._log_ids = np.zeros(2 * (kept.size + self._reserve), np.int32)
+        self._log_ids[: kept.size] = kept
+        full = np.zeros(last + 2 - oldest, np.int64)
+        full[: start.size] = start - start[0]
+        self._log_origin = oldest
+        return loop.Log(self._log_ids, full, oldest, self._reserve)
+
+    def _advance(
+        self, first: int, last: int, run_first: int, log: loop.Log, taps: Taps
+    ) -> tuple[int, int]:
+        shared = self._team.shared
+        shared[loop.ARRIVED] = 0
+        shared[loop.FAILED] = 0
+        outcome: list[tuple[int, int]] = [(0, 0)] * self.threads
+        n_slots = max(1, self.slot_map.n_slots)
+
+        def work(worker: int) -> None:
+            outcome[worker] = loop.advance(
+                worker, self.threads, first, last, run_first, self._team, self._blocks,
+                self.synapses.delivery, log, taps.table, self.accumulator, n_slots,
+            )  # fmt: skip
+
+        if self.threads == 1:
+            helpers = []
+        else:
+            # The first call compiles; compiling in several threads at once would be wasted.
+            self._compile(log, taps)
+            helpers = [
+                threading.Thread(target=work, args=(k,), daemon=True)
+                for k in range(1, self.threads)
+            ]
+        for helper in helpers:
+            helper.start()
+        try:
+            work(0)
+        finally:
+            # The loop ignores signals: a Ctrl-C arrives here, with the chunk complete.
+            self._join(helpers)
+        return outcome[0]
+
+    def _join(self, helpers: list[threading.Thread]) -> None:
+        for helper in helpers:
+            while helper.is_alive():
+                try:
+                    helper.join()
+                except KeyboardInterrupt:
+                    self.interrupted = True
+
+    def _compile(self, log: loop.Log, taps: Taps) -> None:
+        """Run no step, so that the machine code is there before several threads want it."""
+        if not getattr(self, "_compiled", False):
+            loop.advance(
+                0, 1, self.step, self.step, self.step, self._team, self._blocks,
+                self.synapses.delivery, log, taps.table, self.accumulator,
+                max(1, self.slot_map.n_slots),
+            )  # fmt: skip
+            self._compiled = True
+
+    def _spikes_of(
+        self, log: loop.Log, first: int, reached: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return labels and global ids of the recorded spikes of steps first .. reached."""
+        begin = first + 1 - log.origin
+        start = log.start[begin : reached + 2 - log.origin]
+        ids = log.ids[start[0] : start[-1]]
+        labels = np.repeat(np.arange(first + 1, reached + 1, dtype=np.int64), np.diff(start))
+        wanted = self._recorded_ids()
+        if wanted is None:
+            return labels, ids.copy()
+        keep = wanted[ids]
+        return labels[keep], ids[keep]
+
+    def _recorded_ids(self) -> np.ndarray | None:
+        """Return which neurons' spikes are recorded: (n,) bool, or None for all."""
+        if not hasattr(self, "_wanted"):
+            wanted = np.zeros(self.plan.size, np.bool_)
+            for recorder in self.plan.recorders:
+                if recorder.variable == "spikes":
+                    wanted[recorder.ids] = True
+            self._wanted = None if wanted.all() else wanted
+        return self._wanted
+
+    def _explain_failure(self, reached: int) -> SimulationError:
+        """Find what left the finite numbers in the step that ended at `reached`."""
+        t = reached * self.plan.dt
+        for b in np.flatnonzero(self._blocks.count < 0):
+            p = self.plan.populations[int(self._block_map.population[b])]
+            if p.index in self.sources:
+                return SimulationError(
+                    f"Population {p.name!r} at t = {t:g} ms: more spikes in one step than there "
+                    f"is room for. Lower the rate or the time step."
+                )
+            if self._blocks.count[b] == BAD_MULTIPLICITY:
+                return SimulationError(
+                    f"Population {p.name!r} at t = {t:g} ms: a neuron would emit a number of "
+                    f"spikes outside 0 .. {self.neurons[p.index].largest} in one step."
+                )
+            lo, hi = int(self._block_map.lo[b]), int(self._block_map.hi[b])
+            for name, values in self.neurons[p.index].states.items():
+                bad = np.flatnonzero(~np.isfinite(values[lo:hi]))
+                if bad.size:
+                    neuron = lo + int(bad[0])
+                    return SimulationError(
+                        f"Population {p.name!r}, variable {name}, neuron {neuron}: the value is "
+                        f"{values[neuron]} at t = {t:g} ms. A smaller dt, or a bounded input, "
+                        f"keeps the equations finite."
+                    )
+            return SimulationError(
+                f"Population {p.name!r}: a state of neurons {lo} to {hi - 1} is not finite at "
+                f"t = {t:g} ms."
+            )
+        return SimulationError(f"A state is not finite at t = {t:g} ms.")
+
+    # --- between runs -----------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Go back to t = 0 and the initial state; weights and parameters stay."""
+        with self._lock:
+            for state in self.neurons.values():
+                state.initialise()
+            for source in self.sources.values():
+                source.reset()
+            for feeder in (f for several in self._feeders.values() for f in several):
+                feeder.reset()
+            self.accumulator[:] = 0
+            self.step = 0
+            self._log_start = np.zeros(1, np.int64)
+            self._log_origin = 0
+
+    def write(self, population: int, name: str, value: Any, where: np.ndarray) -> None:
+        """Set a state or parameter of neurons `where` (local ids)."""
+        with self._lock:
+            self.neurons[population].write(name, value, where)
+            self._make_blocks()
+
+    def schedule_input(self, population: int, labels: Ints, neurons: np.ndarray) -> None:
+        """Give an `Input("spikes")` population its spikes: labels ascending, int32 neurons."""
+        source = self.sources[population]
+        trains: list[list[float]] = [[] for _ in range(source.plan.size)]
+        fresh = make_schedule(source.plan, trains, self.plan.dt)
+        _, per_step = np.unique(labels, return_counts=True)
+        largest = int(per_step.max(initial=1))
+        fresh.spikes = np.zeros(largest, np.int32)
+        fresh.largest = -(-largest // source.plan.size)
+        fresh.context = Context(
+            [
+                source.plan.offset, fresh.spikes, labels.size, np.ascontiguousarray(labels),
+                np.ascontiguousarray(neurons), np.zeros(1, np.int64),
+            ]
+        )  # fmt: skip
+        with self._lock:
+            self.sources[population] = fresh
+            self._make_blocks()
+            self._make_log_room()
+
+    def _make_log_room(self) -> None:
+        """Let the log hold a step of the present sources; what it holds stays."""
+        before = self._log_ids
+        origin, start = self._log_origin, self._log_start
+        self._make_log()
+        if before.size > self._log_ids.size:
+            self._log_ids = before
+        else:
+            self._log_ids[: before.size] = before
+        self._log_origin, self._log_start = origin, start
+
+    @property
+    def workers(self) -> int:
+        """How many workers have entered the loop so far."""
+        return int(self._team.shared[loop.WORKED])
+
+
+class Taps:
+    """Buffers of the recorded states of one call of `Engine.run`."""
+
+    def __init__(self, engine: Engine, first: int, n_steps: int) -> None:
+        self._engine = engine
+        self._first = first
+        plan = engine.plan
+        self._recorders = [
+            r
+            for r in plan.recorders
+            if r.variable not in ("spikes", "weight") and r.population in engine.neurons
+        ]
+        self.table = np.zeros((len(self._recorders), loop.V_WIDTH), np.int64)
+        self._buffers: list[np.ndarray] = []
+        self._pieces: list[list[np.ndarray]] = [[] for _ in self._recorders]
+        self._local = []
+        for k, recorder in enumerate(self._recorders):
+            population = plan.populations[recorder.population]
+            rows = engine.neurons[recorder.population].states[recorder.variable]
+            local = (recorder.ids - population.offset).astype(np.int32)
+            self._local.append(local)
+            mean = recorder.reduce == "mean"
+            self.table[k, loop.V_ADDRESS] = rows.ctypes.data
+            self.table[k, loop.V_SINGLE] = rows.dtype == np.float32
+            self.table[k, loop.V_IDS] = local.ctypes.data
+            self.table[k, loop.V_COUNT] = local.size
+            self.table[k, loop.V_EVERY] = recorder.every_steps
+            self.table[k, loop.V_MEAN] = mean
+            self._buffers.append(np.empty((0, 1 if mean else local.size)))
+            if recorder.initial:
+                now = rows[local].astype(np.float64)
+                self._pieces[k].append(now.mean(keepdims=True)[None] if mean else now[None])
+
+    def open(self, first: int, last: int) -> None:
+        """Make room for the samples of a chunk."""
+        for k, recorder in enumerate(self._recorders):
+            every = recorder.every_steps
+            n = (last - self._first) // every - (first - self._first) // every
+            self._buffers[k] = np.empty((max(n, 1), self._buffers[k].shape[1]))
+            self.table[k, loop.V_BUFFER] = self._buffers[k].ctypes.data
+            self.table[k, loop.V_SAMPLES] = 0
+
+    def collect(self) -> None:
+        """Take over the samples of a chunk."""
+        for k in range(len(self._recorders)):
+            n = int(self.table[k, loop.V_SAMPLES])
+            if n:
+                self._pieces[k].append(self._buffers[k][:n])
+
+    def samples(self) -> dict[int, np.ndarray]:
+        """Return all samples by recorder index."""
+        return {
+            r.index: np.concatenate(pieces) if pieces else np.empty((0, b.shape[1]))
+            for r, pieces, b in zip(self._recorders, self._pieces, self._buffers, strict=True)
+        }
+
+
+def shares(bounds: Ints, workers: int) -> Ints:
+    """Deal the ranges between `bounds` to workers: (workers + 1,) bounds of each one's share."""
+    n = bounds.size - 1
+    return np.array([bounds[n * w // workers] for w in range(workers + 1)], np.int64)
+
+
+def choose_threads(plan: Plan, wanted: int | None) -> int:
+    """Return how many threads pay off, at most `wanted`.
+
+    Two barriers a step cost about half a microsecond, a step of 1000 simple neurons some five: a
+    network below that runs on one thread.
+    """
+    if not JIT:
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    limit = wanted if wanted is not None else (cores or 1)
+    if wanted is not None:
+        return max(1, limit)
+    synapses = sum(layout.expected_connections(p) for p in plan.projections)
+    work = plan.size + synapses / 200.0
+    return max(1, min(limit, int(work // 2000) or 1))

@@ -1,0 +1,290 @@
+"""Sources at run time: spike sources as populations, drives and currents as feeders of one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neurosim.describe.currents import ConstantCurrent, NoiseCurrent, StepCurrent
+from neurosim.describe.sources import (
+    CorrelatedPoisson,
+    GammaProcess,
+    Input,
+    Poisson,
+    RateSteps,
+    SpikeTimes,
+)
+from neurosim.engine.context import Context
+from neurosim.engine.populations import Machine, PopulationState
+from neurosim.engine.trains import RateTable, poisson_thresholds, rate_table, schedule
+from neurosim.errors import DescriptionError, UnsupportedError
+from neurosim.kernels import feeders, sources
+from neurosim.kernels.random import CURRENT, DRIVE, SOURCE, make_key
+from neurosim.lower.plan import PlanDrive, PlanInjection, PlanPopulation
+
+GAMMA_LIMIT = 64
+"""Most spikes of one neuron of a gamma process in one step."""
+
+
+@dataclass
+class SourceState:
+    """A population that fires by itself.
+
+    Attributes
+    ----------
+    whole : bool
+        Whether the population must stay in one block.
+    largest : int
+        The most spikes that one neuron emits in a step (on average over the population).
+    reset : callable
+        Puts it back to t = 0.
+    """
+
+    plan: PlanPopulation
+    address: int
+    context: Context
+    spikes: np.ndarray
+    largest: int
+    reset: Callable[[], None]
+    whole: bool = False
+
+
+def nothing() -> None:
+    """Reset what keeps no state."""
+
+
+def make_source(plan: PlanPopulation, machine: Machine) -> SourceState:
+    """Return a spike source, ready to run."""
+    source = plan.source
+    key = make_key(machine.seed, SOURCE, plan.index, machine.trial)
+    if isinstance(source, Poisson):
+        return _poisson(plan, machine, source, int(key[0]))
+    if isinstance(source, GammaProcess):
+        return _gamma(plan, machine, source, key)
+    if isinstance(source, CorrelatedPoisson):
+        return _correlated(plan, machine, source, key)
+    if isinstance(source, SpikeTimes):
+        return make_schedule(plan, list(source.trains), machine.dt)
+    if isinstance(source, Input):
+        return make_schedule(plan, [[] for _ in range(plan.size)], machine.dt)
+    raise UnsupportedError(
+        f"Population {plan.name!r}: {type(source).__name__}", "the core has no form of this source"
+    )
+
+
+def _table(rate: Any, dt: float) -> RateTable:
+    if isinstance(rate, RateSteps):
+        return rate_table(rate.times, rate.rates, dt)
+    return rate_table(np.zeros(1), np.atleast_1d(rate) if np.ndim(rate) == 0 else rate[None], dt)
+
+
+def _poisson(plan: PlanPopulation, machine: Machine, source: Poisson, key: int) -> SourceState:
+    table = _table(source.rate, machine.dt)
+    spikes = np.zeros(plan.size * table.largest, np.int32)
+    counts = np.zeros(plan.size, np.int32)
+    words = [plan.offset, spikes, table.largest, counts, key, *table.words]
+    entry = sources.poisson_source_each if table.each else sources.poisson_source
+    context = Context([*words, *table.kept])
+    return SourceState(plan, entry.address, context, spikes, table.largest, nothing)
+
+
+def _correlated(
+    plan: PlanPopulation, machine: Machine, source: CorrelatedPoisson, key: Any
+) -> SourceState:
+    mean = source.rate / source.correlation * 1e-3 * machine.dt
+    thresholds, parts = poisson_thresholds(mean)
+    largest = max(1, thresholds.size * parts)
+    spikes = np.zeros(plan.size * largest, np.int32)
+    counts = np.zeros(plan.size, np.int32)
+    mother = make_key(machine.seed, SOURCE, plan.index, machine.trial + (1 << 40))
+    context = Context(
+        [
+            plan.offset, spikes, largest, counts, int(key[0]), int(key[1]),
+            thresholds.size, thresholds, parts, int(mother[0]), float(source.correlation),
+        ]
+    )  # fmt: skip
+    return SourceState(plan, sources.correlated_source.address, context, spikes, largest, nothing)
+
+
+def _gamma(plan: PlanPopulation, machine: Machine, source: GammaProcess, key: Any) -> SourceState:
+    n = plan.size
+    rate = np.broadcast_to(np.asarray(source.rate, np.float64), n)
+    shape = np.ascontiguousarray(np.broadcast_to(np.asarray(source.shape, np.float64), n))
+    scale = np.ascontiguousarray(1000.0 / rate / shape / machine.dt)
+    due = np.zeros(n)
+    drawn = np.zeros(n, np.int64)
+    equilibrium = source.start == "equilibrium"
+
+    def reset() -> None:
+        sources.gamma_start(
+            n, due, drawn, shape, scale, plan.offset, equilibrium, int(key[0]), int(key[1])
+        )
+
+    reset()
+    spikes = np.zeros(n * GAMMA_LIMIT, np.int32)
+    counts = np.zeros(n, np.int32)
+    context = Context(
+        [plan.offset, spikes, GAMMA_LIMIT, counts, int(key[0]), int(key[1]), due, drawn, scale, shape]
+    )
+    return SourceState(plan, sources.gamma_source.address, context, spikes, GAMMA_LIMIT, reset)
+
+
+def make_schedule(plan: PlanPopulation, trains: list[Any], dt: float) -> SourceState:
+    """Return a source that fires at given times [ms]."""
+    labels, neurons = schedule(trains, dt)
+    if labels.size and labels[0] < 1:
+        raise DescriptionError(
+            f"Population {plan.name!r}: spike times", float(labels[0] * dt),
+            "times of at least half a step", "A spike at time 0 would belong to a step before.",
+        )  # fmt: skip
+    _, per_step = np.unique(labels, return_counts=True)
+    largest = int(per_step.max(initial=1))
+    spikes = np.zeros(max(largest, 1), np.int32)
+    cursor = np.zeros(1, np.int64)
+
+    def reset() -> None:
+        cursor[0] = 0
+
+    context = Context([plan.offset, spikes, labels.size, labels, neurons, cursor])
+    address = sources.scheduled_source.address
+    return SourceState(plan, address, context, spikes, -(-largest // plan.size), reset, whole=True)
+
+
+@dataclass
+class Feeder:
+    """Something that adds to a row of one population before its kernel runs."""
+
+    address: int
+    context: Context
+    reset: Callable[[], None] = nothing
+
+
+def _dense(state: PopulationState, ids: np.ndarray, values: Any) -> np.ndarray:
+    """Spread values of some neurons (local ids) over the population: (n,) real, 0 elsewhere."""
+    row = np.zeros(state.plan.size, state.machine.real)
+    row[ids] = values
+    return row
+
+
+def make_drive(drive: PlanDrive, state: PopulationState, chosen: np.ndarray) -> Feeder:
+    """Return the feeder of a drive for those of its targets that lie in one population.
+
+    chosen : (m,) int64   positions within ``drive.ids``
+    """
+    machine = state.machine
+    local = drive.ids[chosen] - state.plan.offset
+    weight = drive.weight[chosen] if np.ndim(drive.weight) else drive.weight  # type: ignore[index]
+    if not isinstance(drive.source, Poisson):
+        raise UnsupportedError(
+            f"Drive of population {state.plan.name!r}: {type(drive.source).__name__}",
+            "only Poisson drive comes without synapses",
+            "a population with this source and a projection",
+        )
+    rate = drive.source.rate
+    if isinstance(rate, RateSteps):
+        rates = rate.rates
+    else:
+        rates = np.atleast_1d(rate) if np.ndim(rate) == 0 else np.asarray(rate)[None]
+    times = rate.times if isinstance(rate, RateSteps) else np.zeros(1)
+    if rates.ndim == 2:
+        wide = np.zeros((rates.shape[0], state.plan.size))
+        wide[:, local] = rates[:, chosen]
+        rates = wide
+    table = rate_table(times, rates, machine.dt)
+    key = make_key(machine.seed, DRIVE, drive.index, machine.trial)
+    double = machine.real is np.float64
+    if table.each:
+        entry = feeders.poisson_drive_each_double if double else feeders.poisson_drive_each_single
+    else:
+        entry = feeders.poisson_drive_double if double else feeders.poisson_drive_single
+    context = Context(
+        [
+            state.drives[drive.receptor], _dense(state, local, weight), state.plan.offset,
+            int(key[0]), *table.words, *table.kept,
+        ]
+    )  # fmt: skip
+    return Feeder(entry.address, context)
+
+
+def make_clear(state: PopulationState) -> Feeder:
+    """Return the feeder that zeroes the injected current."""
+    double = state.machine.real is np.float64
+    entry = feeders.clear_double if double else feeders.clear_single
+    return Feeder(entry.address, Context([state.injected]))
+
+
+def make_current(injection: PlanInjection, state: PopulationState, chosen: np.ndarray) -> Feeder:
+    """Return the feeder of an injected current for its targets in one population."""
+    machine = state.machine
+    local = injection.ids[chosen] - state.plan.offset
+    source = injection.source
+    if isinstance(source, NoiseCurrent):
+        return _noise(injection, source, state, chosen, local)
+    if isinstance(source, ConstantCurrent):
+        times, amplitudes = np.zeros(1), np.asarray(source.amplitude, np.float64)[None]
+    elif isinstance(source, StepCurrent):
+        times, amplitudes = source.times, source.amplitudes
+    else:
+        raise UnsupportedError(
+            f"Current into {state.plan.name!r}: {type(source).__name__}",
+            "the core has no form of this current",
+        )
+    first = np.rint(times / machine.dt).astype(np.int64)
+    if first[0] > 0:
+        first = np.concatenate([[0], first])
+        amplitudes = np.concatenate([np.zeros_like(amplitudes[:1]), amplitudes])
+    if amplitudes.ndim == 2:
+        gains = [_dense(state, local, a[chosen]) for a in amplitudes]
+        levels = np.ones(len(gains))
+    else:
+        gains = [_dense(state, local, 1.0)] * amplitudes.size
+        levels = np.ascontiguousarray(amplitudes, np.float64)
+    addresses = np.array([g.ctypes.data for g in gains], np.int64)
+    double = machine.real is np.float64
+    entry = feeders.step_current_double if double else feeders.step_current_single
+    words = [state.injected, first.size, np.ascontiguousarray(first), addresses, levels]
+    return Feeder(entry.address, Context([*words, *gains]))
+
+
+def _noise(
+    injection: PlanInjection, source: NoiseCurrent, state: PopulationState, chosen: np.ndarray,
+    local: np.ndarray,
+) -> Feeder:  # fmt: skip
+    machine = state.machine
+
+    def row(value: Any) -> np.ndarray:
+        return _dense(state, local, np.asarray(value)[chosen] if np.ndim(value) else value)
+
+    level = np.zeros(state.plan.size)
+    interval = 1
+    decay, spread = 0.0, 1.0
+    if source.tau is not None:
+        decay = math.exp(-machine.dt / source.tau)
+        spread = math.sqrt(-math.expm1(-2 * machine.dt / source.tau))
+    elif source.dt is not None:
+        interval = round(source.dt / machine.dt)
+        if interval < 1 or abs(interval * machine.dt - source.dt) > 1e-9 * source.dt:
+            raise DescriptionError(
+                "NoiseCurrent.dt", source.dt, f"a multiple of the time step {machine.dt} ms"
+            )
+    key = make_key(machine.seed, CURRENT, injection.index, machine.trial)
+
+    def reset() -> None:
+        level[:] = 0.0
+        if source.tau is not None:
+            feeders.stationary_levels(
+                level.size, level, state.plan.offset, int(key[0]), int(key[1])
+            )
+
+    reset()
+    double = machine.real is np.float64
+    entry = feeders.noise_current_double if double else feeders.noise_current_single
+    words = [
+        state.injected, row(source.mean), row(source.sd), level, interval, state.plan.offset,
+        int(key[0]), int(key[1]), decay, spread,
+    ]  # fmt: skip
+    return Feeder(entry.address, Context(words), reset)

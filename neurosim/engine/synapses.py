@@ -1,0 +1,327 @@
+"""From projections to rows of synapses: bundles, accumulator scales, formats, memory.
+
+A bundle is a set of projections from the same neurons that share rows, so that a spike finds all
+its synapses of a tile in one place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neurosim.engine.layout import SlotMap, slots_of
+from neurosim.engine.wiring import Measure, Rows, fill, measure
+from neurosim.errors import CapacityError, DescriptionError
+from neurosim.kernels import delivery as d
+from neurosim.kernels.random import RELEASE, make_key
+from neurosim.lower.plan import Draw, Floats, Ints, Plan, PlanProjection
+
+FORMATS = ("auto", "full", "fixed16")
+"""What ``synapse_format=`` may be; projections with one weight store none in every format."""
+
+WORST_RELATIVE_ERROR = {"double": 1e-9, "single": 1e-3}
+"""Largest relative error that the smallest non-zero weight may carry."""
+
+ACCUMULATOR_BITS = {"double": 62, "single": 30}
+
+
+@dataclass
+class Bundle:
+    """Projections with the same presynaptic neurons, in one format."""
+
+    projections: list[PlanProjection]
+    slots: list[Ints]
+    constant: bool
+    release: float
+    measured: Measure | None = None
+    rows: Rows | None = None
+    format: str = ""
+    shift: int = 0
+    constant_weight: int = 0
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return ", ".join(f"'{p.name}'" for p in self.projections)
+
+
+@dataclass
+class Synapses:
+    """All synapses of a network, ready for delivery.
+
+    Attributes
+    ----------
+    delivery : Delivery
+        What the delivery kernel reads.
+    scale : (n_slots,) float64
+        Weight units per accumulator unit, by slot.
+    max_delay : int
+        In steps; 1 where there are no synapses.
+    n_synapses, n_bytes : int
+        Number of synapses and bytes held for them.
+    bounds : dict
+        Projection name -> bound of the relative error of its weights.
+    """
+
+    delivery: d.Delivery
+    bundles: list[Bundle]
+    scale: Floats
+    max_delay: int
+    n_synapses: int
+    n_bytes: int
+    bounds: dict[str, float]
+    formats: dict[str, str]
+    keep: list[Any] = field(default_factory=list)
+
+
+def group(plan: Plan, slot_map: SlotMap) -> list[Bundle]:
+    """Put projections that can share rows into bundles."""
+    bundles: dict[tuple[Any, ...], Bundle] = {}
+    for projection in plan.projections:
+        slots = slots_of(projection, plan, slot_map)
+        constant = isinstance(projection.weight, Draw) and projection.weight.kind == 0
+        pre = (projection.pre.size, int(projection.pre[0]), projection.pre.tobytes())
+        value = projection.weight.a if constant else None  # type: ignore[union-attr]
+        by_target = projection.rule == "fixed_indegree"
+        # Rules drawn per target and those drawn per source are built in different ways.
+        key = (pre, value, projection.release, projection.index if by_target else None)
+        bundle = bundles.setdefault(key, Bundle([], [], constant, projection.release))
+        bundle.projections.append(projection)
+        bundle.slots.append(slots)
+    return list(bundles.values())
+
+
+def common_scales(
+    plan: Plan, slot_map: SlotMap, bundles: Sequence[Bundle], precision: str,
+    multiplicity: dict[int, int],
+) -> Floats:  # fmt: skip
+    """Choose the accumulator scale of every slot: the finest power of two that cannot overflow.
+
+    The bound for a slot is the sum over projections of (synapses on it) * (largest |weight|) *
+    (spikes that a source may emit at once). Slots that one projection reaches share a scale, so
+    that one weight is one integer.
+
+    Returns
+    -------
+    (n_slots,) float64
+    """
+    starts = np.array([*slot_map.first.values()], np.int64)
+    order = np.argsort(starts, kind="stable")
+    starts = starts[order]
+    bound = np.zeros(slot_map.n_slots)
+    parent = list(range(starts.size))
+
+    def root(k: int) -> int:
+        while parent[k] != k:
+            k = parent[k]
+        return k
+
+    for bundle in bundles:
+        assert bundle.measured is not None
+        emitted = max(multiplicity.get(p, 1) for p in populations_of(plan, bundle.projections[0].pre))
+        for j, slots in enumerate(bundle.slots):
+            counts = bundle.measured.slot_counts(j)
+            np.add.at(bound, slots, counts * bundle.measured.max_abs_weight[j] * emitted)
+            blocks = np.unique(np.searchsorted(starts, slots, side="right") - 1)
+            for other in blocks[1:]:
+                parent[root(int(other))] = root(int(blocks[0]))
+    bits = ACCUMULATOR_BITS[precision]
+    ends = np.append(starts[1:], slot_map.n_slots)
+    largest: dict[int, float] = {}
+    for k in range(starts.size):
+        block = bound[starts[k] : ends[k]]
+        top = float(block.max()) if block.size else 0.0
+        largest[root(k)] = max(largest.get(root(k), 0.0), top)
+    scale = np.ones(slot_map.n_slots)
+    for k in range(starts.size):
+        top = largest[root(k)]
+        if top > 0:
+            scale[starts[k] : ends[k]] = 2.0 ** (math.frexp(top)[1] - bits)
+    return scale
+
+
+def populations_of(plan: Plan, ids: Ints) -> list[int]:
+    """Return the indices of the populations that `ids` lie in."""
+    offsets = np.array([p.offset for p in plan.populations], np.int64)
+    return [int(p) for p in np.unique(np.searchsorted(offsets, ids, side="right") - 1)]
+
+
+def choose_format(bundle: Bundle, wanted: str, precision: str, scale: Floats) -> None:
+    """Set the bundle's format, and refuse weights that it could not hold well enough."""
+    assert bundle.measured is not None
+    m = bundle.measured
+    units = [float(scale[s].max()) if s.size else 1.0 for s in bundle.slots]
+    uniform = len({float(u) for s in bundle.slots for u in np.unique(scale[s])}) <= 1
+    worst = WORST_RELATIVE_ERROR[precision]
+    smallest = min((float(w) for w in m.min_abs_weight if np.isfinite(w) and w > 0), default=0.0)
+    largest = max((float(w) for w in m.max_abs_weight), default=0.0)
+    if bundle.constant and uniform:
+        bundle.format = "constant"
+        weight = bundle.projections[0].weight
+        assert isinstance(weight, Draw)
+        bundle.constant_weight = round(weight.a / units[0])
+    else:
+        bundle.format = "full"
+        if wanted != "full" and uniform and largest > 0:
+            unit16 = 2.0 ** (math.frexp(largest)[1] - 15)
+            error = 0.5 * unit16 / smallest if smallest else 0.0
+            if wanted == "fixed16" or (precision == "single" and error <= 1e-3):
+                bundle.format = "fixed16"
+                bundle.shift = max(0, round(math.log2(unit16 / units[0])))
+    if bundle.format == "fixed16" and wanted == "fixed16":
+        return
+    unit = max(units, default=1.0)
+    if smallest and 0.5 * unit * 2.0**bundle.shift / smallest > worst:
+        if bundle.format == "constant" and bundle.constant_weight * unit == smallest:
+            return
+        raise CapacityError(
+            f"Projection {bundle.name}: the smallest weight ({smallest:.6g}) would carry a relative "
+            f"error of {0.5 * unit / smallest:.1e} beside sums as large as "
+            f"{unit * 2.0 ** ACCUMULATOR_BITS[precision]:.3g}; at most {worst:g} is allowed with "
+            f"precision='{precision}'. Use precision='double', or weights of a smaller range."
+        )
+
+
+def error_bound(bundle: Bundle, scale: Floats) -> float:
+    """Return the bound of the relative error that quantisation gives any weight of the bundle."""
+    assert bundle.measured is not None
+    smallest = [float(w) for w in bundle.measured.min_abs_weight if np.isfinite(w) and w > 0]
+    if not smallest:
+        return 0.0
+    unit = max((float(scale[s].max()) for s in bundle.slots if s.size), default=0.0)
+    return 0.5 * unit * 2.0**bundle.shift / min(smallest)
+
+
+def check_measured(bundle: Bundle, plan: Plan) -> None:
+    """Refuse what only shows once weights are drawn: negative conductances."""
+    assert bundle.measured is not None
+    for j, projection in enumerate(bundle.projections):
+        lowest = float(bundle.measured.min_weight[j])
+        if not lowest < 0:
+            continue
+        for p in populations_of(plan, projection.post):
+            spec = plan.populations[p].spec
+            if spec is None:
+                continue
+            receptor = next(r for r in spec.receptors if r.name == projection.receptor)
+            if receptor.nonnegative:
+                raise DescriptionError(
+                    f"Projection '{projection.name}': weight",
+                    lowest,
+                    f"no negative values, since receptor '{receptor.name}' is a conductance",
+                    "Draw with clip=(0, inf) or redraw=(0, inf); inhibition is set by its "
+                    "reversal potential.",
+                )
+
+
+def build(
+    plan: Plan, slot_map: SlotMap, tile_first: Ints, *, precision: str, synapse_format: str,
+    multiplicity: dict[int, int], trial: int, threads: int, target_bytes: int,
+) -> Synapses:  # fmt: skip
+    """Build the rows of all projections.
+
+    Parameters
+    ----------
+    target_bytes : int
+        How much of the arrival accumulator of one tile may be in use at once (cache size); decides
+        how many delay steps are delivered per visit, and nothing else.
+    """
+    bundles = group(plan, slot_map)
+    for bundle in bundles:
+        bundle.measured = measure(
+            bundle.projections, plan.seed, plan.dt, bundle.slots, slot_map.n_slots, tile_first, threads
+        )
+        check_measured(bundle, plan)
+    scale = common_scales(plan, slot_map, bundles, precision, multiplicity)
+    accumulator = np.dtype(np.int64 if precision == "double" else np.int32)
+    bounds: dict[str, float] = {}
+    formats: dict[str, str] = {}
+    max_delay = 1
+    n_synapses = 0
+    for bundle in bundles:
+        assert bundle.measured is not None
+        choose_format(bundle, synapse_format, precision, scale)
+        units = [scale[s] * 2.0**bundle.shift for s in bundle.slots]
+        bundle.rows = fill(bundle.measured, units, bundle.format, accumulator)
+        max_delay = max(max_delay, bundle.measured.max_delay)
+        n_synapses += int(sum(bundle.measured.n_connections))
+        for projection in bundle.projections:
+            bounds[projection.name] = error_bound(bundle, scale)
+            formats[projection.name] = bundle.format
+    depth = wave_depth(tile_first, max_delay, accumulator.itemsize, target_bytes)
+    return assemble(
+        plan, bundles, scale, tile_first, depth, max_delay, n_synapses, bounds, formats, trial
+    )
+
+
+def wave_depth(tile_first: Ints, max_delay: int, itemsize: int, target_bytes: int) -> int:
+    """Return G, the number of delay steps delivered per visit.
+
+    All of them while the accumulator fits into the cache; never so few that the table of waves
+    (4 bytes per source, tile and wave) outgrows 64 entries a row.
+    """
+    widest = int(np.diff(tile_first).max(initial=1)) or 1
+    fitting = max(1, target_bytes // (widest * itemsize))
+    return int(min(max_delay, max(fitting, -(-max_delay // 64))))
+
+
+def assemble(
+    plan: Plan, bundles: list[Bundle], scale: Floats, tile_first: Ints, depth: int,
+    max_delay: int, n_synapses: int, bounds: dict[str, float], formats: dict[str, str], trial: int,
+) -> Synapses:  # fmt: skip
+    """Collect the addresses of all rows into the tables that delivery reads."""
+    n_tiles = tile_first.size - 1
+    info = np.zeros((len(bundles), d.B_WIDTH), np.int64)
+    table = np.zeros((len(bundles), n_tiles, d.R_WIDTH), np.int64)
+    keep: list[Any] = [info, table, tile_first]
+    n_bytes = 0
+    full = d.FULL_64 if scale_is_wide(bundles) else d.FULL_32
+    codes = {"constant": d.CONSTANT, "full": full, "fixed16": d.FIXED16}
+    for b, bundle in enumerate(bundles):
+        rows = bundle.rows
+        assert rows is not None and bundle.measured is not None
+        pre = bundle.projections[0].pre
+        n_waves = max(1, -(-bundle.measured.max_delay // depth))
+        info[b, d.B_FIRST_ID], info[b, d.B_LAST_ID] = pre.min(), pre.max()
+        if pre.size != pre.max() - pre.min() + 1 or np.any(np.diff(pre) != 1):
+            row_of = np.full(int(pre.max() - pre.min() + 1), -1, np.int32)
+            row_of[pre - pre.min()] = np.arange(pre.size, dtype=np.int32)
+            keep.append(row_of)
+            info[b, d.B_MAP] = row_of.ctypes.data
+        info[b, d.B_FORMAT] = codes[bundle.format]
+        info[b, d.B_CONSTANT] = bundle.constant_weight
+        info[b, d.B_WAVES] = n_waves
+        info[b, d.B_RELEASE] = 0 if bundle.release >= 1.0 else max(1, round(bundle.release * 2**32))
+        info[b, d.B_SHIFT] = bundle.shift
+        for t in range(n_tiles):
+            wave = np.zeros((pre.size, n_waves + 1), np.int32)
+            if n_waves > 1:
+                d.first_runs_of_waves(rows.run_start[t], rows.run_delay[t], depth, wave)
+            first = rows.word[t] if bundle.format == "fixed16" else rows.target[t]
+            arrays = [
+                rows.row_start[t], rows.run_start[t], rows.run_delay[t], rows.run_end[t], wave, first,
+            ]  # fmt: skip
+            if bundle.format == "full":
+                arrays.append(rows.weight[t])
+            keep.extend(arrays)
+            n_bytes += sum(int(a.nbytes) for a in arrays)
+            for column, array in enumerate(arrays):
+                table[b, t, column] = array.ctypes.data
+    key = np.array(make_key(plan.seed, RELEASE, trial), np.uint64)
+    delivery = d.Delivery(tile_first, info, table, depth, key)
+    return Synapses(
+        delivery, bundles, scale, max_delay, n_synapses, n_bytes, bounds, formats, keep
+    )
+
+
+def scale_is_wide(bundles: list[Bundle]) -> bool:
+    """Return whether full weights are int64 (they are as wide as the accumulator)."""
+    for bundle in bundles:
+        if bundle.format == "full" and bundle.rows is not None:
+            for weight in bundle.rows.weight:
+                return weight.dtype == np.int64
+    return True

@@ -1,0 +1,323 @@
+"""What enters a network without synapses: Poisson drive, injected currents, continuous coupling.
+
+Each has a kernel on plain arrays and, per precision, an entry of the uniform signature that
+`kernels.loop.advance` calls for a block [lo, hi) of a population just before the population's
+own kernel. An entry finds its arrays through `ctx`, the address of one word per field; floats lie
+in their word as their bits. The order of the words is given above each entry.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurosim.kernels.jit import (
+    entry,
+    float32_at,
+    float64_at,
+    int64_at,
+    kernel,
+    uint32_at,
+)
+from neurosim.kernels.random import normal_quantile, philox2x32, philox4x32, uniform53
+
+
+@kernel
+def segment_of(step, first_steps):  # type: ignore[no-untyped-def]
+    """Return the index of the last of the ascending `first_steps` that is not after `step`."""
+    lo = 0
+    hi = first_steps.size
+    while hi - lo > 1:
+        middle = (lo + hi) // 2
+        if first_steps[middle] <= step:
+            lo = middle
+        else:
+            hi = middle
+    return lo
+
+
+@kernel
+def clear(n, row):  # type: ignore[no-untyped-def]
+    """Set the n first elements of `row` to zero."""
+    for k in range(n):
+        row[k] = 0
+
+
+@kernel
+def add_step_current(n, row, gain, amplitude):  # type: ignore[no-untyped-def]
+    """Add amplitude * gain.
+
+    row       : (n,) real, added to   current [pA]
+    gain      : (n,) real             0 for neurons without this current
+    """
+    for k in range(n):
+        row[k] += gain[k] * amplitude
+
+
+@kernel
+def add_noise_current(  # type: ignore[no-untyped-def]
+    n, row, mean, sd, decay, spread, level, first_id, interval, key0, key1
+):
+    """Add mean + sd * x, x being a standard normal process of every neuron.
+
+    row      : (n,) real, added to       current [pA]
+    mean, sd : (n,) real                 0 for neurons without this current
+    level    : (n,) float64, written     x now
+    decay, spread : x <- decay * x + spread * normal; (0, 1) is white noise held for an interval
+    interval : number of the interval; -1 where x holds for this step
+    key0, key1 : key of this current
+    """
+    if interval >= 0:
+        for k in range(n):
+            w = philox4x32(first_id + k, interval, interval >> 32, 0, key0, key1)
+            level[k] = decay * level[k] + spread * normal_quantile(uniform53(w[0], w[1]))
+    for k in range(n):
+        row[k] += mean[k] + sd[k] * level[k]
+
+
+@kernel
+def add_poisson(n, row, weight, thresholds, parts, first_id, step, key):  # type: ignore[no-untyped-def]
+    """Add the weight of a Poisson number of spikes, drawn for each neuron and step.
+
+    row        : (n,) real, added to   sum of weights arriving in this step
+    weight     : (n,) real             0 for neurons without this drive
+    thresholds : (m,) uint32           cumulative probabilities of 0, 1, .. m - 1 spikes, times 2^32
+    parts      : the mean is the sum of this many equal ones, so that `thresholds` stays short
+    key        : 32-bit key of this drive
+    """
+    for part in range(parts):
+        for k in range(n):
+            word, _ = philox2x32(first_id + k, step, key + part)
+            count = np.int32(0)
+            for j in range(thresholds.size):
+                count += np.int32(word >= thresholds[j])
+            row[k] += weight[k] * count
+
+
+@kernel
+def stationary_levels(n, level, first_id, key0, key1):  # type: ignore[no-untyped-def]
+    """Draw the level of a stationary process at time 0: standard normal.
+
+    level : (n,) float64, written
+    The counter is one that no interval has.
+    """
+    for k in range(n):
+        w = philox4x32(first_id + k, 0, 0, 1, key0, key1)
+        level[k] = normal_quantile(uniform53(w[0], w[1]))
+
+
+@kernel
+def poisson_by_inversion(silent, mean, parts, neuron, step, key):  # type: ignore[no-untyped-def]
+    """Draw a Poisson number as the sum of `parts` numbers of this mean.
+
+    mean   : float64   expected number per part, at most 16
+    silent : float64   exp(-mean)
+    """
+    total = 0
+    for part in range(parts):
+        high, low = philox2x32(neuron, step, key + part)
+        u = uniform53(high, low)
+        term = silent
+        below = term
+        here = 0
+        # 200 is out of reach for a mean of 16 (probability below 1e-130).
+        while u >= below and here < 200:
+            here += 1
+            term *= mean / here
+            below += term
+        total += here
+    return total
+
+
+@kernel
+def add_poisson_each(n, row, weight, silent, mean, parts, first_id, step, key):  # type: ignore[no-untyped-def]
+    """Add the weight of a Poisson number of spikes, each neuron with a mean of its own.
+
+    row          : (n,) real, added to
+    weight       : (n,) real      0 for neurons without this drive
+    mean, silent : (n,) float64   see `poisson_by_inversion`
+    """
+    for k in range(n):
+        if weight[k] != 0:
+            count = poisson_by_inversion(silent[k], mean[k], parts, first_id + k, step, key)
+            row[k] += weight[k] * count
+
+
+@kernel
+def add_coupling(lo, hi, row, start, address, weight, own, single):  # type: ignore[no-untyped-def]
+    """Sum weighted presynaptic states, connection by connection in a fixed order.
+
+    row     : (n,) real, added to   the coupling term of the population's neurons
+    start   : (n + 1,) int64        connections of each neuron
+    address : (n_connections,) int64   where each presynaptic state lies
+    weight  : (n_connections,) float64
+    own     : address of the neuron's own states for diffusive coupling, sum w (x_j - x_i); else 0
+    single  : whether states are float32
+    """
+    for k in range(lo, hi):
+        total = 0.0
+        x_own = 0.0
+        if own != 0:
+            x_own = np.float64(float32_at(own, k + 1)[k]) if single else float64_at(own, k + 1)[k]
+        for c in range(start[k], start[k + 1]):
+            if single:
+                x = np.float64(float32_at(address[c], 1)[0])
+            else:
+                x = float64_at(address[c], 1)[0]
+            total += weight[c] * (x - x_own)
+        row[k] += total
+
+
+# ctx: row
+@entry
+def clear_double(ctx: int, lo: int, hi: int, step: int) -> int:
+    """Zero a float64 row."""
+    clear(hi - lo, float64_at(int64_at(ctx, 1)[0] + 8 * lo, hi - lo))
+    return 0
+
+
+@entry
+def clear_single(ctx: int, lo: int, hi: int, step: int) -> int:
+    """Zero a float32 row."""
+    clear(hi - lo, float32_at(int64_at(ctx, 1)[0] + 4 * lo, hi - lo))
+    return 0
+
+
+# ctx: row, number of segments, their first steps; per segment: address of the gain, amplitude
+@entry
+def step_current_double(ctx: int, lo: int, hi: int, step: int) -> int:
+    """Add a current that is constant between given steps."""
+    word = int64_at(ctx, 5)
+    n = hi - lo
+    here = segment_of(step, int64_at(word[2], word[1]))
+    gain = float64_at(int64_at(word[3], word[1])[here] + 8 * lo, n)
+    add_step_current(n, float64_at(word[0] + 8 * lo, n), gain, float64_at(word[4], word[1])[here])
+    return 0
+
+
+@entry
+def step_current_single(ctx: int, lo: int, hi: int, step: int) -> int:
+    """Add a current that is constant between given steps."""
+    word = int64_at(ctx, 5)
+    n = hi - lo
+    here = segment_of(step, int64_at(word[2], word[1]))
+    gain = float32_at(int64_at(word[3], word[1])[here] + 4 * lo, n)
+    add_step_current(
+        n, float32_at(word[0] + 4 * lo, n), gain, np.float32(float64_at(word[4], word[1])[here])
+    )
+    return 0
+
+
+# ctx: row, mean, sd, level, steps per interval, first id, key0, key1, decay, spread
+@entry
+def noise_current_double(ctx: int, lo: int, hi: int, step: int) -> int:
+    """Add a noise current."""
+    word = int64_at(ctx, 10)
+    value = float64_at(ctx, 10)
+    n = hi - lo
+    interval = step // word[4] if step % word[4] == 0 else -1
+    add_noise_current(
+        n, float64_at(word[0] + 8 * lo, n), float64_at(word[1] + 8 * lo, n),
+        float64_at(word[2] + 8 * lo, n), value[8], value[9],
+        float64_at(word[3] + 8 * lo, n), word[5] + lo, interval, word[6], word[7],
+    )  # fmt: skip
+    return 0
+
+
+@entry
+def noise_current_single(ctx: int, lo: int, hi: int, step: int) -> int:
+    """Add a noise current."""
+    word = int64_at(ctx, 10)
+    value = float64_at(ctx, 10)
+    n = hi - lo
+    interval = step // word[4] if step % word[4] == 0 else -1
+    add_noise_current(
+        n, float32_at(word[0] + 4 * lo, n), float32_at(word[1] + 4 * lo, n),
+        float32_at(word[2] + 4 * lo, n), value[8], value[9],
+        float64_at(word[3] + 8 * lo, n), word[5] + lo, interval, word[6], word[7],
+    )  # fmt: skip
+    return 0
+
+
+# ctx: row, weight, first id, key, number of segments, their first steps; per segment: number of
+# thresholds, address of the thresholds, parts
+@entry
+def poisson_drive_double(ctx: int, lo: int, hi: int, step: int) -> int:
+    """Add Poisson drive, at a rate that is constant between given steps."""
+    word = int64_at(ctx, 9)
+    n = hi - lo
+    here = segment_of(step, int64_at(word[5], word[4]))
+    thresholds = uint32_at(int64_at(word[7], word[4])[here], int64_at(word[6], word[4])[here])
+    add_poisson(
+        n, float64_at(word[0] + 8 * lo, n), float64_at(word[1] + 8 * lo, n), thresholds,
+        int64_at(word[8], word[4])[here], word[2] + lo, step, word[3],
+    )  # fmt: skip
+    return 0
+
+
+@entry
+def poisson_drive_single(ctx: int, lo: int, hi: int, step: int) -> int:
+    """Add Poisson drive, at a rate that is constant between given steps."""
+    word = int64_at(ctx, 9)
+    n = hi - lo
+    here = segment_of(step, int64_at(word[5], word[4]))
+    thresholds = uint32_at(int64_at(word[7], word[4])[here], int64_at(word[6], word[4])[here])
+    add_poisson(
+        n, float32_at(word[0] + 4 * lo, n), float32_at(word[1] + 4 * lo, n), thresholds,
+        int64_at(word[8], word[4])[here], word[2] + lo, step, word[3],
+    )  # fmt: skip
+    return 0
+
+
+# ctx: as for `poisson_drive_double`, but per segment: addresses of the means and of
+# exp(-mean), parts
+@entry
+def poisson_drive_each_double(ctx: int, lo: int, hi: int, step: int) -> int:
+    """Add Poisson drive at rates that differ between neurons, constant between given steps."""
+    word = int64_at(ctx, 9)
+    n = hi - lo
+    here = segment_of(step, int64_at(word[5], word[4]))
+    add_poisson_each(
+        n, float64_at(word[0] + 8 * lo, n), float64_at(word[1] + 8 * lo, n),
+        float64_at(int64_at(word[7], word[4])[here] + 8 * lo, n),
+        float64_at(int64_at(word[6], word[4])[here] + 8 * lo, n),
+        int64_at(word[8], word[4])[here], word[2] + lo, step, word[3],
+    )  # fmt: skip
+    return 0
+
+
+@entry
+def poisson_drive_each_single(ctx: int, lo: int, hi: int, step: int) -> int:
+    """Add Poisson drive at rates that differ between neurons, constant between given steps."""
+    word = int64_at(ctx, 9)
+    n = hi - lo
+    here = segment_of(step, int64_at(word[5], word[4]))
+    add_poisson_each(
+        n, float32_at(word[0] + 4 * lo, n), float32_at(word[1] + 4 * lo, n),
+        float64_at(int64_at(word[7], word[4])[here] + 8 * lo, n),
+        float64_at(int64_at(word[6], word[4])[here] + 8 * lo, n),
+        int64_at(word[8], word[4])[here], word[2] + lo, step, word[3],
+    )  # fmt: skip
+    return 0
+
+
+# ctx: row, population size, start, number of connections, address, weight, own
+@entry
+def coupling_double(ctx: int, lo: int, hi: int, step: int) -> int:
+    """Sum one continuous coupling of a block, from the states at t."""
+    word = int64_at(ctx, 7)
+    add_coupling(
+        lo, hi, float64_at(word[0], word[1]), int64_at(word[2], word[1] + 1),
+        int64_at(word[4], word[3]), float64_at(word[5], word[3]), word[6], False,
+    )  # fmt: skip
+    return 0
+
+
+@entry
+def coupling_single(ctx: int, lo: int, hi: int, step: int) -> int:
+    """Sum one continuous coupling of a block, from the states at t."""
+    word = int64_at(ctx, 7)
+    add_coupling(
+        lo, hi, float32_at(word[0], word[1]), int64_at(word[2], word[1] + 1),
+        int64_at(word[4], word[3]), float64_at(word[5], word[3]), word[6], True,
+    )  # fmt: skip
+    return 0

@@ -1,0 +1,243 @@
+"""Spike sources: populations that fire by themselves.
+
+Each has a kernel on plain arrays, which writes how often every neuron fires in a step, and an
+entry that lists the global ids of what fired, ascending, repeats included. Nothing depends on
+which block a neuron lies in.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurosim.kernels.feeders import poisson_by_inversion, segment_of
+from neurosim.kernels.jit import (
+    entry,
+    float64_at,
+    int32_at,
+    int64_at,
+    kernel,
+    uint32_at,
+)
+from neurosim.kernels.random import (
+    logarithm,
+    normal_quantile,
+    philox2x32,
+    philox4x32,
+    uniform32,
+    uniform53,
+)
+
+
+@kernel
+def list_spikes(n, count, first_id, out):  # type: ignore[no-untyped-def]
+    """Write each global id as often as it fired; returns how many were written.
+
+    count : (n,) int32
+    out   : int32, written
+    """
+    written = 0
+    for k in range(n):
+        for _ in range(count[k]):
+            out[written] = first_id + k
+            written += 1
+    return written
+
+
+@kernel
+def poisson_counts(n, count, thresholds, parts, first_id, step, key):  # type: ignore[no-untyped-def]
+    """Draw a Poisson number of spikes for each neuron, one mean for all.
+
+    count      : (n,) int32, written
+    thresholds : (m,) uint32   cumulative probabilities of 0, 1, .. m - 1 spikes, times 2^32
+    parts      : the mean is the sum of this many equal ones
+    """
+    for k in range(n):
+        count[k] = 0
+    for part in range(parts):
+        for k in range(n):
+            word, _ = philox2x32(first_id + k, step, key + part)
+            here = np.int32(0)
+            for j in range(thresholds.size):
+                here += np.int32(word >= thresholds[j])
+            count[k] += here
+
+
+@kernel
+def poisson_counts_each(n, count, silent, mean, parts, first_id, step, key):  # type: ignore[no-untyped-def]
+    """Draw a Poisson number of spikes for each neuron, each with its own mean.
+
+    count        : (n,) int32, written
+    mean, silent : (n,) float64   see `poisson_by_inversion`
+    """
+    for k in range(n):
+        count[k] = poisson_by_inversion(silent[k], mean[k], parts, first_id + k, step, key)
+
+
+@kernel
+def copy_mother_spikes(n, count, mother, correlation, first_id, step, key0, key1):  # type: ignore[no-untyped-def]
+    """Let each neuron copy each spike of a common mother train with a probability.
+
+    count       : (n,) int32, written
+    mother      : number of spikes of the mother train in this step
+    correlation : float64   probability of copying
+    """
+    for k in range(n):
+        here = 0
+        for spike in range(mother):
+            w = philox4x32(first_id + k, step, step >> 32, spike, key0, key1)
+            if uniform53(w[0], w[1]) < correlation:
+                here += 1
+        count[k] = here
+
+
+@kernel
+def gamma_variate(shape, neuron, interval, key0, key1):  # type: ignore[no-untyped-def]
+    """Draw from the gamma distribution of given shape and scale 1.
+
+    Marsaglia & Tsang (2000), ACM Trans. Math. Softw. 26:363-372; for shapes below 1 the variate of
+    shape + 1 is multiplied by U^(1/shape).
+    """
+    d = (shape if shape >= 1.0 else shape + 1.0) - 1.0 / 3.0
+    c = 1.0 / np.sqrt(9.0 * d)
+    value = d
+    for attempt in range(254):
+        w = philox4x32(neuron, interval, interval >> 32, attempt, key0, key1)
+        # Two 32-bit words make the normal; the acceptance test needs less resolution.
+        x = normal_quantile(uniform53(w[0], w[1]))
+        v = 1.0 + c * x
+        if v <= 0.0:
+            continue
+        v = v * v * v
+        u = uniform32(w[2])
+        if logarithm(u) < 0.5 * x * x + d - d * v + d * logarithm(v):
+            value = d * v
+            break
+    if shape < 1.0:
+        w = philox4x32(neuron, interval, interval >> 32, 255, key0, key1)
+        value *= uniform53(w[0], w[1]) ** (1.0 / shape)
+    return value
+
+
+@kernel
+def gamma_start(n, due, drawn, shape, scale, first_id, equilibrium, key0, key1):  # type: ignore[no-untyped-def]
+    """Draw the first spike times of gamma renewal processes.
+
+    due   : (n,) float64, written   time of the next spike, in steps
+    drawn : (n,) int64, written     1: one interval has been drawn
+    equilibrium : whether the process has been running for ever: then an interval that covers time
+        0 is length-biased, gamma(shape + 1), and time 0 lies anywhere within it (Cox 1962)
+    """
+    for k in range(n):
+        if equilibrium:
+            x = gamma_variate(shape[k] + 1.0, first_id + k, 0, key0, key1)
+            w = philox4x32(first_id + k, 0, 0, 254, key0, key1)
+            due[k] = x * scale[k] * uniform53(w[2], w[3])
+        else:
+            due[k] = gamma_variate(shape[k], first_id + k, 0, key0, key1) * scale[k]
+        drawn[k] = 1
+
+
+@kernel
+def gamma_counts(n, count, due, drawn, shape, scale, first_id, end, key0, key1):  # type: ignore[no-untyped-def]
+    """Fire where the next spike of a gamma renewal process falls into this step.
+
+    count : (n,) int32, written
+    due   : (n,) float64, written   time of the next spike, in steps
+    drawn : (n,) int64, written     intervals drawn so far
+    shape : (n,) float64            of the intervals
+    scale : (n,) float64            mean interval / shape, in steps
+    end   : end of this step, in steps
+    """
+    for k in range(n):
+        here = 0
+        while due[k] <= end:
+            here += 1
+            x = gamma_variate(shape[k], first_id + k, drawn[k], key0, key1)
+            due[k] += x * scale[k]
+            drawn[k] += 1
+        count[k] = here
+
+
+# ctx: first id, spikes, spikes per neuron at most, counts, key, number of segments, their first
+# steps; per segment: number of thresholds, address of the thresholds, parts
+@entry
+def poisson_source(ctx: int, lo: int, hi: int, step: int) -> int:
+    """Poisson trains with one rate for all, constant between given steps."""
+    word = int64_at(ctx, 10)
+    n = hi - lo
+    here = segment_of(step, int64_at(word[6], word[5]))
+    thresholds = uint32_at(int64_at(word[8], word[5])[here], int64_at(word[7], word[5])[here])
+    count = int32_at(word[3] + 4 * lo, n)
+    parts = int64_at(word[9], word[5])[here]
+    poisson_counts(n, count, thresholds, parts, word[0] + lo, step, word[4])
+    return list_spikes(n, count, word[0] + lo, int32_at(word[1] + 4 * lo * word[2], n * word[2]))
+
+
+# ctx: as for `poisson_source`, but per segment: addresses of the means and of exp(-mean), parts
+@entry
+def poisson_source_each(ctx: int, lo: int, hi: int, step: int) -> int:
+    """Poisson trains, each with its own rate, constant between given steps."""
+    word = int64_at(ctx, 10)
+    n = hi - lo
+    here = segment_of(step, int64_at(word[6], word[5]))
+    mean = float64_at(int64_at(word[7], word[5])[here] + 8 * lo, n)
+    silent = float64_at(int64_at(word[8], word[5])[here] + 8 * lo, n)
+    parts = int64_at(word[9], word[5])[here]
+    count = int32_at(word[3] + 4 * lo, n)
+    poisson_counts_each(n, count, silent, mean, parts, word[0] + lo, step, word[4])
+    return list_spikes(n, count, word[0] + lo, int32_at(word[1] + 4 * lo * word[2], n * word[2]))
+
+
+# ctx: first id, spikes, spikes per neuron at most, counts, key0, key1, number of thresholds,
+# thresholds, parts, mother key, correlation
+@entry
+def correlated_source(ctx: int, lo: int, hi: int, step: int) -> int:
+    """Trains that copy a common mother train (multiple interaction process)."""
+    word = int64_at(ctx, 11)
+    n = hi - lo
+    mother = np.empty(1, np.int32)
+    poisson_counts(1, mother, uint32_at(word[7], word[6]), word[8], 0, step, word[9])
+    count = int32_at(word[3] + 4 * lo, n)
+    correlation = float64_at(ctx, 11)[10]
+    copy_mother_spikes(n, count, mother[0], correlation, word[0] + lo, step, word[4], word[5])
+    return list_spikes(n, count, word[0] + lo, int32_at(word[1] + 4 * lo * word[2], n * word[2]))
+
+
+# ctx: first id, spikes, spikes per neuron at most, counts, key0, key1, due, drawn, scale, shape
+@entry
+def gamma_source(ctx: int, lo: int, hi: int, step: int) -> int:
+    """Gamma renewal trains. Returns -1 if more spikes fell into a step than there is room for."""
+    word = int64_at(ctx, 10)
+    n = hi - lo
+    count = int32_at(word[3] + 4 * lo, n)
+    due = float64_at(word[6] + 8 * lo, n)
+    drawn = int64_at(word[7] + 8 * lo, n)
+    scale = float64_at(word[8] + 8 * lo, n)
+    shape = float64_at(word[9] + 8 * lo, n)
+    gamma_counts(n, count, due, drawn, shape, scale, word[0] + lo, step + 1.0, word[4], word[5])
+    for k in range(n):
+        if count[k] > word[2]:
+            return -1
+    return list_spikes(n, count, word[0] + lo, int32_at(word[1] + 4 * lo * word[2], n * word[2]))
+
+
+# ctx: first id, spikes, number of entries, labels (ascending), neurons (ascending within a
+# label), cursor
+@entry
+def scheduled_source(ctx: int, lo: int, hi: int, step: int) -> int:
+    """Spikes at given steps. The population is one block."""
+    word = int64_at(ctx, 6)
+    size = word[2]
+    label = int64_at(word[3], size)
+    neuron = int32_at(word[4], size)
+    cursor = int64_at(word[5], 1)
+    out = int32_at(word[1], size)
+    written = 0
+    at = cursor[0]
+    while at < size and label[at] <= step + 1:
+        if label[at] == step + 1:
+            out[written] = word[0] + neuron[at]
+            written += 1
+        at += 1
+    cursor[0] = at
+    return written
