@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
-
-import sympy
 
 from neurosim.equations.affine import NotAffine, affine
 from neurosim.equations.checking import UnitChecker
@@ -39,7 +38,6 @@ from neurosim.equations.statements import (
     check_name,
     parse_equations,
     parse_reset,
-    parse_unit,
     unit_of,
 )
 from neurosim.equations.symbolic import Translator, finish, rational, symbol
@@ -57,8 +55,8 @@ class ModelText:
         As in `NeuronModel`.
     inputs : tuple of (name, declaration)
         Declaration is a str, a Receptor or a Coupling.
-    parameters : tuple of (name, unit text or None)
-        Given values; the unit where the value brought one.
+    parameters : tuple of str
+        Names of the values given.
     """
 
     equations: str
@@ -66,7 +64,7 @@ class ModelText:
     reset: str | None = None
     refractory: str | None = None
     inputs: tuple[tuple[str, str | Receptor | Coupling], ...] = ()
-    parameters: tuple[tuple[str, str | None], ...] = ()
+    parameters: tuple[str, ...] = ()
     hazard: str | None = None
     multiplicity: str | None = None
     method: str | None = None
@@ -128,8 +126,12 @@ class _Clause:
         self.names = frozenset(name.name for name in names(self.node))
 
 
-_CANDIDATES = (NONE, CURRENT, CONDUCTANCE, VOLTAGE)
-_CANDIDATES += tuple(d / TIME for d in _CANDIDATES)
+_CANDIDATES: tuple[Dimension, ...] = tuple(
+    dimension / TIME**power
+    for power in (Fraction(0), Fraction(1))
+    for dimension in (NONE, CURRENT, CONDUCTANCE, VOLTAGE)
+)
+"""Units that an undeclared input may turn out to have."""
 
 
 class _Analyser:
@@ -151,7 +153,8 @@ class _Analyser:
 
     def _read_inputs(self) -> tuple[dict[str, str], dict[str, str]]:
         """Input name -> its target, and -> its kind."""
-        targets, kinds = {}, {}
+        targets: dict[str, str] = {}
+        kinds: dict[str, str] = {}
         for name, declared in self.model.inputs:
             if isinstance(declared, (Receptor, Coupling)):
                 kinds[name] = declared.kind
@@ -191,7 +194,7 @@ class _Analyser:
         )
 
     def _parameters(self) -> tuple[str, ...]:
-        given = dict(self.model.parameters)
+        given = self.model.parameters
         inputs = self._read_inputs_names()
         for name in (*given, *inputs, *dict(self.model.inputs)):
             if not name.isidentifier() or not name.isascii():
@@ -227,10 +230,7 @@ class _Analyser:
                 )
             if name in self.by_name:
                 continue
-            unit = given[name]
-            if unit is None and name == self.model.refractory:
-                unit = "ms"
-            self.units[name] = parse_unit(unit or "1")
+            self.units[name] = unit_of(NONE)
             rest.append(name)
         for name in declared:
             if name not in given:
@@ -261,10 +261,18 @@ class _Analyser:
         for written in self.resets:
             if written.name not in self.states:
                 raise self._reset_refusal(written)
-            expected = NONE if written.operator in ("*=", "/=") else self.units[written.name].dimension
+            expected = (
+                NONE if written.operator in ("*=", "/=") else self.units[written.name].dimension
+            )
             clauses.append(
-                _Clause("reset", model.reset or "", written.expression, expected, written.name,
-                        late=True)  # fmt: skip
+                _Clause(
+                    "reset",
+                    model.reset or "",
+                    written.expression,
+                    expected,
+                    written.name,
+                    late=True,
+                )
             )
         for node, where, what, expected in (
             (self.hazard, "hazard", "the firing intensity", RATE),
@@ -291,9 +299,10 @@ class _Analyser:
     def _check(self, clause: _Clause, dimensions: Mapping[str, Dimension]) -> None:
         forbidden = {}
         if clause.late:
-            gone = {n: "is read at the start of a step; it cannot stand here"
-                    for n, kind in self.kinds.items() if kind in ("additive", "diffusive")}  # fmt: skip
-            gone["I_injected"] = "is read at the start of a step; it cannot stand here"
+            early = [n for n, kind in self.kinds.items() if kind in ("additive", "diffusive")]
+            gone = dict.fromkeys(
+                [*early, "I_injected"], "is read at the start of a step; it cannot stand here"
+            )
             forbidden = dict(gone)
             for name in self.expressions:
                 hit = sorted(self._behind(name) & set(gone))
@@ -370,7 +379,10 @@ class _Analyser:
     def _report_unfit(
         self, name: str, clauses: list[_Clause], dimensions: dict[str, Dimension]
     ) -> None:
-        trial = {**dimensions, **{n: NONE for n in self._read_inputs_names() if n not in dimensions}}
+        trial = {
+            **dimensions,
+            **{n: NONE for n in self._read_inputs_names() if n not in dimensions},
+        }
         for clause in clauses:
             if name not in clause.names:
                 self._check(clause, trial)
@@ -397,7 +409,8 @@ class _Analyser:
         for line in self.lines:
             if line.clamped and model.refractory is None:
                 raise self._error(
-                    f"{line.name!r} is clamped, but the model is never refractory; give refractory=",
+                    f"{line.name!r} is clamped, but the model is never refractory; "
+                    "give refractory=",
                     line.position,
                 )
         if self.threshold is not None and self.hazard is not None:
@@ -416,7 +429,7 @@ class _Analyser:
                 raise UnknownNameError(f"inputs[{name!r}]: the state to jump", target, self.states)
         read = {n for clause in self._clauses() for n in clause.names}
         read |= {self.model.refractory or ""}
-        for name, _ in model.parameters:
+        for name in model.parameters:
             if name not in self.by_name and name not in read:
                 raise UnknownNameError("parameters", name, sorted(read & set(self.units)))
         for name in self._read_inputs_names():
@@ -546,9 +559,7 @@ class _Analyser:
             raise EquationError(f"the method {asked!r} cannot be used: {reason}")
         return asked
 
-    def _late(
-        self, values: Mapping[str, Any]
-    ) -> Callable[[Node | None, str, str | None], Any]:
+    def _late(self, values: Mapping[str, Any]) -> Callable[[Node | None, str, str | None], Any]:
         def translate(node: Node | None, where: str, text: str | None) -> Any:
             return None if node is None else finish(Translator(text or "", values, where)(node))
 

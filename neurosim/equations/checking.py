@@ -132,9 +132,7 @@ class UnitChecker:
             return self.dimensions[name]
         if name == "xi" or name.startswith("xi_"):
             if not self.noise:
-                raise self.error(
-                    "noise can stand only in differential equations", node.position
-                )
+                raise self.error("noise can stand only in differential equations", node.position)
             return NOISE
         if name in UNITS:
             return UNITS[name].dimension

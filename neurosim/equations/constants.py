@@ -89,8 +89,11 @@ class LinearSystem:
 
     def __call__(self, values: Mapping[str, Any], dt: float) -> dict[str, Any]:
         """Compute every output; arrays (n,) where any parameter read is an array."""
-        read = {str(s) for e in (*self.drift, *self.offsets, *self.noise)
-                for s in e.expression.free_symbols}  # fmt: skip
+        read = {
+            str(s)
+            for e in (*self.drift, *self.offsets, *self.noise)
+            for s in e.expression.free_symbols
+        }
         size = max([np.size(values[name]) for name in sorted(read)], default=1)
         found: dict[str, Any] = {}
         for held in (False, True):
@@ -194,8 +197,12 @@ class Constants:
                 _check(name, found[name], expression, values)
             if self.system is not None:
                 for entry in (*self.system.drift, *self.system.offsets, *self.system.noise):
-                    _check("a coefficient", evaluate(entry.expression, values), entry.expression,
-                           values)  # fmt: skip
+                    _check(
+                        "a coefficient",
+                        evaluate(entry.expression, values),
+                        entry.expression,
+                        values,
+                    )
                 found |= self._system(values, dt)
         return {name: _plain(value) for name, value in found.items()}
 

@@ -104,7 +104,14 @@ def _table() -> dict[str, Unit]:
         (VOLTAGE, {"uV": milli, "mV": Fraction(1), "V": kilo, "volt": kilo}),
         (
             CURRENT,
-            {"fA": milli, "pA": Fraction(1), "nA": kilo, "uA": kilo**2, "mA": kilo**3, "amp": kilo**4},
+            {
+                "fA": milli,
+                "pA": Fraction(1),
+                "nA": kilo,
+                "uA": kilo**2,
+                "mA": kilo**3,
+                "amp": kilo**4,
+            },
         ),
         (capacitance, {"pF": Fraction(1), "nF": kilo, "uF": kilo**2, "farad": kilo**4}),
         (

@@ -141,7 +141,9 @@ class _Exact:
         """States whose step differs while the clamped ones are held (the clamped ones apart)."""
         clamped = set(self.clamped)
         affected = {
-            j for j in range(len(self.system.states)) if any(self.active.reach[j][c] for c in clamped)
+            j
+            for j in range(len(self.system.states))
+            if any(self.active.reach[j][c] for c in clamped)
         }
         # Correlated noise is drawn for a whole component at once.
         hit = {self.component[j] for j in affected if j in self.component}

@@ -82,7 +82,9 @@ class System:
             try:
                 coefficients, _ = affine(self.drift[state], self.symbols)
             except NotAffine as error:
-                return f"d{state}/dt has the term {error.term}, which is not linear in {_list(error)}"
+                return (
+                    f"d{state}/dt has the term {error.term}, which is not linear in {_list(error)}"
+                )
             for variable, coefficient in coefficients.items():
                 if not coefficient.free_symbols <= self.static:
                     return (
@@ -121,7 +123,9 @@ class System:
                 owner[xi] = state
                 others = self.symbols - {symbol(state)}
                 if depends(factor, others):
-                    return f"the noise of {state} is multiplied by {factor}, with other variables in it"
+                    return (
+                        f"the noise of {state} has the factor {factor}, with other variables in it"
+                    )
         return None
 
 
@@ -232,9 +236,7 @@ def _named(lines: list[tuple[str, Any]], names: Names, n_normals: int = 0) -> St
 def _slopes(system: System, at: Mapping[Any, Any]) -> dict[str, Any]:
     """Right-hand sides with the states replaced by `at`."""
     return {
-        state: while_active(
-            system, state, substitute(system.drift[state], at), sympy.S.Zero
-        )
+        state: while_active(system, state, substitute(system.drift[state], at), sympy.S.Zero)
         for state in system.states
     }
 

@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurosim.equations.dimensions import Unit
-from neurosim.equations.statements import parse_quantity
+from neurosim.equations.statements import parse_equations
 from neurosim.errors import DescriptionError, UnitError, UnknownNameError
+from neurosim.units import Quantity, coherent_unit, defer, to_float
 
 if TYPE_CHECKING:
     from neurosim.equations.analysis import Analysis
     from neurosim.equations.spec import Coupling, ModelSpec, Receptor
+
+
+_TEXTS = ("threshold", "reset", "refractory", "hazard", "multiplicity", "method")
+"""Texts that a model may do without."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,12 +115,7 @@ class NeuronModel:
                 raise DescriptionError(f"{self._place}: {name}", value, "a mapping by name")
         from neurosim.equations.analysis import ModelText, analyse
 
-        given = {}
-        for key, value in self.parameters.items():
-            unit = None
-            if isinstance(value, str):
-                unit = parse_quantity(value, f"{self._place}: parameters[{key!r}]")[1].text
-            given[str(key)] = unit
+        object.__setattr__(self, "equations", self._declared())
         analysis = analyse(
             ModelText(
                 equations=self.equations,
@@ -123,7 +123,7 @@ class NeuronModel:
                 reset=self.reset,
                 refractory=self.refractory,
                 inputs=tuple(self.inputs.items()),
-                parameters=tuple(given.items()),
+                parameters=tuple(self.parameters),
                 hazard=self.hazard,
                 multiplicity=self.multiplicity,
                 method=self.method,
@@ -147,18 +147,39 @@ class NeuronModel:
         return f"NeuronModel {self.name!r}"
 
     def _check_texts(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
-            raise DescriptionError("NeuronModel.name", self.name, "a text that is not empty")
-        if not isinstance(self.equations, str):
+        name: object = self.name
+        if not isinstance(name, str) or not name:
+            raise DescriptionError("NeuronModel.name", name, "a text that is not empty")
+        equations: object = self.equations
+        if not isinstance(equations, str):
             raise DescriptionError(f"{self._place}: equations", self.equations, "a text")
-        for name in ("threshold", "reset", "refractory", "hazard", "multiplicity", "method"):
-            value = getattr(self, name)
+        for text in _TEXTS:
+            value = getattr(self, text)
             if value is not None and (not isinstance(value, str) or not value.strip()):
-                raise DescriptionError(f"{self._place}: {name}", value, "a text, or None")
+                raise DescriptionError(f"{self._place}: {text}", value, "a text, or None")
+
+    def _declared(self) -> str:
+        """The equations, with a line for every parameter whose value brought its unit along."""
+        declared = {line.name for line in parse_equations(self.equations)}
+        lines = []
+        for name, value in self.parameters.items():
+            if not isinstance(name, str):
+                raise DescriptionError(f"{self._place}: parameters", name, "names as keys")
+            if name in declared:
+                continue
+            deferred = defer(value, self._parameter(name)) if _has_unit(value) else None
+            if isinstance(deferred, Quantity):
+                lines.append(f"{name} : {coherent_unit(deferred.unit.dimension)}")
+            elif name == self.refractory:
+                lines.append(f"{name} : ms")
+        return "\n".join([self.equations.rstrip(), *lines]) if lines else self.equations
+
+    def _parameter(self, name: str) -> str:
+        return f"{self._place}: parameters[{name!r}]"
 
     def _value(self, name: str, value: Any) -> Any:
         """Check a number (or array of numbers); pass anything else through."""
-        return _number(f"{self._place}: parameters[{name!r}]", value, self._analysis.units[name])
+        return _number(self._parameter(name), value, self._analysis.units[name])
 
     def _initial(self, values: Mapping[str, Any]) -> dict[str, float | str]:
         spec, units = self._analysis.spec, self._analysis.units
@@ -166,7 +187,7 @@ class NeuronModel:
         for name in spec.states:
             if name in values:
                 # A declared name that a reset writes: its value is where it starts.
-                initial[name] = _plain_number(f"{self._place}: parameters[{name!r}]", values[name])
+                initial[name] = _plain_number(self._parameter(name), values[name])
         for name, value in self.initial.items():
             place = f"{self._place}: initial[{name!r}]"
             if name not in spec.states:
@@ -179,9 +200,11 @@ class NeuronModel:
                     units[name].scale,
                 ):
                     raise UnitError(
-                        place, value, f"a parameter in {units[name].text}",
+                        place,
+                        value,
+                        f"a parameter in {units[name].text}",
                         f"{value!r} is in {units[value].text}.",
-                    )  # fmt: skip
+                    )
                 initial[name] = value
             else:
                 initial[name] = _plain_number(place, _number(place, value, units[name]))
@@ -197,20 +220,16 @@ class NeuronModel:
 
     @property
     def linearity(self) -> str:
-        """"linear", "conditionally linear", "nonlinear", or "none" without equations."""
+        """One of "linear", "conditionally linear", "nonlinear"; "none" without equations."""
         return self._analysis.linearity
 
     @property
     def noise(self) -> str:
-        """"none", "additive" or "multiplicative"."""
+        """One of "none", "additive", "multiplicative"."""
         return self._analysis.noise
 
     def __reduce__(self) -> tuple[Any, ...]:
-        arguments = {
-            n: getattr(self, n)
-            for n in ("equations", "threshold", "reset", "refractory", "hazard", "multiplicity",
-                      "method")  # fmt: skip
-        }
+        arguments = {n: getattr(self, n) for n in _TEXTS}
         mappings = {n: dict(getattr(self, n)) for n in ("inputs", "parameters", "initial")}
         return _restore, (self.name, {**arguments, **mappings})
 
@@ -239,42 +258,33 @@ def _same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
+def _has_unit(value: Any) -> bool:
+    """Whether a value brings its unit: a text, or a quantity of one of the known packages."""
+    package = type(value).__module__.partition(".")[0]
+    return isinstance(value, str) or package in ("pint", "brian2", "quantities")
+
+
 def _number(place: str, value: Any, unit: Unit) -> Any:
     """A value in `unit`; numbers and arrays checked, texts converted, the rest passed through."""
-    if isinstance(value, (bool, np.bool_)):
-        raise DescriptionError(place, value, f"a number in {unit.text}")
-    if isinstance(value, str):
-        number, given = parse_quantity(value, place)
-        if given.dimension != unit.dimension:
-            raise UnitError(place, value, f"a quantity in {unit.text}")
-        return _finite(place, float(number * given.scale / unit.scale), unit)
-    if isinstance(value, (int, float, np.integer, np.floating)):
-        return _finite(place, float(value), unit)
-    if isinstance(value, (list, tuple)):
-        value = np.asarray(value)
-    if type(value) is np.ndarray:
-        if not np.issubdtype(value.dtype, np.number) or np.iscomplexobj(value) or value.ndim != 1:
-            raise DescriptionError(place, value, f"one number in {unit.text} per neuron")
-        array = np.array(value, dtype=np.float64)
-        if not np.isfinite(array).all():
-            raise DescriptionError(place, value, "finite numbers")
-        array.setflags(write=False)
-        return array
-    if value is None or isinstance(value, (complex, bytes, dict, set)):
-        raise DescriptionError(place, value, f"a number in {unit.text}")
-    return value
+    opaque = not isinstance(value, _CHECKED) and not _has_unit(value) and value is not None
+    if opaque:
+        return value
+    number = to_float(value, unit.text, place)
+    if isinstance(number, np.ndarray) and number.ndim != 1:
+        raise DescriptionError(place, value, f"one number in {unit.text}, or one per neuron")
+    return number
 
 
-def _finite(place: str, value: float, unit: Unit) -> float:
-    if not np.isfinite(value):
-        raise DescriptionError(place, value, f"a finite number in {unit.text}")
-    return value
+_CHECKED = (bool, int, float, complex, bytes, np.generic, np.ndarray, list, tuple, dict, set)
+"""What is meant as a number, rightly or wrongly; other objects are distributions of a kind."""
 
 
 def _plain_number(place: str, value: Any) -> float:
     if not isinstance(value, float):
         raise DescriptionError(
-            place, value, "one number or the name of a parameter",
+            place,
+            value,
+            "one number or the name of a parameter",
             "Values that differ between neurons are set with net.initialise.",
-        )  # fmt: skip
+        )
     return value

@@ -56,8 +56,8 @@ def _groups(matrices: Extended) -> list[tuple[npt.NDArray[np.intp], int]]:
     groups = []
     for squarings in np.unique(needed):
         members = np.flatnonzero(needed == squarings)
-        for start in range(0, members.size, _CHUNK):
-            groups.append((members[start : start + _CHUNK], int(squarings)))
+        chunks = range(0, members.size, _CHUNK)
+        groups += [(members[start : start + _CHUNK], int(squarings)) for start in chunks]
     return groups
 
 
@@ -109,7 +109,7 @@ def _covariance(matrices: Extended, intensity: Extended, squarings: int) -> Exte
     step = np.ldexp(np.longdouble(1.0), -squarings)
     small = matrices * step
     term = intensity * step
-    total = term
+    total: Extended = term
     for order in range(2, _TERMS + 2 * matrices.shape[1]):
         product = small @ term
         term = (product + product.swapaxes(1, 2)) / order

@@ -1,8 +1,8 @@
 """The lines of a model text: differential equations, sub-expressions, declarations, resets.
 
-    dV_m/dt = (E_L - V_m)/tau_m + I/C_m : mV (clamped)      differential equation
-    I = I_exc + I_inh : pA                                  sub-expression
-    tau_m : ms                                              parameter
+dV_m/dt = (E_L - V_m)/tau_m + I/C_m : mV (clamped)      differential equation
+I = I_exc + I_inh : pA                                  sub-expression
+tau_m : ms                                              parameter
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import keyword
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from neurosim.equations.dimensions import NONE, SHADOWED, UNITS, Dimension, Unit
 from neurosim.equations.functions import FUNCTIONS
 from neurosim.equations.syntax import Node, Parser, Token
-from neurosim.errors import EquationError, UnitError
+from neurosim.errors import EquationError
 
 RESERVED = frozenset({"dt", "t", "active", "I_injected", "i", "N"})
 
@@ -60,6 +61,7 @@ class ResetLine:
     position: int
 
 
+@lru_cache(maxsize=64)
 def parse_equations(text: str) -> tuple[Line, ...]:
     """Read the lines of a model.
 
@@ -88,8 +90,7 @@ def _line(parser: Parser) -> Line:
     first = parser.token
     if first.kind != "name":
         raise parser.error(
-            "expected 'dX/dt = ... : unit', 'x = ... : unit' or 'p : unit', "
-            f"found {parser.found()}"
+            f"expected 'dX/dt = ... : unit', 'x = ... : unit' or 'p : unit', found {parser.found()}"
         )
     kind, name = "expression", first
     if (
@@ -110,7 +111,8 @@ def _line(parser: Parser) -> Line:
     expression = None
     start = parser.token.position
     if kind != "parameter":
-        parser.expect("=", f"after {'d' + name.text + '/dt' if kind == 'equation' else name.text!r}")
+        left = f"d{name.text}/dt" if kind == "equation" else name.text
+        parser.expect("=", f"after {left!r}")
         start = parser.token.position
         expression = parser.expression()
     parser.expect(":", "and a unit (':  mV'; ': 1' if it has none)")
@@ -239,43 +241,6 @@ def _unit_atom(parser: Parser) -> Unit:
     if token.kind == "name":
         raise parser.error(f"unknown unit {token.text!r}; known are {', '.join(UNITS)} and 1")
     raise parser.error(f"expected a unit, found {parser.found()}")
-
-
-def parse_unit(text: str) -> Unit:
-    """Read a unit, e.g. ``"nS/ms"``.
-
-    Raises
-    ------
-    EquationError
-        Where it is none.
-    """
-    parser = Parser(text)
-    unit = _unit(parser)
-    parser.done("the unit")
-    return unit
-
-
-def parse_quantity(text: str, place: str) -> tuple[float, Unit]:
-    """Read a number with a unit, e.g. ``"20 ms"`` -> (20.0, ms).
-
-    Raises
-    ------
-    UnitError
-        Where it is none.
-    """
-    try:
-        parser = Parser(text)
-        sign = -1.0 if parser.accept("-") else 1.0
-        token = parser.token
-        if token.kind != "number":
-            raise parser.error("expected a number")
-        parser.advance()
-        parser.accept("*")
-        unit = _unit(parser) if parser.token.kind != "end" else Unit("1", NONE)
-        parser.done("the quantity")
-    except EquationError as error:
-        raise UnitError(place, text, "a number with a unit, such as '20 ms'") from error
-    return sign * float(token.text), unit
 
 
 def parse_reset(text: str) -> tuple[ResetLine, ...]:

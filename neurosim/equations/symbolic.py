@@ -33,7 +33,7 @@ from neurosim.equations.syntax import (
 from neurosim.errors import EquationError
 
 
-class exprel(sympy.Function):  # type: ignore[misc]  # noqa: N801  sympy functions are lower-case
+class exprel(sympy.Function):  # type: ignore[misc]
     """(exp(x) - 1)/x, and 1 at x = 0: the form in which rate functions have no hole."""
 
     nargs = 1
@@ -196,8 +196,8 @@ class Translator:
             case Logic(operator="not", operands=(operand,)):
                 return sympy.Not(self(operand))
             case Logic(operator=operator, operands=operands):
-                parts = [self(operand) for operand in operands]
-                return sympy.And(*parts) if operator == "and" else sympy.Or(*parts)
+                join = sympy.And if operator == "and" else sympy.Or
+                return join(*[self(operand) for operand in operands])
             case Call():
                 return self._call(node)
 

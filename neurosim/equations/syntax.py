@@ -120,7 +120,7 @@ Node = Number | Name | Negative | Sum | Product | Power | Comparison | Logic | C
 _WORDS = frozenset({"and", "or", "not"})
 
 
-def tokenise(text: str, *, continued: bool = True) -> list[Token]:
+def tokenise(text: str) -> list[Token]:
     """Split a text into tokens; comments and blanks go, line ends inside parentheses too."""
     tokens: list[Token] = []
     position = 0
@@ -132,9 +132,8 @@ def tokenise(text: str, *, continued: bool = True) -> list[Token]:
         kind, word = str(match.lastgroup), match.group()
         if kind == "operator":
             depth += (word == "(") - (word == ")")
-        if kind == "newline" and (depth <= 0 or word == ";"):
-            tokens.append(Token(kind, word, position))
-        elif kind in ("number", "name", "operator"):
+        ends = kind == "newline" and (depth <= 0 or word == ";")
+        if ends or kind in ("number", "name", "operator"):
             tokens.append(Token(kind, word, position))
         position = match.end()
     tokens.append(Token("end", "", len(text)))
@@ -224,11 +223,10 @@ class Parser:
         return node
 
     def _logic(self, word: str) -> Node:
-        lower = (lambda: self._logic("and")) if word == "or" else self._negation
-        operands = [lower()]
+        operands = [self._logic("and") if word == "or" else self._negation()]
         position = self.token.position
         while self.accept(word):
-            operands.append(lower())
+            operands.append(self._logic("and") if word == "or" else self._negation())
         return operands[0] if len(operands) == 1 else Logic(word, tuple(operands), position)
 
     def _negation(self) -> Node:
@@ -271,7 +269,9 @@ class Parser:
             if self.token.text == "/":
                 raise self.error("'//' is not an operator; write floor(a/b)")
             factors.append(self._signed())
-        return factors[0] if len(factors) == 1 else Product(tuple(operators), tuple(factors), position)
+        if len(factors) == 1:
+            return factors[0]
+        return Product(tuple(operators), tuple(factors), position)
 
     def _signed(self) -> Node:
         if self.token.text not in ("+", "-"):
