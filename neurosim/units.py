@@ -130,7 +130,8 @@ _PREFIXES = {
     name: decade
     for names, decade in (
         ("f femto", -15), ("p pico", -12), ("n nano", -9), ("u μ micro", -6), ("m milli", -3),
-        ("c centi", -2), ("d deci", -1), ("k kilo", 3), ("M mega", 6), ("G giga", 9), ("T tera", 12),
+        ("c centi", -2), ("d deci", -1), ("k kilo", 3), ("M mega", 6), ("G giga", 9),
+        ("T tera", 12),
     )
     for name in names.split()
 }  # fmt: skip

@@ -57,14 +57,15 @@ def check_bool(value: object, place: str) -> None:
         raise DescriptionError(place, value, "True or False")
 
 
-def check_name(name: object, place: str) -> str:
+def check_name(name: object, place: str, *, arrow: bool = False) -> str:
     """Return a name, refusing what is no text, empty, or holds "->", "/" or line breaks.
 
-    "->" is kept for the default names of projections, "/" for paths within files.
+    "->" is kept for projections (`arrow`), "/" for paths within files.
     """
-    expected = "a name: a text that is not empty and holds no '->', '/' or line break"
+    forbidden = "'/'" if arrow else "'->', '/'"
+    expected = f"a name: a text that is not empty and holds no {forbidden} or line break"
     if not isinstance(name, str) or not name.strip() or name != name.strip():
         raise DescriptionError(place, name, expected)
-    if "->" in name or "/" in name or not name.isprintable():
+    if "/" in name or not name.isprintable() or ("->" in name and not arrow):
         raise DescriptionError(place, name, expected)
     return name

@@ -111,19 +111,6 @@ class Source(Protocol):
         """The number of neurons its arrays are for; None where any number will do."""
 
 
-@runtime_checkable
-class Current(Protocol):
-    """A current for ``net.inject`` (StepCurrent, ConstantCurrent, NoiseCurrent, ...)."""
-
-    @property
-    def is_current(self) -> Literal[True]:
-        """Tells currents from sources."""
-
-    @property
-    def size(self) -> int | None:
-        """The number of neurons its arrays are for; None where any number will do."""
-
-
 def is_source(model: object) -> bool:
     """Return whether `model` is a source rather than a neuron model."""
     return getattr(model, "is_source", False) is True

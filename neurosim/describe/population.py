@@ -58,6 +58,10 @@ class Selectable:
             names[population.name] = population.name + part
         return "+".join(names.values())
 
+    def flat(self) -> View:
+        """Return the same neurons as a view of one axis."""
+        return View(tuple(self.segments), (len(self),))
+
     def __len__(self) -> int:
         return sum(len(indices) for _, indices in self.segments)
 

@@ -1,0 +1,55 @@
+"""What a network will need, before it is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from neurosim.describe.model_protocol import is_source
+from neurosim.describe.projection import Projection
+
+if TYPE_CHECKING:
+    from neurosim.describe.network import Network
+
+BYTES_PER_SYNAPSE = {"constant": 2, "fixed16": 5, "full": 10}
+"""Memory of a stored synapse: weights all equal; 16-bit weights; 64-bit weights."""
+
+BYTES_PER_VARIABLE = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Expected size of a network.
+
+    Attributes
+    ----------
+    neurons : int
+        Sources included.
+    synapses : float
+        Expected number.
+    bytes : float
+        Expected memory of synapses and state when built.
+    """
+
+    neurons: int
+    synapses: float
+    bytes: float
+
+
+def estimate(network: Network) -> Estimate:
+    """Estimate a network."""
+    synapses = memory = 0.0
+    for projection in network.projections.values():
+        n = projection.expected_connections()
+        synapses += n
+        memory += n * BYTES_PER_SYNAPSE[synapse_format(projection)]
+    for population in network.populations.values():
+        model = population.model
+        variables = 1 if is_source(model) else len(model.state_units) + len(model.receptors) + 2
+        memory += population.size * variables * BYTES_PER_VARIABLE
+    return Estimate(neurons=network.size, synapses=synapses, bytes=memory)
+
+
+def synapse_format(projection: Projection) -> str:
+    """Return the most compact format that the description allows."""
+    return "constant" if isinstance(projection.weight, float) else "fixed16"

@@ -1,0 +1,263 @@
+"""Projections: a rule between two sets of neurons, with weights and delays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from neurosim.describe.distributions import Distribution, FunctionOfDistance
+from neurosim.describe.explicit import ExplicitRule, located
+from neurosim.describe.model_protocol import is_source
+from neurosim.describe.population import Selectable, View, common_input, kind, require_view
+from neurosim.describe.rules import AllToAll, Rule
+from neurosim.errors import DescriptionError, UnknownNameError, UnsupportedError
+from neurosim.units import to_float, to_scalar
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Strength: TypeAlias = float | Floats | Distribution | FunctionOfDistance
+
+INJECTED = "I_e"
+"""The receptor word for current that is injected; what ``Input("current")`` projects to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Projection:
+    """Connections between neurons. Made by ``net.project``, which says what the words mean.
+
+    Attributes
+    ----------
+    name : str
+    pre, post : View
+    rule : Rule
+    weight : float, (n_pre, n_post) array, Distribution, FunctionOfDistance or None
+        In `unit`; None where the rule brings the weights.
+    delay : as weight, or None
+        [ms]; None where the rule brings the delays, else for the default.
+    receptor : str
+        A receptor of the post populations; a coupling if `source` is given.
+    source : str or None
+        The state of the pre populations that is read continuously; None for spikes. "current"
+        (with the receptor "I_e") for sources that emit a current.
+    release : float
+        Probability that a spike passes a synapse.
+    unit : str
+        Unit of the weight.
+    where : str
+        "file:line" of the call.
+    """
+
+    name: str
+    pre: View
+    post: View
+    rule: Rule
+    weight: Strength | None
+    delay: Strength | None
+    receptor: str
+    source: str | None
+    release: float
+    unit: str
+    where: str = field(default="", compare=False)
+
+    @property
+    def continuous(self) -> bool:
+        """Whether a state is read at every step, rather than spikes."""
+        return self.source is not None
+
+    def expected_connections(self) -> float:
+        """Return the expected number of connections."""
+        return self.rule.expected_connections(self.pre, self.post)
+
+    def __repr__(self) -> str:
+        return f"<Projection {self.name!r}: {self.rule!r}>"
+
+
+def make_projection(
+    name: str,
+    pre: object,
+    post: object,
+    rule: object,
+    *,
+    weight: Any,
+    delay: Any,
+    receptor: str | None,
+    source: str | None,
+    plasticity: object,
+    release: Any,
+    where: str,
+) -> Projection:
+    """Check everything that can be checked without dt, and make the projection."""
+    place = f"Projection {name!r}"
+    if plasticity is not None:
+        raise UnsupportedError(
+            f"{place}: plasticity", "no plasticity rule can be simulated yet", "plasticity=None"
+        )
+    sources = require_view(pre, f"{place}: pre")
+    targets = require_view(post, f"{place}: post")
+    if isinstance(rule, type) or not isinstance(rule, Rule):
+        hint = f"Call it to make one: {rule.__name__}(...)." if isinstance(rule, type) else None
+        raise DescriptionError(f"{place}: rule", rule, "a connection rule such as AllToAll()", hint)
+    rule.check(sources, targets, place)
+    source = _readable(sources, source, place)
+    unit, word, nonnegative = _input(targets, receptor, source, place)
+    if isinstance(rule, ExplicitRule):
+        rule = rule.in_unit(unit, place)
+    return Projection(
+        name=name,
+        pre=_whole(sources),
+        post=_whole(targets),
+        rule=rule,
+        weight=_weight(weight, unit, sources, targets, rule, nonnegative, place),
+        delay=_delay(delay, sources, targets, rule, source is not None, place),
+        receptor=word,
+        source=source,
+        release=_release(release, source is not None, place),
+        unit=unit,
+        where=where,
+    )
+
+
+def strength(value: Any, unit: str, pre: Selectable, post: Selectable, place: str) -> Strength:
+    """Turn what a user wrote as weight or delay into floats in `unit`, or a description of them."""
+    if isinstance(value, Distribution):
+        return value.in_unit(unit, place)
+    if isinstance(value, FunctionOfDistance):
+        located(pre, post, place)
+        return value
+    if isinstance(value, type):
+        raise DescriptionError(place, value, f"an instance: {value.__name__}(...)")
+    number = to_float(value, unit, place)
+    expected = (len(pre), len(post))
+    if isinstance(number, np.ndarray) and number.shape != expected:
+        hint = "A value per listed connection stands in FromList(pairs, weight=, delay=)."
+        if number.shape == expected[::-1]:
+            hint = "It has this shape if transposed."
+        raise DescriptionError(
+            place, number, f"one value, or an array (n_pre, n_post) = {expected}", hint
+        )
+    return number
+
+
+def refuse_negative(value: Strength, place: str) -> None:
+    """Refuse weights that are certain to be, or may well be, below 0.
+
+    Unbounded distributions (a Normal) pass: whether a negative value occurs is seen when drawn.
+    """
+    if isinstance(value, FunctionOfDistance):
+        return
+    if isinstance(value, Distribution):
+        least, most = value.support
+        negative = most < 0 or -np.inf < least < 0
+    else:
+        negative = bool(np.any(np.less(value, 0)))
+    if negative:
+        raise DescriptionError(
+            place, value, "a weight of at least 0", "It is a conductance: inhibition is its E_rev."
+        )
+
+
+def _whole(view: Selectable) -> View:
+    return view if isinstance(view, View) else View(tuple(view.segments), view.shape)
+
+
+def _readable(pre: Selectable, source: str | None, place: str) -> str | None:
+    """Return the state that is read, or None if spikes are sent; refuse what cannot be."""
+    currents = [is_source(p.model) and not p.model.emits_spikes for p, _ in pre.segments]
+    if any(currents):
+        if not all(currents) or source not in (None, "current"):
+            raise DescriptionError(
+                f"{place}: pre", pre, "populations that all emit a current, and source=None"
+            )
+        return "current"
+    for population, _ in pre.segments:
+        model = population.model
+        where = f"{place}: source (of {population.name!r})"
+        if source is None and not model.emits_spikes:
+            raise DescriptionError(
+                where, None, "the state that is read", f"{kind(model)} emits no spikes."
+            )
+        if source is not None:
+            if is_source(model):
+                raise DescriptionError(where, source, "None", f"{kind(model)} has no states.")
+            if source not in model.state_units:
+                raise UnknownNameError(where, source, model.state_units)
+    return source
+
+
+def _input(
+    post: Selectable, receptor: str | None, source: str | None, place: str
+) -> tuple[str, str, bool]:
+    """Return unit of the weight, name of the receptor, and whether weights must be >= 0."""
+    if source != "current":
+        found = common_input(post, receptor, place, continuous=source is not None)
+        return found.unit, found.name, bool(getattr(found, "nonnegative", False))
+    for population, _ in post.segments:
+        if is_source(population.model) or not population.model.injectable:
+            raise DescriptionError(
+                f"{place}: post", population, "neurons with a place for injected current"
+            )
+    if receptor not in (None, INJECTED):
+        raise UnknownNameError(f"{place}: receptor", receptor, [INJECTED])
+    return "1", INJECTED, False
+
+
+def _weight(
+    value: Any,
+    unit: str,
+    pre: Selectable,
+    post: Selectable,
+    rule: Rule,
+    nonnegative: bool,
+    place: str,
+) -> Strength | None:
+    where = f"{place}: weight"
+    if isinstance(rule, ExplicitRule) and rule.has_weights:
+        if not (isinstance(value, (int, float)) and value == 1.0):
+            raise DescriptionError(where, value, "no weight=", f"{rule!r} brings its own weights.")
+        if nonnegative:
+            weights = rule.explicit(pre, post).weight
+            assert weights is not None
+            refuse_negative(weights, where)
+        return None
+    weight = strength(value, unit, pre, post, where)
+    if nonnegative:
+        refuse_negative(weight, where)
+    return weight
+
+
+def _delay(
+    value: Any, pre: Selectable, post: Selectable, rule: Rule, continuous: bool, place: str
+) -> Strength | None:
+    where = f"{place}: delay"
+    if isinstance(rule, ExplicitRule) and rule.has_delays:
+        if value is not None:
+            raise DescriptionError(where, value, "no delay=", f"{rule!r} brings its own delays.")
+        return None
+    if value is None:
+        return None
+    delay = strength(value, "ms", pre, post, where)
+    if isinstance(delay, FunctionOfDistance):
+        return delay
+    if isinstance(delay, Distribution):
+        if not delay.support[1] > 0:
+            raise DescriptionError(where, delay, "times in ms above 0")
+        return delay
+    if continuous and isinstance(delay, float) and delay == 0:
+        return None
+    if isinstance(delay, float):
+        return to_scalar(delay, "ms", where, above=0)
+    delays = np.asarray(to_float(delay, "ms", where, at_least=0))
+    if not continuous and isinstance(rule, AllToAll) and rule.autapses:
+        to_float(delays, "ms", where, above=0)  # every entry is a connection
+    return delays
+
+
+def _release(value: Any, continuous: bool, place: str) -> float:
+    release = to_scalar(value, "1", f"{place}: release", at_least=0, at_most=1)
+    if continuous and release != 1:
+        raise DescriptionError(
+            f"{place}: release", value, "1", "A continuous coupling has no spikes that could fail."
+        )
+    return release
