@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from neurosim.describe.model_protocol import is_source
 from neurosim.describe.projection import Projection
 
 if TYPE_CHECKING:
@@ -44,8 +43,8 @@ def estimate(network: Network) -> Estimate:
         synapses += n
         memory += n * BYTES_PER_SYNAPSE[synapse_format(projection)]
     for population in network.populations.values():
-        model = population.model
-        variables = 1 if is_source(model) else len(model.state_units) + len(model.receptors) + 2
+        facts = population.interface
+        variables = len(facts.state_units) + len(facts.receptors) + 2
         memory += population.size * variables * BYTES_PER_VARIABLE
     return Estimate(neurons=network.size, synapses=synapses, bytes=memory)
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurosim.describe.model_protocol import is_source
 from neurosim.describe.population import Population, View
 from neurosim.errors import DescriptionError
 from neurosim.units import Quantity, Unit
@@ -59,7 +58,7 @@ def digest(value: Any) -> str:
 
 def _model(population: Population) -> Any:
     """Return a model with its parameters in their units, so that spelling does not count."""
-    if is_source(population.model):
+    if population.interface.is_source:
         return population.model
     return [population.model, population.parameters]
 

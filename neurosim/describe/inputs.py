@@ -117,7 +117,7 @@ def make_injection(target: View, current: Any, where: str) -> Injection:
             f"{place}: target", f"{len(target)} neurons", f"{current.size}, as the current is for"
         )
     for population, _ in target.segments:
-        if is_source(population.model) or not population.model.injectable:
+        if not population.interface.injectable:
             raise DescriptionError(
                 f"{place}: target", population, "neurons with a place for injected current"
             )
@@ -132,9 +132,9 @@ def make_initial_values(target: View, states: dict[str, Any]) -> list[InitialVal
         for population, indices in target.segments:
             stop = start + len(indices)
             place = f"Population {population.name!r}: initial value"
-            if is_source(population.model):
+            if population.interface.is_source:
                 raise DescriptionError(place, population, "neurons; sources have no states")
-            units = population.model.state_units
+            units = population.interface.state_units
             if state not in units:
                 raise UnknownNameError(f"{place} (of {kind(population.model)})", state, units)
             place = f"{place} of {state}"

@@ -1,8 +1,8 @@
 """What a description asks of a model: facts that are cheap to tell, without sympy.
 
-Every built-in model, `NeuronModel` and every spike source has these members. They are enough to
-refuse a wrong receptor, state, unit or size in the line that wrote it, long before the equations
-are turned into a program.
+Every built-in model and every spike source has these members; those of a `NeuronModel` follow
+from its equations. They are enough to refuse a wrong receptor, state, unit or size in the line
+that wrote it, long before the equations are turned into a program.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Port:
 
 @runtime_checkable
 class Model(Protocol):
-    """A neuron model: built in, or a `NeuronModel` from text.
+    """A built-in neuron model.
 
     A frozen value. All members but `neuron_model` must be cheap (no sympy).
     """
@@ -116,19 +116,80 @@ def is_source(model: object) -> bool:
     return getattr(model, "is_source", False) is True
 
 
-def check_model(model: object, place: str) -> None:
-    """Refuse what is neither a neuron model nor a source.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """The facts about one model that its population is asked for, read once.
+
+    The members are those of `Model`; a source has no states, parameters or inputs.
+    """
+
+    state_units: Mapping[str, str]
+    parameter_units: Mapping[str, str]
+    parameter_values: Mapping[str, Any]
+    receptors: tuple[ReceptorLike, ...]
+    couplings: tuple[CouplingLike, ...]
+    emits_spikes: bool
+    injectable: bool
+    is_source: bool
+
+
+def interface(model: Any, place: str) -> Interface:
+    """Return the facts about a neuron model, a `NeuronModel` or a source.
 
     Raises
     ------
     DescriptionError
-        Naming `place`; a class given in place of an instance is told apart.
+        If `model` is none of these; a class given in place of an instance is told apart.
     """
     if isinstance(model, type):
-        raise DescriptionError(
-            place, model, "a model", f"Call it to make one: {model.__name__}(...)."
-        )
-    if not (is_source(model) or isinstance(model, Model)):
-        raise DescriptionError(
-            place, model, "a model such as neurosim.LIF(...), a NeuronModel or a spike source"
-        )
+        remedy = f"Call it to make one: {model.__name__}(...)."
+        raise DescriptionError(place, model, "a model", remedy)
+    if is_source(model):
+        return _of_source(model)
+    if isinstance(model, Model):
+        return _of_model(model)
+    if hasattr(model, "spec") and hasattr(model, "parameters"):
+        return _of_equations(model)
+    expected = "a model such as neurosim.LIF(...), a NeuronModel or a spike source"
+    raise DescriptionError(place, model, expected)
+
+
+def _of_source(source: Source) -> Interface:
+    return Interface(
+        state_units={},
+        parameter_units={},
+        parameter_values={},
+        receptors=(),
+        couplings=(),
+        emits_spikes=source.emits_spikes,
+        injectable=False,
+        is_source=True,
+    )
+
+
+def _of_model(model: Model) -> Interface:
+    return Interface(
+        state_units=model.state_units,
+        parameter_units=model.parameter_units,
+        parameter_values=model.parameter_values,
+        receptors=model.receptors,
+        couplings=model.couplings,
+        emits_spikes=model.emits_spikes,
+        injectable=model.injectable,
+        is_source=False,
+    )
+
+
+def _of_equations(model: Any) -> Interface:
+    """Read a `NeuronModel`, whose equations are classified already."""
+    spec = model.spec()
+    return Interface(
+        state_units={name: spec.units[name] for name in spec.states},
+        parameter_units={name: spec.units[name] for name in spec.parameters},
+        parameter_values={**spec.defaults, **model.parameters},
+        receptors=spec.receptors,
+        couplings=spec.couplings,
+        emits_spikes=spec.threshold is not None or spec.hazard is not None,
+        injectable=spec.injectable,
+        is_source=False,
+    )

@@ -323,6 +323,17 @@ class Network:
             f"Network {self._name!r}", name, [*self._populations, *self._projections]
         )
 
+    def copy(self) -> Network:
+        """Return a network of the same parts; what is added to one is not added to the other."""
+        other = Network(self._name, seed=self._seed)
+        other._populations = dict(self._populations)
+        other._projections = dict(self._projections)
+        other._initial_values = list(self._initial_values)
+        other._drives = list(self._drives)
+        other._injections = list(self._injections)
+        other._recorders = list(self._recorders)
+        return other
+
     def estimate(self) -> Estimate:
         """Return the expected numbers of neurons, synapses and bytes, without building."""
         return estimate(self)

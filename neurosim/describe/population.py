@@ -10,12 +10,7 @@ import numpy as np
 
 from neurosim.describe.checks import Ints
 from neurosim.describe.distributions import Distribution
-from neurosim.describe.model_protocol import (
-    CouplingLike,
-    ReceptorLike,
-    check_model,
-    is_source,
-)
+from neurosim.describe.model_protocol import CouplingLike, Interface, ReceptorLike, interface
 from neurosim.describe.positions import Coordinates
 from neurosim.errors import DescriptionError, UnknownNameError
 
@@ -147,17 +142,17 @@ class Population(Selectable):
     positions: Coordinates | None = None
     index: int = 0
     offset: int = 0
+    interface: Interface = field(init=False, repr=False)
+    """States, receptors and other facts about the model."""
     parameters: Mapping[str, Any] = field(init=False, repr=False)
     """Parameter of the equations -> float, array (size,) or Distribution in the unit of the
     parameter; empty for sources."""
 
     def __post_init__(self) -> None:
         place = f"Population {self.name!r}"
-        check_model(self.model, f"{place}: model")
-        object.__setattr__(self, "parameters", {})
-        if not is_source(self.model):
-            object.__setattr__(self, "parameters", self._parameters(place))
-        elif self.model.size not in (None, self.size):
+        object.__setattr__(self, "interface", interface(self.model, f"{place}: model"))
+        object.__setattr__(self, "parameters", self._parameters(place))
+        if self.interface.is_source and self.model.size not in (None, self.size):
             raise DescriptionError(
                 f"{place}: size", self.size, f"{self.model.size}, as {kind(self.model)} is for"
             )
@@ -177,9 +172,9 @@ class Population(Selectable):
         return f"<Population {self.name!r}: {shape} {kind(self.model)}>"
 
     def _parameters(self, place: str) -> dict[str, Any]:
-        units = self.model.parameter_units
+        units = self.interface.parameter_units
         parameters: dict[str, Any] = {}
-        for name, value in self.model.parameter_values.items():
+        for name, value in self.interface.parameter_values.items():
             where = f"{place}: {name}"
             if isinstance(value, Distribution):
                 parameters[name] = value.in_unit(units.get(name, "1"), where)
@@ -230,12 +225,12 @@ def common_input(
     found: ReceptorLike | CouplingLike | None = None
     for population, _ in view.segments:
         target = f"{place}: receptor (of {population.name!r})"
-        if is_source(population.model):
+        if population.interface.is_source:
             raise DescriptionError(
                 f"{place}: target", population, "neurons", "Sources receive nothing."
             )
-        inputs: dict[str, Any] = {r.name: r for r in population.model.receptors}
-        couplings: dict[str, Any] = {c.name: c for c in population.model.couplings}
+        inputs: dict[str, Any] = {r.name: r for r in population.interface.receptors}
+        couplings: dict[str, Any] = {c.name: c for c in population.interface.couplings}
         if continuous:
             inputs, couplings = couplings, inputs
         if not inputs:

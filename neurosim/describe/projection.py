@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
 from neurosim.describe.explicit import ExplicitRule, located
-from neurosim.describe.model_protocol import is_source
 from neurosim.describe.population import Selectable, View, common_input, kind, require_view
 from neurosim.describe.rules import AllToAll, Rule
 from neurosim.errors import DescriptionError, UnknownNameError, UnsupportedError
@@ -164,25 +163,27 @@ def _whole(view: Selectable) -> View:
 
 def _readable(pre: Selectable, source: str | None, place: str) -> str | None:
     """Return the state that is read, or None if spikes are sent; refuse what cannot be."""
-    currents = [is_source(p.model) and not p.model.emits_spikes for p, _ in pre.segments]
-    if any(currents):
-        if not all(currents) or source not in (None, "current"):
+    emit_currents = [
+        p.interface.is_source and not p.interface.emits_spikes for p, _ in pre.segments
+    ]
+    if any(emit_currents):
+        if not all(emit_currents) or source not in (None, "current"):
             raise DescriptionError(
                 f"{place}: pre", pre, "populations that all emit a current, and source=None"
             )
         return "current"
     for population, _ in pre.segments:
-        model = population.model
+        facts, model = population.interface, population.model
         where = f"{place}: source (of {population.name!r})"
-        if source is None and not model.emits_spikes:
+        if source is None and not facts.emits_spikes:
             raise DescriptionError(
                 where, None, "the state that is read", f"{kind(model)} emits no spikes."
             )
         if source is not None:
-            if is_source(model):
+            if facts.is_source:
                 raise DescriptionError(where, source, "None", f"{kind(model)} has no states.")
-            if source not in model.state_units:
-                raise UnknownNameError(where, source, model.state_units)
+            if source not in facts.state_units:
+                raise UnknownNameError(where, source, facts.state_units)
     return source
 
 
@@ -194,7 +195,7 @@ def _input(
         found = common_input(post, receptor, place, continuous=source is not None)
         return found.unit, found.name, bool(getattr(found, "nonnegative", False))
     for population, _ in post.segments:
-        if is_source(population.model) or not population.model.injectable:
+        if not population.interface.injectable:
             raise DescriptionError(
                 f"{place}: post", population, "neurons with a place for injected current"
             )

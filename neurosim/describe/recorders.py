@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 
 from neurosim.describe.checks import Ints, check_bool
-from neurosim.describe.model_protocol import is_source
 from neurosim.describe.population import Population, View
 from neurosim.describe.projection import Projection
 from neurosim.errors import DescriptionError, UnknownNameError
@@ -130,9 +129,8 @@ def _subjects(
         return [(None, np.zeros(0, np.int64))]
     chosen: dict[str, tuple[Population, list[Ints]]] = {}
     for population, indices in target.segments:
-        model = population.model
-        known = list(model.state_units) if not is_source(model) else []
-        if model.emits_spikes:
+        known = list(population.interface.state_units)
+        if population.interface.emits_spikes:
             known.insert(0, "spikes")
         if variable not in known:
             where = f"{place}: variable (of {population.name!r})"
