@@ -87,7 +87,8 @@ def make_key(seed: int, purpose: int, index: int = 0, part: int = 0) -> tuple[np
     golden = 0x9E3779B97F4A7C15
     x = _mix64((seed + golden) & _MASK64)
     for word in (purpose, index, part):
-        x = _mix64((x ^ _mix64((word + golden) & _MASK64)) + golden & _MASK64)
+        # The word goes in unmixed: mixed like the seed it would cancel a seed equal to it.
+        x = _mix64(((x ^ (word & _MASK64)) + golden) & _MASK64)
     return np.uint64(x & 0xFFFFFFFF), np.uint64(x >> 32)
 
 
