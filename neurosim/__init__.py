@@ -40,7 +40,10 @@ _HOMES = {
     "neurosim.describe.sources": (
         "CorrelatedPoisson", "GammaProcess", "Input", "Poisson", "RateSteps", "SpikeTimes",
     ),
-    "neurosim.describe.synapses": (),
+    "neurosim.describe.synapses": (
+        "AlphaConductance", "AlphaCurrent", "BetaConductance", "Delta", "ExpConductance",
+        "ExpCurrent", "GapJunction", "NMDA", "Receptors",
+    ),
     "neurosim.equations": ("NeuronModel",),
     "neurosim.errors": (
         "ApproximationWarning", "CapacityError", "DescriptionError", "EquationError",

@@ -20,6 +20,7 @@ from neurosim.engine.progress import reporter
 from neurosim.engine.wiring import enumerate_connections
 from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.lower.lowering import lower
+from neurosim.lower.values import settable_value
 from neurosim.results import Run, SpikeRecord, Trace
 
 PACKAGES = ("neurosim-snn", "numpy", "numba", "llvmlite")
@@ -94,8 +95,6 @@ class CPUSession(Session):
     def _number(
         self, population: Population, name: str, value: Any, size: int, place: str
     ) -> Any:
-        from neurosim.describe.checks import settable_value
-
         if population.index not in self.engine.neurons:
             raise DescriptionError(place, value, "a population of neurons", "Sources have no state.")
         return settable_value(population, name, value, size, place)
@@ -121,8 +120,8 @@ class CPUSession(Session):
             if p.name == name:
                 found = enumerate_connections(p, self.plan.seed, self.plan.dt)
                 return Connections(
-                    pre=found.pre,
-                    post=found.post,
+                    pre=found.pre_position,
+                    post=found.post_position,
                     weight=found.weight,
                     delay=found.delay_steps * self.plan.dt,
                 )

@@ -124,7 +124,8 @@ class PlanCoupling:
     """One projection of a continuous quantity (gap junctions, rate coupling).
 
     Connections are explicit, sorted by (post, pre, order of drawing): that order is the order
-    of summation.
+    of summation. `pre`, `post` are global ids, `pre_position`, `post_position` places within the
+    views; all of shape (n_connections,).
     """
 
     index: int
@@ -134,6 +135,8 @@ class PlanCoupling:
     weight: Floats
     source: str
     coupling: str
+    pre_position: Ints
+    post_position: Ints
 
 
 @dataclass(frozen=True)

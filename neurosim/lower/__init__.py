@@ -1,0 +1,1 @@
+"""From a description to the Plan that every backend reads."""

@@ -1,0 +1,402 @@
+"""Lowering: a network and a time step -> a Plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neurosim.describe.distributions import Distribution, FunctionOfDistance
+from neurosim.describe.explicit import ExplicitRule, located
+from neurosim.describe.model_protocol import is_source
+from neurosim.describe.network import Network
+from neurosim.describe.population import Population
+from neurosim.describe.positions import distances
+from neurosim.describe.projection import Projection
+from neurosim.describe.recorders import Recorder
+from neurosim.describe.rules import (
+    AllToAll,
+    FixedIndegree,
+    FixedOutdegree,
+    FixedProbability,
+    FixedTotalNumber,
+    OneToOne,
+)
+from neurosim.errors import CapacityError, DescriptionError
+from neurosim.lower.plan import (
+    Draw,
+    Floats,
+    Ints,
+    Plan,
+    PlanCoupling,
+    PlanDrive,
+    PlanInjection,
+    PlanPopulation,
+    PlanProjection,
+    PlanRecorder,
+)
+from neurosim.lower.values import (
+    generator,
+    lower_distribution,
+    realise_initial,
+    realise_parameters,
+)
+
+DENSE_LIMIT = 400_000_000
+"""Most entries of a dense (n_pre, n_post) table of weights or delays: 3.2 GB."""
+
+
+def lower(network: Network, dt: float) -> Plan:
+    """Return the Plan of a network at a time step.
+
+    Parameters
+    ----------
+    dt : float
+        Time step [ms].
+
+    Raises
+    ------
+    DescriptionError
+        If a delay is below one step, an interval of a recorder no multiple of dt, or a drawn
+        parameter out of its range.
+    """
+    if not network.populations:
+        raise DescriptionError(
+            f"Network {network.name!r}: populations", 0, "at least one population",
+            "Add one: net.population(name, size, model).",
+        )  # fmt: skip
+    populations = tuple(lower_population(p, network, dt) for p in network.populations.values())
+    projections: list[PlanProjection] = []
+    couplings: list[PlanCoupling] = []
+    index_of: dict[str, int] = {}
+    for number, projection in enumerate(network.projections.values()):
+        if projection.continuous:
+            couplings.append(lower_coupling(projection, number, network, populations, dt))
+        else:
+            index_of[projection.name] = len(projections)
+            projections.append(lower_projection(projection, number, network, populations, dt))
+    recorders = [
+        lower_recorder(r, k, index_of, populations, dt) for k, r in enumerate(network.recorders)
+    ]
+    return Plan(
+        name=network.name,
+        seed=network.seed,
+        dt=dt,
+        network_hash=network.content_hash(),
+        populations=populations,
+        projections=tuple(projections),
+        couplings=tuple(couplings),
+        drives=tuple(
+            PlanDrive(k, d.target.ids, d.receptor, d.source, d.weight)
+            for k, d in enumerate(network.drives)
+        ),
+        injections=tuple(
+            PlanInjection(k, i.target.ids, i.current) for k, i in enumerate(network.injections)
+        ),
+        recorders=tuple(recorders),
+    )
+
+
+def lower_population(population: Population, network: Network, dt: float) -> PlanPopulation:
+    """Lower one population."""
+    if is_source(population.model):
+        return PlanPopulation(
+            index=population.index,
+            name=population.name,
+            size=population.size,
+            shape=population.shape,
+            offset=population.offset,
+            spec=None,
+            source=population.model,
+            parameters={},
+            initial={},
+            refractory_steps=0,
+        )
+    spec = population.model.neuron_model().spec()
+    parameters = realise_parameters(population, network.seed)
+    steps: int | Ints = 0
+    if spec.refractory is not None:
+        rounded = np.rint(np.asarray(parameters[spec.refractory]) / dt).astype(np.int64)
+        steps = int(rounded) if rounded.ndim == 0 else rounded
+    return PlanPopulation(
+        index=population.index,
+        name=population.name,
+        size=population.size,
+        shape=population.shape,
+        offset=population.offset,
+        spec=spec,
+        source=None,
+        parameters=parameters,
+        initial=realise_initial(population, network.seed, network),
+        refractory_steps=steps,
+    )
+
+
+def lower_projection(
+    projection: Projection,
+    number: int,
+    network: Network,
+    populations: tuple[PlanPopulation, ...],
+    dt: float,
+) -> PlanProjection:
+    """Lower one projection of spikes."""
+    rule = projection.rule
+    place = f"Projection {projection.name!r}"
+    facts: dict[str, Any] = {}
+    weight: Draw | Floats
+    delay: Draw | Ints
+    if isinstance(rule, ExplicitRule):
+        listed = rule.explicit(
+            projection.pre, projection.post, generator(network.seed, "wiring", number)
+        )
+        facts = {"rule": "explicit", "explicit_pre": listed.pre, "explicit_post": listed.post}
+        weight = (
+            np.asarray(listed.weight, np.float64)
+            if listed.weight is not None
+            else lower_strength(projection.weight, projection, f"{place}: weight", listed)
+        )
+        delay = lower_delay(
+            listed.delay if listed.delay is not None else projection.delay,
+            projection, dt, listed,
+        )  # fmt: skip
+    else:
+        facts = rule_facts(rule)
+        weight = lower_strength(projection.weight, projection, f"{place}: weight", None)
+        delay = lower_delay(projection.delay, projection, dt, None)
+    return PlanProjection(
+        index=number,
+        name=projection.name,
+        pre=projection.pre.ids,
+        post=projection.post.ids,
+        receptor=projection.receptor,
+        post_receptor=receptor_indices(projection, populations),
+        weight=weight,
+        delay_steps=delay,
+        release=projection.release,
+        **facts,
+    )
+
+
+def rule_facts(rule: Any) -> dict[str, Any]:
+    """Return the fields of a PlanProjection that a random or regular rule decides."""
+    match rule:
+        case AllToAll(autapses=autapses):
+            return {"rule": "all_to_all", "autapses": autapses}
+        case OneToOne():
+            return {"rule": "one_to_one"}
+        case FixedProbability(probability=p, autapses=autapses):
+            return {
+                "rule": "fixed_probability", "probability": p, "autapses": autapses,
+                "multapses": False,
+            }  # fmt: skip
+        case FixedIndegree():
+            name = "fixed_indegree"
+        case FixedOutdegree():
+            name = "fixed_outdegree"
+        case FixedTotalNumber():
+            name = "fixed_total_number"
+        case _:
+            raise DescriptionError("A connection rule", rule, "a known rule")
+    return {
+        "rule": name,
+        "number": rule.number,
+        "autapses": rule.autapses,
+        "multapses": rule.multapses,
+    }
+
+
+def receptor_indices(projection: Projection, populations: tuple[PlanPopulation, ...]) -> Ints:
+    """Return, for every post position, the index of the receptor within its population."""
+    parts = []
+    for population, indices in projection.post.segments:
+        spec = populations[population.index].spec
+        assert spec is not None
+        names = [r.name for r in spec.receptors]
+        parts.append(np.full(len(indices), names.index(projection.receptor), np.int64))
+    return np.concatenate(parts)
+
+
+def lower_strength(value: Any, projection: Projection, place: str, listed: Any) -> Draw | Floats:
+    """Return a weight or delay [in its unit] as a Draw or an array."""
+    if isinstance(value, Distribution):
+        return lower_distribution(value)
+    if isinstance(value, FunctionOfDistance):
+        value = function_of_distance(value, projection, place, listed)
+    if np.ndim(value) == 0:
+        return Draw(0, float(value))
+    array = np.asarray(value, np.float64)
+    if listed is not None and array.ndim == 2:
+        array = array[listed.pre, listed.post]
+    if not np.all(np.isfinite(array)):
+        raise DescriptionError(place, array, "finite values")
+    return np.ascontiguousarray(array)
+
+
+def function_of_distance(
+    function: FunctionOfDistance, projection: Projection, place: str, listed: Any
+) -> Floats:
+    """Evaluate a function of the distance: per listed connection, or (n_pre, n_post)."""
+    from_, to, period = located(projection.pre, projection.post, place)
+    if listed is not None:
+        d = np.empty(listed.pre.size)
+        for start in range(0, d.size, 1 << 20):
+            part = slice(start, start + (1 << 20))
+            delta = np.abs(from_[listed.pre[part]] - to[listed.post[part]])
+            if period is not None:
+                delta = np.minimum(delta, np.asarray(period) - delta)
+            d[part] = np.sqrt((delta**2).sum(axis=1))
+        return function(d)
+    if len(from_) * len(to) > DENSE_LIMIT:
+        raise CapacityError(
+            f"{place}: a function of distance under {projection.rule!r} needs a table of "
+            f"{len(from_)} x {len(to)} distances. Use DistanceDependent, FromList or FromMatrix."
+        )
+    return function(distances(from_, to, period))
+
+
+def lower_delay(value: Any, projection: Projection, dt: float, listed: Any) -> Draw | Ints:
+    """Return delays: a Draw in ms, or whole steps; refuse what is below one step.
+
+    A constant becomes whole steps here. Entries for pairs that are not connected do not matter.
+    """
+    place = f"Projection {projection.name!r}: delay"
+    if value is None:
+        return Draw(0, dt)
+    lowered = lower_strength(value, projection, place, listed)
+    if isinstance(lowered, Draw):
+        if lowered.kind == 0:
+            if round(lowered.a / dt) < 1:
+                raise below_one_step(place, lowered.a, dt)
+            return Draw(0, round(lowered.a / dt) * dt)
+        return lowered
+    steps = np.rint(lowered / dt).astype(np.int64)
+    all_connected = listed is not None or (
+        isinstance(projection.rule, AllToAll) and projection.rule.autapses
+    )
+    if all_connected and steps.size and steps.min() < 1:
+        raise below_one_step(place, float(lowered.min()), dt)
+    return steps
+
+
+def below_one_step(place: str, delay: float, dt: float) -> DescriptionError:
+    """Return the error for a delay that the time step cannot resolve."""
+    return DescriptionError(
+        place,
+        delay,
+        f"at least one step (dt = {dt:g} ms)",
+        f"Use delay >= {dt:g}" + (f" or dt <= {delay:g}." if delay > 0 else "."),
+    )
+
+
+def lower_coupling(
+    projection: Projection,
+    number: int,
+    network: Network,
+    populations: tuple[PlanPopulation, ...],
+    dt: float,
+) -> PlanCoupling:
+    """Lower one continuous coupling to its list of connections."""
+    place = f"Projection {projection.name!r}"
+    if projection.delay is not None:
+        raise DescriptionError(
+            f"{place}: delay", projection.delay, "None",
+            "Continuous coupling reads the value at the start of the step.",
+        )  # fmt: skip
+    rule = projection.rule
+    n_pre, n_post = len(projection.pre), len(projection.post)
+    weights: Any = projection.weight
+    if isinstance(rule, ExplicitRule):
+        listed = rule.explicit(
+            projection.pre, projection.post, generator(network.seed, "wiring", number)
+        )
+        pre, post = np.asarray(listed.pre), np.asarray(listed.post)
+        if listed.weight is not None:
+            weights = np.asarray(listed.weight)
+    elif isinstance(rule, AllToAll):
+        pre, post = (a.ravel() for a in np.indices((n_pre, n_post)))
+        if not rule.autapses:
+            other = projection.pre.ids[pre] != projection.post.ids[post]
+            pre, post = pre[other], post[other]
+    elif isinstance(rule, OneToOne):
+        pre = post = np.arange(n_pre)
+    elif isinstance(rule, FixedProbability):
+        random = generator(network.seed, "wiring", number)
+        hit = random.random((n_pre, n_post)) < rule.probability
+        if not rule.autapses:
+            hit &= projection.pre.ids[:, None] != projection.post.ids[None, :]
+        pre, post = np.nonzero(hit)
+    else:
+        raise DescriptionError(
+            f"{place}: rule", rule,
+            "AllToAll, OneToOne, FixedProbability, DistanceDependent, FromList or FromMatrix "
+            "for continuous coupling",
+        )  # fmt: skip
+    if isinstance(weights, Distribution):
+        from neurosim.lower.values import sample
+
+        what = (network.seed, "weight", number)
+        strengths = sample(weights, pre.size, f"{place}: weight", *what)
+    elif isinstance(weights, FunctionOfDistance):
+        table = function_of_distance(weights, projection, f"{place}: weight", None)
+        strengths = table[pre, post]
+    elif np.ndim(weights) == 2:
+        strengths = np.asarray(weights)[pre, post]
+    else:
+        strengths = np.broadcast_to(np.asarray(weights, np.float64), pre.size)
+    order = np.lexsort((pre, post))
+    pre, post = pre[order].astype(np.int64), post[order].astype(np.int64)
+    assert projection.source is not None
+    return PlanCoupling(
+        index=number,
+        name=projection.name,
+        pre=projection.pre.ids[pre],
+        post=projection.post.ids[post],
+        weight=np.ascontiguousarray(strengths[order], np.float64),
+        source=projection.source,
+        coupling=projection.receptor,
+        pre_position=pre,
+        post_position=post,
+    )
+
+
+def lower_recorder(
+    recorder: Recorder,
+    index: int,
+    projections: dict[str, int],
+    populations: tuple[PlanPopulation, ...],
+    dt: float,
+) -> PlanRecorder:
+    """Lower one recorder."""
+    every = 1
+    if recorder.every is not None:
+        every = round(recorder.every / dt)
+        if every < 1 or abs(every * dt - recorder.every) > 1e-9 * recorder.every:
+            nearest = max(1, every) * dt
+            raise DescriptionError(
+                f"Recorder of {recorder.label!r}: every",
+                recorder.every,
+                f"a multiple of the time step, {dt:g} ms",
+                f"Nearest: {nearest:g}.",
+            )
+    if recorder.population is None:
+        assert recorder.projection is not None
+        if recorder.projection.continuous:
+            raise DescriptionError(
+                f"Recorder of {recorder.label!r}: target", recorder.projection,
+                "a projection of spikes",
+            )  # fmt: skip
+        return PlanRecorder(
+            index, -1, np.empty(0, np.int64), "weight", every, "none",
+            projections[recorder.projection.name], recorder.initial,
+        )  # fmt: skip
+    offset = populations[recorder.population.index].offset
+    return PlanRecorder(
+        index,
+        recorder.population.index,
+        recorder.indices + offset,
+        recorder.variable,
+        every,
+        recorder.reduce,
+        None,
+        recorder.initial,
+    )

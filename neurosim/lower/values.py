@@ -1,0 +1,174 @@
+"""Drawing what a description leaves to chance, apart from wiring: parameters and initial values.
+
+The value of neuron k is a function of (seed, population, name, k) alone, so it does not change
+when other neurons, populations or recorders come or go.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from neurosim.describe.distributions import (
+    Distribution,
+    Exponential,
+    LogNormal,
+    Normal,
+    Uniform,
+)
+from neurosim.describe.population import Population
+from neurosim.errors import DescriptionError, UnknownNameError, brief
+from neurosim.lower.plan import Draw, Floats
+from neurosim.units import to_float
+
+ATTEMPTS = 10_000
+"""Redraws before a distribution is given up: it accepts one draw in 10^4 at least."""
+
+BOUNDS = {"none": 0, "clip": 1, "redraw": 2}
+
+
+def lower_distribution(distribution: Distribution) -> Draw:
+    """Return the numbers of a distribution, as kernels read them."""
+    match distribution:
+        case Uniform(low=a, high=b):
+            kind = 1
+        case Normal(mean=a, sd=b):
+            kind = 2
+        case LogNormal(mu=a, sigma=b):
+            kind = 3
+        case Exponential(scale=b, offset=a):
+            kind = 4
+        case _:
+            raise DescriptionError("A distribution", distribution, "a known distribution")
+    low, high = distribution.bounds
+    return Draw(kind, float(a), float(b), float(low), float(high), BOUNDS[distribution.bound])
+
+
+def generator(*what: object) -> np.random.Generator:
+    """Return a generator that belongs to `what` and to nothing else."""
+    digest = hashlib.sha256(repr(what).encode()).digest()
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
+
+
+def sample(distribution: Distribution, n: int, place: str, *what: object) -> Floats:
+    """Draw one value for each of n neurons: (n,) float64.
+
+    Parameters
+    ----------
+    what : objects
+        Seed, population and name: what the values are for.
+    """
+    draw = lower_distribution(distribution)
+    random = generator(*what)
+
+    def fresh() -> Floats:
+        match draw.kind:
+            case 1:
+                return draw.a + (draw.b - draw.a) * random.random(n)
+            case 2:
+                return draw.a + draw.b * random.standard_normal(n)
+            case 3:
+                return np.exp(draw.a + draw.b * random.standard_normal(n))
+            case _:
+                return draw.a + draw.b * random.standard_exponential(n)
+
+    values = fresh()
+    if draw.bound == 1:
+        return np.clip(values, draw.low, draw.high)
+    if draw.bound == 2:
+        for _ in range(ATTEMPTS):
+            beyond = (values < draw.low) | (values > draw.high)
+            if not beyond.any():
+                return values
+            # Every neuron redraws, so that its value does not depend on the others'.
+            values = np.where(beyond, fresh(), values)
+        raise DescriptionError(
+            place, distribution, "bounds that draws reach", f"None did in {ATTEMPTS} attempts."
+        )
+    return values
+
+
+def realise_parameters(population: Population, seed: int) -> dict[str, float | Floats]:
+    """Return every parameter as a float, or one value per neuron; refuse values out of range."""
+    values: dict[str, float | Floats] = {}
+    for name, value in population.parameters.items():
+        place = f"Population {population.name!r}: {name}"
+        if isinstance(value, Distribution):
+            drawn = sample(value, population.size, place, seed, "parameter", population.index, name)
+            check_parameter(population, name, drawn, place)
+            values[name] = drawn
+        elif np.ndim(value) == 0:
+            values[name] = float(value)
+        else:
+            values[name] = np.ascontiguousarray(value, np.float64)
+    return values
+
+
+def check_parameter(population: Population, name: str, values: Any, place: str) -> None:
+    """Refuse parameter values that the model itself would refuse.
+
+    A built-in model is made again with the least and the greatest value, so that there is one
+    place only which knows what is right.
+    """
+    model = population.model
+    extremes = {float(np.min(values)), float(np.max(values))}
+    if dataclasses.is_dataclass(model) and name in {f.name for f in dataclasses.fields(model)}:
+        for value in sorted(extremes):
+            try:
+                dataclasses.replace(model, **{name: value})  # type: ignore[type-var]
+            except DescriptionError as error:
+                raise DescriptionError(place, value, error.expected, error.hint) from None
+    elif population.model.parameter_units.get(name) in ("ms", "pF") and min(extremes) <= 0:
+        unit = population.model.parameter_units[name]
+        raise DescriptionError(place, min(extremes), f"a value in {unit} above 0")
+
+
+def settable_value(population: Population, name: str, value: Any, size: int, place: str) -> Any:
+    """Return what ``session.set`` was given, in the unit of the state or parameter.
+
+    Parameters
+    ----------
+    size : int
+        Number of neurons meant; an array holds one value for each.
+    """
+    model = population.model
+    units = {**model.state_units, **model.parameter_units}
+    if name not in units:
+        raise UnknownNameError(place, name, units)
+    if isinstance(value, Distribution):
+        raise DescriptionError(
+            place, value, "numbers", "Draw them yourself, e.g. with numpy, or use initialise."
+        )
+    number = to_float(value, units[name], place)
+    if np.ndim(number) > 0 and np.shape(number) != (size,):
+        raise DescriptionError(
+            place, brief(number), f"one number, or one for each of the {size} neurons"
+        )
+    if name in model.parameter_units:
+        check_parameter(population, name, number, place)
+    return number
+
+
+def realise_initial(population: Population, seed: int, network: Any) -> dict[str, float | Floats]:
+    """Return the initial value of every state: a float, or one value per neuron."""
+    spec = population.model.neuron_model().spec()
+    values: dict[str, float | Floats] = {}
+    parameters = realise_parameters(population, seed)
+    for state in spec.states:
+        default = spec.initial.get(state, 0.0)
+        values[state] = parameters[default] if isinstance(default, str) else float(default)
+    for given in network.initial_values:
+        if given.population.name != population.name:
+            continue
+        place = f"Population {population.name!r}: initial value of {given.state}"
+        row = np.array(np.broadcast_to(values[given.state], population.size), np.float64)
+        if isinstance(given.value, Distribution):
+            what = (seed, "initial", population.index, given.state)
+            row[given.indices] = sample(given.value, population.size, place, *what)[given.indices]
+        else:
+            row[given.indices] = given.value
+        values[given.state] = row
+    return values
