@@ -50,6 +50,7 @@ def encode_rate(values: Any, *, max_rate: float = 100.0) -> Poisson:
 def encode_latency(
     values: Any,
     *,
+    t_min: float = 1.0,
     t_max: float = 100.0,
     threshold: float = 0.01,
     tau: float = 20.0,
@@ -59,17 +60,17 @@ def encode_latency(
 
     "logarithmic" is when a leaky integrator that is driven with the value reaches the threshold,
 
-        t = tau log(x / (x - threshold)),
+        t = t_min + tau log(x / (x - threshold)),
 
-    "linear" goes from nearly 0 for x = 1 to t_max for x = threshold. Values up to the threshold,
-    and spikes later than t_max, give no spike.
+    "linear" goes from t_min for x = 1 to t_max for x = threshold. Values up to the threshold, and
+    spikes later than t_max, give no spike.
 
     Parameters
     ----------
     values : array
         Intensities in [0, 1], one per neuron, of any shape (taken in C order).
-    t_max : float
-        Length of the window [ms].
+    t_min, t_max : float
+        First and last time of a spike [ms]; t_min at least one step of the simulation.
     threshold : float
         In (0, 1).
     tau : float
@@ -87,7 +88,10 @@ def encode_latency(
         If a value lies outside [0, 1] or is not finite, or the threshold outside (0, 1).
     """
     x = _intensities(values, "encode_latency").ravel()
+    first = scalar(t_min, "ms", "positive", "encode_latency: t_min")
     last = scalar(t_max, "ms", "positive", "encode_latency: t_max")
+    if last <= first:
+        raise DescriptionError("encode_latency: t_max", t_max, f"a time after t_min ({t_min} ms)")
     level = scalar(threshold, "1", "positive", "encode_latency: threshold")
     if level >= 1:
         raise DescriptionError("encode_latency: threshold", threshold, "a number in (0, 1)")
@@ -97,11 +101,9 @@ def encode_latency(
     times = np.full(x.size, np.inf)
     if shape == "logarithmic":
         constant = scalar(tau, "ms", "positive", "encode_latency: tau")
-        times[fires] = -constant * np.log1p(-level / x[fires])
+        times[fires] = first - constant * np.log1p(-level / x[fires])
     else:
-        # A spike at 0 would belong to the step before the window, so 1 comes just after it.
-        fraction = (1 - x[fires]) / (1 - level)
-        times[fires] = last * np.maximum(fraction, np.finfo(np.float64).eps)
+        times[fires] = first + (last - first) * (1 - x[fires]) / (1 - level)
     return SpikeTimes([[t] if t <= last else [] for t in times])
 
 
@@ -195,11 +197,9 @@ def spike_counts(
     """
     steps = to_int(n_steps, "spike_counts: n_steps", at_least=1)
     length = scalar(dt, "ms", "positive", "spike_counts: dt")
-    if not isinstance(source, (Poisson, SpikeTimes)) or source.size is None:
+    if source.size is None:
         raise DescriptionError(
-            "spike_counts: source",
-            source,
-            "a Poisson or SpikeTimes source with one entry per neuron",
+            "spike_counts: source", source, "a source with one rate or train per neuron"
         )
     whole = (source.size,) if shape is None else tuple(shape)
     if int(np.prod(whole)) != source.size:
@@ -222,8 +222,9 @@ def spike_counts(
                 "spike_counts: source", source, "rates that do not change in time"
             )
         generator = np.random.Generator(np.random.Philox(to_int(seed, "spike_counts: seed")))
-        counts = generator.poisson(source.rate * length * 1e-3, (steps, source.size))
-    return counts.astype(np.uint32).reshape(steps, *whole)
+        mean = source.rate * length * 1e-3
+        counts = generator.poisson(mean, (steps, source.size)).astype(np.uint32)
+    return counts.reshape(steps, *whole)
 
 
 def _intensities(values: Any, function: str) -> Floats:

@@ -68,6 +68,8 @@ class Source(Value):
     """The base of all sources of spikes."""
 
     is_source: ClassVar[Literal[True]] = True
+    drivable: ClassVar[bool] = True
+    """Whether ``net.drive`` may give each neuron one of its own."""
 
     @property
     def emits_spikes(self) -> bool:
@@ -173,6 +175,8 @@ class CorrelatedPoisson(Source):
     doi 10.1162/089976603321043702.
     """
 
+    drivable: ClassVar[bool] = False
+
     rate: Quantity = quantity("Hz", default=10.0, range="nonnegative", per_neuron=False)
     correlation: Quantity = quantity("1", default=0.1, range="positive", per_neuron=False)
 
@@ -244,8 +248,10 @@ class Input(Source):
     ----------
     kind : {"spikes", "current"}
         "spikes": x counts the spikes that each neuron emits in each step. "current": x is a
-        current [pA], and the population projects it one to one or weighted to its targets.
+        current [pA] that the population projects to its targets.
     """
+
+    drivable: ClassVar[bool] = False
 
     kind: Literal["spikes", "current"] = field(default="spikes", kw_only=False)
 
