@@ -52,14 +52,12 @@ def affine(expression: Any, variables: frozenset[Any]) -> tuple[Coefficients, An
 
 def _multiplied_out(expression: Any) -> Any:
     """Expand products and small powers; None where that would explode."""
-    powers = [p for p in expression.atoms(sympy.Pow) if p.base.is_Add]
-    if any(not (p.exp.is_Integer and -2 < p.exp < 6) for p in powers if p.exp.is_Integer):
+    powers = [p for p in expression.atoms(sympy.Pow) if p.base.is_Add and p.exp.is_Integer]
+    if any(abs(p.exp) > 5 for p in powers):
         return None
     if len(powers) > 8 or len(expression.atoms(sympy.Add)) > 40:
         return None
-    return sympy.expand(
-        expression, deep=False, power_base=False, power_exp=False, log=False, basic=False
-    )
+    return sympy.expand(expression, power_base=False, power_exp=False, log=False)
 
 
 def _affine(expression: Any, variables: frozenset[Any]) -> tuple[Coefficients, Any]:

@@ -18,6 +18,7 @@ from neurosim.equations.dimensions import (
     NONE,
     RATE,
     TIME,
+    UNITS,
     VOLTAGE,
     Dimension,
     Unit,
@@ -187,11 +188,13 @@ class _Analyser:
     def _states(self) -> tuple[str, ...]:
         """States: with an equation, or declared and changed by a reset or a jump."""
         written = {line.name for line in self.resets} | set(self._jumped())
-        return tuple(
+        lines = [
             line.name
             for line in self.lines
             if line.kind == "equation" or (line.kind == "parameter" and line.name in written)
-        )
+        ]
+        given = sorted(set(self.model.parameters) & written - set(self.by_name))
+        return (*lines, *given)
 
     def _parameters(self) -> tuple[str, ...]:
         given = self.model.parameters
@@ -223,7 +226,7 @@ class _Analyser:
                 raise self._error(
                     f"{name!r} is a parameter and a sub-expression", self.by_name[name].position
                 )
-            if name in self.states and self.by_name[name].kind == "equation":
+            if name in self.by_name and self.by_name[name].kind == "equation":
                 raise self._error(
                     f"{name!r} is a state; its first value is given in initial=, not parameters=",
                     self.by_name[name].position,
@@ -231,7 +234,8 @@ class _Analyser:
             if name in self.by_name:
                 continue
             self.units[name] = unit_of(NONE)
-            rest.append(name)
+            if name not in self.states:
+                rest.append(name)
         for name in declared:
             if name not in given:
                 raise self._error(
@@ -284,17 +288,10 @@ class _Analyser:
         return clauses
 
     def _reset_refusal(self, line: ResetLine) -> EquationError:
-        text = self.model.reset or ""
-        if line.name in self.parameters:
-            message = (
-                f"{line.name!r} is a parameter, which no reset can change; declare it in the "
-                f"equations ('{line.name} : unit') to make it a state"
-            )
-        else:
-            near = get_close_matches(line.name, self.states, n=1)
-            message = f"there is no state {line.name!r}; the states are {', '.join(self.states)}."
-            message += f" Did you mean {near[0]!r}?" if near else ""
-        return EquationError(f"reset: {message}", text, line.position)
+        near = get_close_matches(line.name, self.states, n=1)
+        message = f"there is no state {line.name!r}; the states are {', '.join(self.states)}."
+        message += f" Did you mean {near[0]!r}?" if near else ""
+        return EquationError(f"reset: {message}", self.model.reset or "", line.position)
 
     def _check(self, clause: _Clause, dimensions: Mapping[str, Dimension]) -> None:
         forbidden = {}
@@ -428,11 +425,13 @@ class _Analyser:
             if kind == "jump" and target not in self.states:
                 raise UnknownNameError(f"inputs[{name!r}]: the state to jump", target, self.states)
         read = {n for clause in self._clauses() for n in clause.names}
-        read |= {self.model.refractory or ""}
+        read |= {n for n in [model.refractory] if n} | {line.name for line in self.resets}
+        inputs = self._read_inputs_names()
         for name in model.parameters:
             if name not in self.by_name and name not in read:
-                raise UnknownNameError("parameters", name, sorted(read & set(self.units)))
-        for name in self._read_inputs_names():
+                known = read - {*self.states, *self.expressions, *inputs, *UNITS}
+                raise UnknownNameError("parameters", name, sorted(known))
+        for name in inputs:
             if name not in read:
                 raise EquationError(f"the input {name!r} is read nowhere in the equations")
 
