@@ -233,9 +233,9 @@ class FromMatrix(ExplicitRule):
         if self.matrix.shape != expected:
             transposed = self.matrix.shape == expected[::-1]
             raise DescriptionError(
-                f"{place}: FromMatrix.matrix",
-                f"of shape {self.matrix.shape}",
-                f"the shape (n_pre, n_post) = {expected}",
+                f"{place}: shape of FromMatrix.matrix",
+                self.matrix.shape,
+                f"(n_pre, n_post) = {expected}",
                 "It has this shape if transposed: matrix.T." if transposed else None,
             )
 

@@ -101,8 +101,9 @@ class View(Selectable):
             twice = int(values[counts > 1][0])
             for population, _ in kept:
                 if population.offset <= twice < population.offset + population.size:
-                    neuron = f"neuron {twice - population.offset} of {population.name!r}"
-                    raise DescriptionError("A view", f"{neuron} twice", "every neuron at most once")
+                    place = f"View of {self.label!r}: index"
+                    twice -= population.offset
+                    raise DescriptionError(place, twice, "every neuron once", "It occurs twice.")
 
     @property
     def segments(self) -> list[Segment]:

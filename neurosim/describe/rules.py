@@ -70,7 +70,7 @@ class OneToOne(Rule):
         """Refuse sets of different sizes."""
         if len(pre) != len(post):
             raise DescriptionError(
-                f"{place}: OneToOne", f"{len(pre)} onto {len(post)} neurons", "equally many"
+                f"{place}: sizes for OneToOne", (len(pre), len(post)), "equally many neurons"
             )
 
     def expected_connections(self, pre: Selectable, post: Selectable) -> float:
