@@ -25,7 +25,7 @@ ONES = 0xFFFFFFFF
 PI = (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344, 0xA4093822, 0x299F31D0)
 
 
-def words(*numbers: int) -> list[Any]:
+def words(*numbers: Any) -> list[Any]:
     return [np.uint64(n) for n in numbers]
 
 
@@ -75,7 +75,7 @@ def test_loops_draw_the_same_words_as_single_calls() -> None:
     out = np.empty((4, 67), np.uint32)
     many(67, 3, *key, out)
     for i in (0, 1, 31, 63, 64, 66):
-        single = r.philox4x32(*words(i, 3, 0, 0), key[0], key[1])
+        single = r.philox4x32(*words(i, 3, 0, 0, *key))
         assert [int(w) for w in out[:, i]] == [int(w) for w in single]
 
 
