@@ -145,7 +145,7 @@ class SpikeRecord:
                 )
             first, last = past(interval[0]), past(interval[1])
             if not (times[0] > first and times[-1] <= last):
-                expected = f"times in the interval {interval[0]:g} < t <= {interval[1]:g} ms"
+                expected = f"times in the interval {interval[0]:.10g} < t <= {interval[1]:.10g} ms"
                 raise DescriptionError("SpikeRecord.times", times, expected)
             if ids.min() < 0 or ids.max() >= self.size:
                 raise DescriptionError("SpikeRecord.ids", ids, f"ids from 0 to {self.size - 1}")
@@ -247,7 +247,7 @@ class SpikeRecord:
         part = "" if self.recorded is None else f"{self.n_recorded} recorded of "
         return (
             f"SpikeRecord({len(self)} spikes, {part}{self.size} neurons, "
-            f"{self.t_start:g} to {self.t_stop:g} ms)"
+            f"{self.t_start:.10g} to {self.t_stop:.10g} ms)"
         )
 
 
@@ -409,10 +409,18 @@ def checked_interval(place: str, interval: object) -> tuple[float, float]:
 
 
 def inner_interval(outer: tuple[float, float], t1: float, t2: float) -> tuple[float, float]:
-    """Return (t1, t2) as floats, refusing a stretch that was not simulated."""
-    start, stop = checked_interval("between(t1, t2)", (t1, t2))
-    if not (start >= before(outer[0]) and stop <= past(outer[1])):
-        expected = f"a stretch within the recorded {outer[0]:g} to {outer[1]:g} ms"
+    """Return (t1, t2) as floats, refusing a stretch that was not simulated.
+
+    A bound that misses an end of `outer` by rounding only is that end.
+    """
+    ends = [float(t) if isinstance(t, int | float | np.number) else np.nan for t in (t1, t2)]
+    for k, end in enumerate(ends):
+        for outer_end in outer:
+            if before(outer_end) <= end <= past(outer_end):
+                ends[k] = outer_end
+    start, stop = ends
+    if not outer[0] <= start <= stop <= outer[1]:
+        expected = f"a stretch within the recorded {outer[0]:.10g} to {outer[1]:.10g} ms"
         raise DescriptionError("between(t1, t2)", (t1, t2), expected)
     return start, stop
 

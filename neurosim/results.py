@@ -173,7 +173,7 @@ class Run:
             If the stretch reaches beyond the run.
         """
         t1, t2 = inner_interval(self.interval, t1, t2)
-        first = t1 <= past(self.t_start)
+        first = t1 == self.t_start
 
         def cut(traces: Mapping[str, Trace]) -> dict[str, Trace]:
             return {k: trace.between(t1, t2, first=first) for k, trace in traces.items()}
@@ -373,7 +373,7 @@ def _check_follows(one: Run, two: Run) -> None:
     """Refuse to put `two` behind `one` unless it is the next piece of the same session."""
     if not abs(two.t_start - one.t_stop) <= past(one.t_stop) - one.t_stop:
         what = "an overlap" if two.t_start < one.t_stop else "a gap"
-        expected = f"a start at {one.t_stop:g} ms, where the run before ends (there is {what})"
+        expected = f"a start at {one.t_stop:.10g} ms, where the run before ends (there is {what})"
         raise DescriptionError("concat: start of the next run", two.t_start, expected)
     for place, left, right in (
         ("network", one.name, two.name),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from neurosim.analysis.trains import Floats, Ints, PerNeuron, Trains, checked_number, flatten
@@ -85,12 +83,7 @@ def local_variation(trains: Trains, *, min_spikes: int = 3) -> PerNeuron:
     """
     min_spikes = checked_number("local_variation.min_spikes", min_spikes, 3)
     intervals, owners, counts = _intervals(trains)
-    same = owners[1:] == owners[:-1]
-    left, right, owners = intervals[:-1][same], intervals[1:][same], owners[1:][same]
-    total = left + right
-    if (total == 0).any():
-        k = int(owners[np.argmin(total)])
-        raise DescriptionError(f"trains[{k}]", trains[k], "no three spikes at one time")
+    left, right, total, owners = _pair_sums(trains, intervals, owners)
     terms = 3.0 * ((left - right) / total) ** 2
     sums = np.bincount(owners, terms, minlength=counts.size)
     used = np.flatnonzero(counts >= min_spikes)
@@ -125,26 +118,34 @@ def revised_local_variation(trains: Trains, *, refractory: float = 5.0) -> PerNe
         from elephant.statistics import lvr
     except ImportError as missing:
         name = missing.name or "elephant"
-        raise MissingPackageError(name, "The revised local variation", "all") from None
+        raise MissingPackageError(name, "The revised local variation", "analysis") from None
     if not (np.isfinite(refractory) and refractory >= 0):
         raise DescriptionError("refractory", refractory, "a time in ms of at least 0")
     intervals, owners, counts = _intervals(trains)
     used = np.flatnonzero(counts >= 3)
     edges = np.searchsorted(owners, np.arange(counts.size + 1))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # elephant warns where it returns NaN
-        values = [lvr(intervals[edges[k] : edges[k + 1]] * pq.ms, refractory * pq.ms) for k in used]
-    result = np.array(values, dtype=np.float64)
-    if not np.isfinite(result).all():
-        k = int(used[np.argmin(np.isfinite(result))])
-        raise DescriptionError(f"trains[{k}]", trains[k], "no three spikes at one time")
+    _pair_sums(trains, intervals, owners)
+    values = [lvr(intervals[edges[k] : edges[k + 1]] * pq.ms, refractory * pq.ms) for k in used]
     return PerNeuron(
-        values=result,
+        values=np.array(values, dtype=np.float64),
         neurons=used,
         n_neurons=counts.size,
         measure="the revised local variation",
         needs="at least 3 spikes",
     )
+
+
+def _pair_sums(
+    trains: Trains, intervals: Floats, owners: Ints
+) -> tuple[Floats, Floats, Floats, Ints]:
+    """Return each pair of neighbouring intervals, their sum (never 0), and the pair's neuron."""
+    same = owners[1:] == owners[:-1]
+    left, right, owners = intervals[:-1][same], intervals[1:][same], owners[1:][same]
+    total = left + right
+    if (total == 0).any():
+        k = int(owners[np.argmin(total)])
+        raise DescriptionError(f"trains[{k}]", trains[k], "no three spikes at one time")
+    return left, right, total, owners
 
 
 def _intervals(trains: Trains) -> tuple[Floats, Ints, Ints]:

@@ -213,7 +213,7 @@ def instantaneous_rate(
         from elephant.statistics import instantaneous_rate as compute
     except ImportError as missing:
         name = missing.name or "elephant"
-        raise MissingPackageError(name, "The instantaneous rate", "all") from None
+        raise MissingPackageError(name, "The instantaneous rate", "analysis") from None
     checked_stretch(t_start, t_stop)
     spikes = np.sort(checked_times("times", times))
     least = 3 if width is None else 1

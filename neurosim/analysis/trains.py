@@ -160,8 +160,8 @@ def bin_edges(t_start: float, t_stop: float, bin: float) -> Floats:
         raise DescriptionError(
             "bin",
             bin,
-            f"a width in ms that divides the {duration:g} ms from {t_start:g} to {t_stop:g}",
-            f"Or choose t_stop={fits:g}.",
+            f"a width that divides the {duration:.10g} ms from {t_start:.10g} to {t_stop:.10g} ms",
+            f"Or choose t_stop={fits:.10g}.",
         )
     return np.linspace(t_start, t_stop, n_bins + 1)
 
@@ -172,7 +172,8 @@ def bin_of(times: Floats, edges: Floats) -> Ints:
     Bin k is edges[k] < t <= edges[k + 1]. Times above an edge by rounding only lie on it:
     3 * 0.1 is 0.3.
     """
-    width = edges[1] - edges[0]
+    # Not edges[1] - edges[0], whose rounding would add up over the bins.
+    width = (edges[-1] - edges[0]) / (edges.size - 1)
     slack = 1e-9 + 4 * np.spacing(np.abs(edges[[0, -1]]).max()) / width
     places = np.ceil((times - edges[0]) / width - slack) - 1
     bounded: Ints = np.clip(places, -1, edges.size - 1).astype(np.int64)

@@ -32,7 +32,7 @@ def run_to_neo(run: RunLike) -> Any:
         import neo
         import quantities as pq
     except ImportError as missing:
-        raise MissingPackageError(missing.name or "neo", "Run.to_neo", "all") from None
+        raise MissingPackageError(missing.name or "neo", "Run.to_neo", "analysis") from None
     block = neo.Block(name=run.name)
     block.annotations["provenance"] = dict(run.provenance)
     start, stop = run.interval

@@ -120,20 +120,10 @@ def load_run(path: str | Path) -> dict[str, Any]:
             "load: path", str(path), "a complete HDF5 file written by run.save", f"HDF5: {reason}"
         ) from None
     with file:
-        if file.attrs.get("format") != FORMAT:
-            raise DescriptionError("load: path", str(path), "a file written by run.save")
-        schema = file.attrs.get("schema")
-        if schema != SCHEMA:
-            expected = f"a run file of schema {SCHEMA}"
-            raise DescriptionError(
-                "load: path", f"{path} of schema {schema}", expected, "Update neurosim to read it."
-            )
         try:
-            text = _dataset(h5py, file, "header", np.dtype(np.uint8), None)
-            if _digest(text) != file.attrs["sha256"]:
-                raise ValueError("the header is not what was written")
-            header = json.loads(text.tobytes())
-            return _parts(h5py, file, header)
+            return _checked_parts(h5py, file, str(path))
+        except DescriptionError:
+            raise
         except (KeyError, ValueError, TypeError, IndexError, OSError, RuntimeError) as reason:
             expected = "an undamaged file written by run.save"
             raise DescriptionError("load: path", str(path), expected, f"Damage: {reason}") from None
@@ -159,6 +149,19 @@ def file_kind(path: str | Path) -> str | None:
     except OSError:
         return None
     return kind if isinstance(kind, str) else None
+
+
+def _checked_parts(h5py: Any, file: Any, path: str) -> dict[str, Any]:
+    if file.attrs.get("format") != FORMAT:
+        raise DescriptionError("load: path", path, "a file written by run.save")
+    schema = file.attrs.get("schema")
+    if schema != SCHEMA:
+        hint = f"The file is {path}; a newer neurosim may read it."
+        raise DescriptionError("load: schema", schema, f"{SCHEMA}", hint)
+    text = _dataset(h5py, file, "header", np.dtype(np.uint8), None)
+    if _digest(text) != file.attrs["sha256"]:
+        raise ValueError("the header is not what was written")
+    return _parts(h5py, file, json.loads(text.tobytes()))
 
 
 def _parts(h5py: Any, file: Any, header: Mapping[str, Any]) -> dict[str, Any]:

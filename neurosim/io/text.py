@@ -54,7 +54,7 @@ def run_html(run: RunLike) -> str:
 
 def _title(run: RunLike) -> str:
     start, stop = run.interval
-    span = f"{stop - start:g} ms" + (f" ({start:g} to {stop:g} ms)" if start else "")
+    span = f"{stop - start:.10g} ms" + (f" ({start:.10g} to {stop:.10g} ms)" if start else "")
     return f"Run of {run.name!r}: {span}"
 
 

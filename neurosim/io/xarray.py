@@ -33,7 +33,7 @@ def run_to_xarray(run: RunLike) -> Any:
     try:
         import xarray as xr
     except ImportError as missing:
-        raise MissingPackageError(missing.name or "xarray", "Run.to_xarray", "all") from None
+        raise MissingPackageError(missing.name or "xarray", "Run.to_xarray", "analysis") from None
     start, stop = run.interval
     nodes: dict[str, Any] = {
         "/": xr.Dataset(
