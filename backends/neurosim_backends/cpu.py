@@ -23,6 +23,9 @@ from neurosim.lower.lowering import lower
 from neurosim.lower.values import settable_value
 from neurosim.results import Run, SpikeRecord, Trace
 
+ROUNDING = 2.0**-53
+"""What rounds less than a float64 does is no approximation."""
+
 PACKAGES = ("neurosim-snn", "numpy", "numba", "llvmlite")
 
 
@@ -227,7 +230,7 @@ class CPUSession(Session):
                 "unit": "relative",
             }
             for name, bound in synapses.bounds.items()
-            if bound > 0
+            if bound > ROUNDING
         ]
         return {
             "backend": "cpu",

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.describe.projection import INJECTED
 from neurosim.engine import layout
 from neurosim.engine.context import Context
 from neurosim.engine.generate import BAD_MULTIPLICITY
@@ -25,8 +26,10 @@ from neurosim.engine.sources import (
     make_clear,
     make_current,
     make_drive,
+    make_held_input,
     make_schedule,
     make_source,
+    make_transfer,
 )
 from neurosim.engine.synapses import Synapses, build
 from neurosim.errors import SimulationError
@@ -123,6 +126,9 @@ class Engine:
             for p in plan.populations
             if p.spec is not None
         }
+        for state in self.neurons.values():
+            if state.is_injected and any(c.coupling == INJECTED for c in plan.couplings):
+                state.couplings[INJECTED] = np.zeros(state.plan.size, real)
         self._feeders: dict[int, list[Feeder]] = self._make_feeders()
         self._gathers: dict[int, list[Feeder]] = self._make_gathers()
         self._make_blocks()
@@ -144,9 +150,9 @@ class Engine:
 
     def _is_injected(self, population: int) -> bool:
         ids = self.plan.populations[population].ids
-        return any(
-            bool(np.any((i.ids >= ids.start) & (i.ids < ids.stop))) for i in self.plan.injections
-        )
+        given = [i.ids for i in self.plan.injections]
+        given += [c.post for c in self.plan.couplings if c.coupling == INJECTED]
+        return any(bool(np.any((g >= ids.start) & (g < ids.stop))) for g in given)
 
     def _make_feeders(self) -> dict[int, list[Feeder]]:
         made: dict[int, list[Feeder]] = {}
@@ -165,6 +171,8 @@ class Engine:
                     )
                     if chosen.size:
                         mine.append(make_current(injection, state, chosen))
+                if INJECTED in state.couplings:
+                    mine.append(make_transfer(state.couplings[INJECTED], state))
         return made
 
     def _make_gathers(self) -> dict[int, list[Feeder]]:
@@ -179,7 +187,7 @@ class Engine:
             mine = made.setdefault(index, [])
             for row in state.couplings.values():
                 mine.append(Feeder(clear.address, Context([row])))
-            kinds = {c.name: c.kind for c in state.spec.couplings}
+            diffusive = {c.name for c in state.spec.couplings if c.kind == "diffusive"}
             for coupling in self.plan.couplings:
                 ids = state.plan.ids
                 here = (coupling.post >= ids.start) & (coupling.post < ids.stop)
@@ -191,17 +199,24 @@ class Engine:
                 source = np.searchsorted(offsets, pre, side="right") - 1
                 address = np.empty(pre.size, np.int64)
                 for p in np.unique(source):
-                    rows = self.neurons[int(p)].states[coupling.source]
+                    rows = self._readable(int(p), coupling.source)
                     from_p = source == p
                     address[from_p] = rows.ctypes.data + itemsize * (pre[from_p] - offsets[p])
-                diffusive = kinds[coupling.coupling] == "diffusive"
-                own = state.states[coupling.source] if diffusive else 0
+                own = state.states[coupling.source] if coupling.coupling in diffusive else 0
                 words = [
                     state.couplings[coupling.coupling], state.plan.size, start, pre.size, address,
                     weight, own,
                 ]  # fmt: skip
                 mine.append(Feeder(add.address, Context(words)))
         return made
+
+    def _readable(self, population: int, name: str) -> np.ndarray:
+        """Return the row that continuous coupling reads."""
+        if population in self.neurons:
+            return self.neurons[population].states[name]
+        row = self.sources[population].row
+        assert row is not None, "the description allows no other source here"
+        return row
 
     def _make_blocks(self) -> None:
         whole = frozenset(k for k, s in self.sources.items() if s.whole)
@@ -488,6 +503,15 @@ class Engine:
             self.sources[population] = fresh
             self._make_blocks()
             self._make_log_room()
+
+    def feed_current(self, population: int, table: np.ndarray) -> None:
+        """Give an `Input("current")` population its currents [pA]: (n_steps, n), from now on."""
+        source = self.sources[population]
+        with self._lock:
+            self.sources[population] = make_held_input(
+                source.plan, self._machine, table, self.step, source.row
+            )
+            self._make_blocks()
 
     def _make_log_room(self) -> None:
         """Let the log hold a step of the present sources; what it holds stays."""

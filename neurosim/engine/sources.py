@@ -51,6 +51,8 @@ class SourceState:
     largest: int
     reset: Callable[[], None]
     whole: bool = False
+    row: np.ndarray | None = None
+    """What a population that emits a current emits now [pA]: (n,) real."""
 
 
 def nothing() -> None:
@@ -69,6 +71,8 @@ def make_source(plan: PlanPopulation, machine: Machine) -> SourceState:
         return _correlated(plan, machine, source, key)
     if isinstance(source, SpikeTimes):
         return make_schedule(plan, list(source.trains), machine.dt)
+    if isinstance(source, Input) and source.kind == "current":
+        return make_held_input(plan, machine, np.zeros((1, plan.size)), 0, None)
     if isinstance(source, Input):
         return make_schedule(plan, [[] for _ in range(plan.size)], machine.dt)
     raise UnsupportedError(
@@ -154,6 +158,33 @@ def make_schedule(plan: PlanPopulation, trains: list[Any], dt: float) -> SourceS
     return SourceState(plan, address, context, spikes, -(-largest // plan.size), reset, whole=True)
 
 
+def make_held_input(
+    plan: PlanPopulation, machine: Machine, table: np.ndarray, first: int, row: np.ndarray | None
+) -> SourceState:
+    """Return a population that emits currents from a table.
+
+    Parameters
+    ----------
+    table : (n_steps, n) float64
+        [pA]; row j is for the step that starts at first + j.
+    row : (n,) real or None
+        Where the present values lie, if the population exists already.
+    """
+    table = np.ascontiguousarray(table, np.float64)
+    if row is None:
+        row = np.zeros(plan.size, machine.real)
+    row[:] = table[0]
+    kept = row
+
+    def reset() -> None:
+        kept[:] = 0
+
+    single = machine.real is np.float32
+    context = Context([row, table.shape[0], table, first, plan.size, single])
+    spikes = np.zeros(1, np.int32)
+    return SourceState(plan, sources.held_input.address, context, spikes, 0, reset, row=row)
+
+
 @dataclass
 class Feeder:
     """Something that adds to a row of one population before its kernel runs."""
@@ -215,6 +246,15 @@ def make_clear(state: PopulationState) -> Feeder:
     double = state.machine.real is np.float64
     entry = feeders.clear_double if double else feeders.clear_single
     return Feeder(entry.address, Context([state.injected]))
+
+
+def make_transfer(row: np.ndarray, state: PopulationState) -> Feeder:
+    """Return the feeder that adds a row of currents, gathered from elsewhere."""
+    double = state.machine.real is np.float64
+    entry = feeders.step_current_double if double else feeders.step_current_single
+    address = np.array([row.ctypes.data], np.int64)
+    words = [state.injected, 1, np.zeros(1, np.int64), address, np.ones(1)]
+    return Feeder(entry.address, Context([*words, row]))
 
 
 def make_current(injection: PlanInjection, state: PopulationState, chosen: np.ndarray) -> Feeder:

@@ -163,7 +163,8 @@ def advance(  # type: ignore[no-untyped-def]
     depth = delivery.wave_steps
     reason = COMPLETE
     step = first_step
-    atomic_add(shared, WORKED, 1)
+    if last_step > first_step:
+        atomic_add(shared, WORKED, 1)
     while step < last_step:
         if used + log.reserve > log.ids.size:
             reason = LOG_FULL

@@ -12,6 +12,7 @@ import numpy as np
 from neurosim.kernels.feeders import poisson_by_inversion, segment_of
 from neurosim.kernels.jit import (
     entry,
+    float32_at,
     float64_at,
     int32_at,
     int64_at,
@@ -241,3 +242,23 @@ def scheduled_source(ctx: int, lo: int, hi: int, step: int) -> int:
         at += 1
     cursor[0] = at
     return written
+
+
+# ctx: row, number of steps, table, first step, population size, whether the row is float32
+@entry
+def held_input(ctx: int, lo: int, hi: int, step: int) -> int:
+    """Put the next step's values into the row of a population that emits a current.
+
+    The row is read at the start of a step, so what is written here is for step + 1; after the
+    table's end the last values stay until new ones are given.
+    """
+    word = int64_at(ctx, 6)
+    size = word[4]
+    here = min(max(step + 1 - word[3], 0), word[1] - 1)
+    table = float64_at(word[2] + 8 * size * here, size)
+    for k in range(lo, hi):
+        if word[5] != 0:
+            float32_at(word[0], size)[k] = np.float32(table[k])
+        else:
+            float64_at(word[0], size)[k] = table[k]
+    return 0
