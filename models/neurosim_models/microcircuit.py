@@ -144,7 +144,7 @@ def postsynaptic_current(psp: float) -> float:
     difference = TAU_M - TAU_SYN
     ratio = TAU_M / TAU_SYN
     shape = ratio ** (-TAU_SYN / difference) - ratio ** (-TAU_M / difference)
-    return psp * C_M * difference / (TAU_M * TAU_SYN * shape)
+    return float(psp * C_M * difference / (TAU_M * TAU_SYN * shape))
 
 
 def potjans_diesmann(
