@@ -480,6 +480,7 @@ class _Analyser:
             noise[line.name] = {s.name: factors[s] for s in symbols if s in factors}
         static = frozenset(symbol(name) for name in self.parameters) | {symbol("dt")}
         read: set[Any] = set()
+        self._refuse_shared_xi(noise)
         for state in drift:
             read |= drift[state].free_symbols
             read |= {s for factor in noise[state].values() for s in factor.free_symbols}
@@ -494,6 +495,16 @@ class _Analyser:
             tuple(inputs),
             static,
         )
+
+    def _refuse_shared_xi(self, noise: Mapping[str, Mapping[str, Any]]) -> None:
+        """The bare `xi` in two equations: the same noise or two? The author has to say."""
+        users = [state for state, factors in noise.items() if "xi" in factors]
+        if len(users) > 1:
+            raise self._error(
+                f"'xi' stands in d{users[0]}/dt and d{users[1]}/dt; name it 'xi_...', the same "
+                "name for the same noise, different names for independent ones",
+                self.by_name[users[1]].start,
+            )
 
     def run(self) -> Analysis:
         """Do it all."""

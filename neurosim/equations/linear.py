@@ -198,7 +198,8 @@ class _Exact:
         for k, other in enumerate(states):
             if not structure.reach[j][k]:
                 continue
-            if k == j and not any(e.row == j for e in structure.drift):
+            if k == j and self._is_alone(j) and not any(e.row == e.column == j for e in self.drift):
+                # Nothing of its own acts on it: the factor is 1.
                 terms.append(symbol(state))
                 continue
             base = f"P_{state}_{other}"

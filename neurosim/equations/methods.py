@@ -8,7 +8,7 @@ rk4, rk2, euler               explicit Runge-Kutta of order 4, 2 (midpoint) and 
 euler, with noise             Euler-Maruyama: Ito calculus, strong order 1/2 (1 if additive)
 milstein                      derivative-free Milstein: Ito calculus, strong order 1, each
                               variable with noise of its own
-heun                          stochastic Heun: Stratonovich calculus
+heun                          stochastic Heun, a supporting point per noise: Stratonovich
 ============================  ==============================================================
 
 Names and numerics are those of Brian 2 (Stimberg, Brette & Goodman 2019, eLife 8:e47314) except for
@@ -279,39 +279,51 @@ def _runge_kutta(system: System, names: Names, order: int) -> Step:
 def _stochastic(system: System, names: Names, method: str) -> Step:
     """Euler (with or without noise), Heun and Milstein."""
     root = sympy.sqrt(DT)
-    # The increments dW of the Wiener processes.
-    increments = {xi: root * symbol(f"normal_{k}") for k, xi in enumerate(system.sources)}
+    normals = {xi: symbol(f"normal_{k}") for k, xi in enumerate(system.sources)}
     drift = _slopes(system, {})
     lines: list[tuple[str, Any]] = []
-    finals = []
-    supports: dict[Any, Any] = {}
-    if method == "heun":
-        for state in system.states:
-            kick = sympy.Add(*[b * increments[xi] for xi, b in system.noise.get(state, {}).items()])
-            if kick != 0:
-                name = names.fresh(f"{state}_support")
-                support = symbol(state) + while_active(system, state, kick, sympy.S.Zero)
-                lines.append((name, support))
-                supports[symbol(state)] = symbol(name)
-    for state in system.states:
-        x = symbol(state)
-        value = x + DT * drift[state]
-        kick = sympy.S.Zero
-        for xi, factor in system.noise.get(state, {}).items():
-            dw = increments[xi]
-            if method == "heun":
-                later = substitute(factor, supports)
-                kick += dw * factor if later == factor else dw * (factor + later) / 2
+    kicks: dict[str, list[Any]] = {state: [] for state in system.states}
+    for xi in system.sources:
+        # Increment of the Wiener process, dW.
+        increment = root * normals[xi]
+        factors = {s: system.noise[s][xi] for s in system.states if xi in system.noise.get(s, {})}
+        later: Mapping[str, Any] = factors
+        if method == "heun":
+            later = _supported(system, factors, increment, {}, lines, names)
+        elif method == "milstein":
+            later = _supported(system, factors, root, drift, lines, names)
+        for state, factor in factors.items():
+            change = later[state] - factor
+            if change == 0:
+                kicks[state].append(increment * factor)
+            elif method == "heun":
+                kicks[state].append(increment * (factor + later[state]) / 2)
             else:
-                kick += dw * factor
-            if method == "milstein" and depends(factor, {x}):
-                support = x + DT * system.drift[state] + root * factor
-                name = names.fresh(f"{state}_support")
-                lines.append((name, support))
-                later = substitute(factor, {x: symbol(name)})
-                normal = symbol(f"normal_{system.sources.index(xi)}")
-                kick += root * (later - factor) * (normal**2 - 1) / 2
-        value += while_active(system, state, kick, sympy.S.Zero)
-        finals.append((state, value))
+                kicks[state] += [increment * factor, root * change * (normals[xi] ** 2 - 1) / 2]
+    finals = []
+    for state in system.states:
+        kick = while_active(system, state, sympy.Add(*kicks[state]), sympy.S.Zero)
+        finals.append((state, symbol(state) + DT * drift[state] + kick))
     last = _named(finals, names, len(system.sources))
     return Step((*lines, *last.assignments), last.next_names, len(system.sources))
+
+
+def _supported(
+    system: System,
+    factors: Mapping[str, Any],
+    reach: Any,
+    drift: Mapping[str, Any],
+    lines: list[tuple[str, Any]],
+    names: Names,
+) -> dict[str, Any]:
+    """Noise factors at the supporting point x + f dt + b * reach of one noise."""
+    read = {s for factor in factors.values() for s in factor.free_symbols}
+    points = {}
+    for state, factor in factors.items():
+        x = symbol(state)
+        if x in read:
+            kick = while_active(system, state, reach * factor, sympy.S.Zero)
+            name = names.fresh(f"{state}_support")
+            lines.append((name, x + DT * drift.get(state, sympy.S.Zero) + kick))
+            points[x] = symbol(name)
+    return {state: substitute(factor, points) for state, factor in factors.items()}

@@ -43,7 +43,8 @@ class NeuronModel:
     < <= > >= == != and or not.
 
     Noise: ``xi``, ``xi_name`` are independent white noises (unit 1/sqrt(ms)), one of each per
-    neuron: ``dV/dt = -V/tau + sigma*sqrt(2/tau)*xi : mV``. What a term with ``xi`` means depends
+    neuron: ``dV/dt = -V/tau + sigma*sqrt(2/tau)*xi : mV``. The bare ``xi`` may stand in one
+    equation only; a named one may act on several. What a term with ``xi`` means depends
     on the method: *exact*, *euler* and *milstein* solve the Ito equation, *heun* the Stratonovich
     equation. Where the noise is additive (its factor is made of parameters alone) the two agree.
 
@@ -217,6 +218,41 @@ class NeuronModel:
     def spec(self) -> ModelSpec:
         """The classified, discretised model that backends read."""
         return self._spec
+
+    @property
+    def state_units(self) -> Mapping[str, str]:
+        """State variable -> unit, in the order of the text; "1" where dimensionless."""
+        return {name: self._spec.units[name] for name in self._spec.states}
+
+    @property
+    def parameter_units(self) -> Mapping[str, str]:
+        """Parameter -> unit, the refractory time included."""
+        return {name: self._spec.units[name] for name in self._spec.parameters}
+
+    @property
+    def parameter_values(self) -> Mapping[str, Any]:
+        """Parameter -> float, array (one value per neuron) or distribution."""
+        return self.parameters
+
+    @property
+    def receptors(self) -> tuple[Receptor, ...]:
+        """Where spikes may arrive, in the order of the text."""
+        return self._spec.receptors
+
+    @property
+    def couplings(self) -> tuple[Coupling, ...]:
+        """Continuous inputs, in the order of the text."""
+        return self._spec.couplings
+
+    @property
+    def emits_spikes(self) -> bool:
+        """Whether the model has a threshold or a hazard."""
+        return self._spec.threshold is not None or self._spec.hazard is not None
+
+    @property
+    def injectable(self) -> bool:
+        """Whether injected current has a place in the equations."""
+        return self._spec.injectable
 
     @property
     def linearity(self) -> str:

@@ -41,7 +41,8 @@ def exponential(matrices: Extended) -> Extended:
         Each entry depends on its own matrix only, not on the batch.
     """
     result = np.empty_like(matrices)
-    for chosen, squarings in _groups(matrices):
+    shifted = matrices - _lowest(matrices)[:, None, None] * np.eye(matrices.shape[1])
+    for chosen, squarings in _groups(shifted):
         result[chosen] = _exponential(matrices[chosen], squarings)
     return result
 
@@ -50,8 +51,7 @@ def _groups(matrices: Extended) -> list[tuple[npt.NDArray[np.intp], int]]:
     """Split a batch by the number of squarings that each matrix needs."""
     if not np.isfinite(matrices).all():
         raise FloatingPointError("a rate constant is not finite")
-    shifted = matrices - _lowest(matrices)[:, None, None] * np.eye(matrices.shape[1])
-    norm = np.abs(shifted).sum(axis=2).max(axis=1)
+    norm = np.abs(matrices).sum(axis=2).max(axis=1)
     needed = np.ceil(np.log2(np.maximum(norm, 2.0**-1).astype(np.float64))).astype(int) + 1
     groups = []
     for squarings in np.unique(needed):

@@ -55,8 +55,14 @@ def lif_cond(**changes: Any) -> NeuronModel:
         refractory="t_ref",
         inputs={"syn": "jump g"},
         parameters={
-            "g_L": "10 nS", "C_m": "200 pF", "E_L": "-65 mV", "V_th": "-50 mV", "t_ref": "2 ms",
-            "V_reset": "-60 mV", "E_ex": "0 mV", "tau_s": "5 ms",
+            "g_L": "10 nS",
+            "C_m": "200 pF",
+            "E_L": "-65 mV",
+            "V_th": "-50 mV",
+            "t_ref": "2 ms",
+            "V_reset": "-60 mV",
+            "E_ex": "0 mV",
+            "tau_s": "5 ms",
         },
     )
     return NeuronModel("lif_cond", **{**arguments, **changes})
@@ -72,8 +78,14 @@ def adex(**changes: Any) -> NeuronModel:
         threshold="V_m >= 0*mV",
         reset="V_m = E_L; w += b",
         parameters={
-            "g_L": "10 nS", "C_m": "200 pF", "E_L": "-65 mV", "V_T": "-50 mV", "D": "2 mV",
-            "a": "2 nS", "b": "60 pA", "tau_w": "100 ms",
+            "g_L": "10 nS",
+            "C_m": "200 pF",
+            "E_L": "-65 mV",
+            "V_T": "-50 mV",
+            "D": "2 mV",
+            "a": "2 nS",
+            "b": "60 pA",
+            "tau_w": "100 ms",
         },
     )
     return NeuronModel("adex", **{**arguments, **changes})
@@ -110,8 +122,14 @@ def squid(**changes: Any) -> NeuronModel:
         """,
         threshold="V_m >= 0*mV",
         parameters={
-            "C_m": "1 uF", "g_Na": "120 mS", "g_K": "36 mS", "g_L": "0.3 mS", "E_Na": "50 mV",
-            "E_K": "-77 mV", "E_L": "-54.387 mV", "I_e": "10 uA",
+            "C_m": "1 uF",
+            "g_Na": "120 mS",
+            "g_K": "36 mS",
+            "g_L": "0.3 mS",
+            "E_Na": "50 mV",
+            "E_K": "-77 mV",
+            "E_L": "-54.387 mV",
+            "I_e": "10 uA",
         },
         initial={"V_m": -65.0, "m": 0.0529, "h": 0.5961, "n": 0.3177},
     )

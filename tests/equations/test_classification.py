@@ -23,9 +23,7 @@ from tests.equations.models import adex, izhikevich, lif_alpha, lif_cond, lif_ex
         (qif, "nonlinear", "rk4"),
     ],
 )
-def test_well_known_neurons(
-    model: Callable[..., NeuronModel], linearity: str, method: str
-) -> None:
+def test_well_known_neurons(model: Callable[..., NeuronModel], linearity: str, method: str) -> None:
     """The published models fall where everyone puts them."""
     assert model().linearity == linearity
     assert model().spec().method == method
@@ -89,7 +87,11 @@ def test_noise(term: str, noise: str, method: str) -> None:
 @pytest.mark.parametrize(
     ("equations", "method", "message"),
     [
-        ("dx/dt = -x**2/tau : 1", "exact", "dx/dt has the term -x**2/tau, which is not linear in x"),
+        (
+            "dx/dt = -x**2/tau : 1",
+            "exact",
+            "dx/dt has the term -x**2/tau, which is not linear in x",
+        ),
         ("dx/dt = -x*I/tau : 1", "exact", "the coefficient of x, -I/tau, depends on an input"),
         ("dx/dt = -x/tau + x*xi/sqrt(tau) : 1", "exact", "the noise xi is multiplied by x/sqrt"),
         ("dx/dt = x**2/tau : 1", "exponential_euler", "term x**2/tau, which is not linear in x"),
@@ -98,9 +100,9 @@ def test_noise(term: str, noise: str, method: str) -> None:
         ("dx/dt = -x/tau : 1", "milstein", "there is none"),
         ("dx/dt = (xi + xi_b)/sqrt(tau) : 1", "milstein", "several noise terms, xi, xi_b"),
         (
-            "dx/dt = xi/sqrt(tau) : 1\ndy/dt = xi/sqrt(tau) : 1",
+            "dx/dt = xi_a/sqrt(tau) : 1\ndy/dt = xi_a/sqrt(tau) : 1",
             "milstein",
-            "xi acts on both x and y",
+            "xi_a acts on both x and y",
         ),
         (
             "dx/dt = y*xi/sqrt(tau) : 1\ndy/dt = -y/tau : 1",
@@ -126,3 +128,9 @@ def test_noise_must_be_a_factor(right: str) -> None:
     """White noise has no square, and no value to compare."""
     with pytest.raises(EquationError, match="must stand as a factor"):
         NeuronModel("m", equations=f"dx/dt = {right} : 1")
+
+
+def test_the_bare_xi_stands_in_one_equation() -> None:
+    """In two it could mean one noise or two."""
+    with pytest.raises(EquationError, match="different names for independent ones"):
+        NeuronModel("m", equations="dx/dt = xi/sqrt(ms) : 1\ndy/dt = xi/sqrt(ms) : 1")

@@ -76,8 +76,11 @@ def test_unit_errors_point_at_the_place(equations: str, message: str, at: str) -
         ({"threshold": "I_injected > 0*pA"}, EquationError, "start of a step"),
         ({"reset": "V_m = 1"}, EquationError, "V_m is in mV"),
         ({"reset": "V_m = V_reset;; w += 1"}, EquationError, "no state 'w'"),
-        ({"reset": "V_m += V_reset", "threshold": None, "refractory": None}, EquationError,
-         "clamped"),
+        (
+            {"reset": "V_m += V_reset", "threshold": None, "refractory": None},
+            EquationError,
+            "clamped",
+        ),
         ({"reset": "V_x = 3*mV"}, EquationError, "Did you mean 'V_m'?"),
         ({"reset": "V_m == 1"}, EquationError, "expected '='"),
         ({"refractory": "t_reff"}, UnknownNameError, "Did you mean 't_ref'?"),
@@ -189,9 +192,7 @@ def test_a_parameter_that_the_reset_writes_is_a_state() -> None:
 
 def test_names_of_the_model_go_before_short_units() -> None:
     """A state may be called V or s, though both are units."""
-    model = NeuronModel(
-        "m", equations="dV/dt = -V/tau : mV\nds/dt = -s/tau : 1", parameters=TAU
-    )
+    model = NeuronModel("m", equations="dV/dt = -V/tau : mV\nds/dt = -s/tau : 1", parameters=TAU)
     assert right_hand_side(model.spec(), {"V": 2.0, "s": 3.0}, {"tau": 10.0}) == {
         "V": -0.2,
         "s": pytest.approx(-0.3),
