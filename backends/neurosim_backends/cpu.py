@@ -16,6 +16,7 @@ from neurosim.backend import Connections, Options, Session
 from neurosim.describe.network import Network, Projection
 from neurosim.describe.population import Population, Selectable
 from neurosim.engine.clock import Engine, Recorded
+from neurosim.engine.memory import check_memory
 from neurosim.engine.progress import reporter
 from neurosim.engine.wiring import enumerate_connections
 from neurosim.errors import DescriptionError, UnknownNameError
@@ -47,6 +48,7 @@ class CPUSession(Session):
         super().__init__(snapshot, options)
         started = time.perf_counter()
         self.plan = lower(snapshot, options.dt)
+        check_memory(self.plan, options.precision, options.synapse_format)
         self.engine = Engine(
             self.plan,
             threads=options.threads,
