@@ -146,7 +146,7 @@ class ApproximationWarning(UserWarning):
 
 def brief(value: object, limit: int = 80) -> str:
     """Return a short `repr` of `value`: arrays by shape and range, long texts cut."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
         if value.size and np.issubdtype(value.dtype, np.number):
             return f"an array of shape {value.shape} from {value.min():.6g} to {value.max():.6g}"
         return f"an array of shape {value.shape}, dtype {value.dtype}"

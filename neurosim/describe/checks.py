@@ -36,7 +36,10 @@ def _whole(value: float) -> int | None:
 
 def to_ints(value: Any, place: str, *, what: str = "whole numbers, at least 0") -> Ints:
     """Turn a sequence into a read-only int64 array of numbers that are at least 0."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise DescriptionError(place, value, what, "Its rows differ in length.") from None
     if array.size == 0:
         array = array.astype(np.int64)
     if array.dtype.kind not in "iuf":

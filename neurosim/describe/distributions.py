@@ -53,8 +53,12 @@ class Distribution:
             number = _one(getattr(self, own), f"{name}.{own}")
             object.__setattr__(self, own, number)
         self._check_units()
-        if not any(isinstance(number, Quantity) for number in self._numbers().values()):
+        numbers = list(self._numbers().values())
+        units = [number.unit for number in numbers if isinstance(number, Quantity)]
+        if not units:
             self._check_values()
+        elif all(isinstance(number, Quantity) or number == 0 for number in numbers):
+            self.in_unit(coherent_unit(units[0].dimension), name)  # makes one that is checked
 
     def __repr__(self) -> str:
         shown = [_shown(getattr(self, own)) for own in self._own()]
@@ -153,7 +157,7 @@ class Distribution:
                 raise DescriptionError(
                     f"{name}.redraw",
                     self.redraw,
-                    f"(low, high) with low < high that holds {LEAST_ACCEPTANCE:g} of all draws or more",
+                    f"(low, high), low < high, with {LEAST_ACCEPTANCE:g} of all draws or more",
                     f"It holds {max(accepted, 0.0):.3g} of them.",
                 )
 

@@ -274,8 +274,8 @@ def _choose(key: Any, shape: tuple[int, ...], label: str) -> Ints:
     for part in key if isinstance(key, tuple) else (key,):
         if part is None or isinstance(part, (bool, np.bool_, float, str)):
             raise DescriptionError(place, part, expected)
-    if isinstance(key, list):
-        key = np.asarray(key, dtype=np.int64 if not key else None)
+    if isinstance(key, list) and not key:
+        key = slice(0, 0)  # numpy would take an empty list for floats
     numbers = np.arange(int(np.prod(shape)), dtype=np.int64).reshape(shape)
     try:
         return np.array(numbers[key], dtype=np.int64)

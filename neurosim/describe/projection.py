@@ -148,7 +148,7 @@ def refuse_negative(value: Strength, place: str) -> None:
         return
     if isinstance(value, Distribution):
         least, most = value.support
-        negative = most < 0 or -np.inf < least < 0
+        negative = least < 0 and (most <= 0 or least > -np.inf)
     else:
         negative = bool(np.any(np.less(value, 0)))
     if negative:

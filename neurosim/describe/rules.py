@@ -126,7 +126,7 @@ class _FixedNumber(Rule):
 
     def __post_init__(self) -> None:
         name = type(self).__name__
-        if np.ndim(self.number):
+        if isinstance(self.number, (list, tuple)) or getattr(self.number, "ndim", 0):
             object.__setattr__(self, "number", to_ints(self.number, f"{name}.number"))
         else:
             object.__setattr__(self, "number", to_int(self.number, f"{name}.number"))
