@@ -309,7 +309,7 @@ def symbols_of(expression: Any) -> set[str]:
     if expression is None or isinstance(expression, bool | BooleanTrue):
         return set()
     if isinstance(expression, BooleanFunction | Relational | sympy.Basic):
-        return {s.name for s in expression.free_symbols}  # type: ignore[attr-defined]
+        return {s.name for s in expression.free_symbols}
     return set()
 
 

@@ -14,11 +14,9 @@ A kernel returns the number of spikes it wrote, `NOT_FINITE` or `BAD_MULTIPLICIT
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
-
-import sympy
 
 from neurosim.engine.expressions import Emitter, Precision, bare, symbols_of
 from neurosim.equations.spec import ModelSpec, Receptor
@@ -152,7 +150,7 @@ def can_fire(spec: ModelSpec) -> bool:
 
 
 class _Writer:
-    """Collects layout, argument list and lines of one kernel."""
+    """Collects layout and lines of one kernel."""
 
     def __init__(
         self,
@@ -167,7 +165,6 @@ class _Writer:
         self.integer = "int64" if precision == "double" else "int32"
         self.layout: list[Field] = []
         self.head: list[str] = []  # lines of the entry that unpack the words
-        self.arguments: list[str] = []
         self.names: dict[str, str] = {}  # symbol -> Python text
         self.emitter = Emitter(precision, self.names)
         self.driven = driven
@@ -185,26 +182,25 @@ class _Writer:
             *(symbols_of(e) for e in (spec.threshold, spec.hazard, spec.multiplicity)),
         )
         for kind in ("acc", "acc_stride", "acc_rows"):
-            self._word(Field(kind))  # type: ignore[arg-type]
+            self._word(Field(kind))
         self._scalar(Field("dt"), "dt")
         self.names["dt"] = "dt"
         first_id = self._word(Field("first_id"))
-        self._argument("first_id", f"words[{first_id}] + lo")
+        self._unpack("first_id", f"words[{first_id}] + lo")
         if self.fires:
             flags, spikes, most = (
                 self._word(Field(kind)) for kind in ("flags", "spikes", "max_multiplicity")
             )
-            self._argument("flags", f"int32_at(words[{flags}] + lo * 4, n)")
-            self._argument(
-                "spikes",
-                f"int32_at(words[{spikes}] + lo * words[{most}] * 4, n * words[{most}])",
+            self._unpack("flags", f"int32_at(words[{flags}] + lo * 4, n)")
+            self._unpack(
+                "spikes", f"int32_at(words[{spikes}] + lo * words[{most}] * 4, n * words[{most}])"
             )
             if spec.multiplicity is not None:
-                self._argument("most", f"np.{self.real}(words[{most}])")
+                self._unpack("most", f"np.{self.real}(words[{most}])")
         if self.random:
             for key in ("key0", "key1"):
-                word = self._word(Field(key))  # type: ignore[arg-type]
-                self._argument(key, f"np.uint64(words[{word}])")
+                word = self._word(Field(key))
+                self._unpack(key, f"np.uint64(words[{word}])")
         for state in spec.states:
             self._array(Field("state", state, True), f"sa_{_checked(state)}")
         for kind, prefix, names in (
@@ -230,16 +226,12 @@ class _Writer:
             self._value(
                 Field("refractory_steps", "", "refractory_steps" in arrays), "refractory_steps"
             )
-        if self.random:
-            self._argument("step", "step")
 
     def _lay_out_receptor(self, receptor: Receptor) -> None:
         name = _checked(receptor.name)
         word = self._word(Field("arrivals", receptor.name))
         size = "8" if self.real == "float64" else "4"
-        self._argument(
-            f"r_{name}", f"{self.integer}_at(row + (words[{word}] + lo) * {size}, n)"
-        )
+        self._unpack(f"r_{name}", f"{self.integer}_at(row + (words[{word}] + lo) * {size}, n)")
         self._scalar(Field("scale", receptor.name), f"scale_{name}")
         if receptor.name in self.driven:
             self._array(Field("drive", receptor.name, True), f"d_{name}")
@@ -248,17 +240,16 @@ class _Writer:
         self.layout.append(field)
         return len(self.layout) - 1
 
-    def _argument(self, name: str, text: str) -> None:
-        self.arguments.append(name)
+    def _unpack(self, name: str, text: str) -> None:
         self.head.append(f"{name} = {text}")
 
     def _scalar(self, field: Field, name: str) -> None:
-        self._argument(name, f"np.{self.real}(values[{self._word(field)}])")
+        self._unpack(name, f"np.{self.real}(values[{self._word(field)}])")
 
     def _array(self, field: Field, name: str) -> None:
         size = "8" if self.real == "float64" else "4"
         word = self._word(field)
-        self._argument(name, f"{self.real}_at(words[{word}] + lo * {size}, n)")
+        self._unpack(name, f"{self.real}_at(words[{word}] + lo * {size}, n)")
 
     def _value(self, field: Field, name: str) -> None:
         """Lay out something that is a scalar or one value per neuron, under one name."""
@@ -281,10 +272,8 @@ class _Writer:
             "import numpy as np",
             "",
             *(["from neurosim.kernels.compaction import compact"] if self.fires else []),
-            *(
-                [f"from neurosim.kernels.functions import (\n{functions})"] if functions else []
-            ),
-            f"from neurosim.kernels.jit import entry, {self._views()}, kernel",
+            *([f"from neurosim.kernels.functions import (\n{functions})"] if functions else []),
+            f"from neurosim.kernels.jit import entry, {self._views()}",
         ]
         if self.random:
             imports.append(
@@ -297,8 +286,9 @@ class _Writer:
                 )
             )
         literals = [
-            f"{name} = np.float32({value!r})".replace("(inf)", "(math.inf)")
-            .replace("(-inf)", "(-math.inf)")
+            f"{name} = np.float32({value!r})".replace("(inf)", "(math.inf)").replace(
+                "(-inf)", "(-math.inf)"
+            )
             for value, name in self.emitter.literals.items()
         ]
         lines = [
@@ -309,23 +299,19 @@ class _Writer:
             *literals,
             *([""] if literals else []),
             "",
-            "@kernel",
-            f"def advance(n, {', '.join(self.arguments)}):",
-            f"    bad = np.{self.integer}(0)",
-            "    for k in range(n):",
-            *(f"        {line}" for line in loop),
-            "    if bad != 0:",
-            f"        return {BAD_MULTIPLICITY} if bad == 2 else {NOT_FINITE}",
-            "    return compact(n, flags, first_id, spikes)" if self.fires else "    return 0",
-            "",
-            "",
+            # One function: a loop of its own would be optimised twice, alone and inlined.
             "@entry",
             "def update(ctx, lo, hi, step):",
             "    n = hi - lo",
             f"    words = int64_at(ctx, {len(self.layout)})",
             f"    values = float64_at(ctx, {len(self.layout)})",
             *(f"    {line}" for line in self.head),
-            f"    return advance(n, {', '.join(self.arguments)})",
+            f"    bad = np.{self.integer}(0)",
+            "    for k in range(n):",
+            *(f"        {line}" for line in loop),
+            "    if bad != 0:",
+            f"        return {BAD_MULTIPLICITY} if bad == 2 else {NOT_FINITE}",
+            "    return compact(n, flags, first_id, spikes)" if self.fires else "    return 0",
             "",
         ]
         return "\n".join(lines)
@@ -355,9 +341,7 @@ class _Writer:
             self._threshold(one)
             for line in spec.reset:
                 if line.name not in spec.states:
-                    raise UnknownNameError(
-                        f"{spec.name}: reset of", line.name, spec.states
-                    )
+                    raise UnknownNameError(f"{spec.name}: reset of", line.name, spec.states)
                 state = f"z_{line.name}"
                 # Held values may contain the state that changes here.
                 emitter.forget()
@@ -399,11 +383,9 @@ class _Writer:
                 names[field.name] = local
         for receptor in spec.receptors:
             name = receptor.name
-            if self.real == "float64":
-                emitter.functions.add("double_of_int64")
-                count = f"double_of_int64(r_{name}[k])"
-            else:
-                count = f"np.float32(r_{name}[k])"
+            # int64 to double has a vector instruction on AVX-512 only; elsewhere LLVM converts the
+            # lanes one by one, which costs no more than building the halves from bits (measured).
+            count = f"np.{self.real}(r_{name}[k])"
             drive = f" + d_{name}[k]" if name in self.driven else ""
             lines.append(f"w_{name} = scale_{name}*{count}{drive}")
             lines.append(f"r_{name}[k] = 0")
@@ -436,8 +418,7 @@ class _Writer:
     def _philox(self, draw: int, purpose: str) -> str:
         """Return the call whose counter is (neuron, step, draw and high word of step, purpose)."""
         return (
-            f"philox4x32(first_id + k, step, {draw} + ((step >> 32) << 16), "
-            f"{purpose}, key0, key1)"
+            f"philox4x32(first_id + k, step, {draw} + ((step >> 32) << 16), {purpose}, key0, key1)"
         )
 
     def _advance_states(self, zero: str) -> dict[str, bool]:
@@ -467,7 +448,7 @@ class _Writer:
 
     def _threshold(self, one: str) -> None:
         """Write who fires, and how often."""
-        spec, emitter, names = self.spec, self.emitter, self.names
+        spec, emitter = self.spec, self.emitter
         lines = emitter.lines
         conditions = []
         if spec.threshold is not None:
@@ -480,7 +461,9 @@ class _Writer:
             conditions.append(f"(np.{self.real}(uniform53(h0, h1)) < -{survival})")
         fired = conditions[0] if len(conditions) == 1 else "(" + " | ".join(conditions) + ")"
         lines.append(
-            f"fired = is_active & {fired}" if spec.refractory is not None else f"fired = {bare(fired)}"
+            f"fired = is_active & {fired}"
+            if spec.refractory is not None
+            else f"fired = {bare(fired)}"
         )
         if spec.multiplicity is None:
             lines.append("flags[k] = np.int32(fired)")

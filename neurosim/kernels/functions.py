@@ -32,7 +32,7 @@ from neurosim.kernels.random import inlined
 if JIT:
     from numba.extending import intrinsic
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def select(typing_context: Any, condition: Any, yes: Any, no: Any) -> Any:
         """Choose `yes` where `condition`, else `no`; both have been computed.
 
@@ -92,23 +92,6 @@ _SHIFT = np.uint64(52)
 _MANTISSA = np.uint64(0x000FFFFFFFFFFFFF)
 _ONE_BITS = np.uint64(0x3FF0000000000000)
 _INTEGER_BITS = np.uint64(0x4330000000000000)
-_LOW_WORD = np.uint64(0xFFFFFFFF)
-_WORD = np.uint64(32)
-_HIGH_BITS = np.uint64(0x4530000080000000)
-_HIGH_OFFSET = 2.0**84 + 2.0**63 + 2.0**52
-
-
-@inlined
-def double_of_int64(value: Any) -> Any:
-    """Convert int64 to float64, correctly rounded, for every int64.
-
-    Only AVX-512 has the instruction for vectors; the halves are therefore placed in the mantissas
-    of 2**52 and 2**84 and added. The one rounding is that of the last addition.
-    """
-    bits = np.int64(value).view(np.uint64)
-    low = np.uint64(np.uint64(bits & _LOW_WORD) | _INTEGER_BITS).view(np.float64)
-    high = np.uint64(np.uint64(bits >> _WORD) ^ _HIGH_BITS).view(np.float64)
-    return (high - _HIGH_OFFSET) + low
 
 
 @inlined
