@@ -12,6 +12,16 @@ from neurosim.results import Run, SpikeRecord, Trace
 STEPS, DT = 200, 0.1
 
 
+def spike_record(**parts: Any) -> SpikeRecord:
+    """Return a record of anything that its constructor takes, lists included."""
+    return SpikeRecord(**parts)
+
+
+def make_trace(**parts: Any) -> Trace:
+    """Return a trace of anything that its constructor takes, lists included."""
+    return Trace(**parts)
+
+
 def make_run(
     seed: int = 0,
     *,
@@ -28,7 +38,7 @@ def make_run(
     def spikes(size: int, recorded: Any = None) -> SpikeRecord:
         labels = np.sort(rng.integers(start + 1, start + steps + 1, n_spikes))
         ids = rng.choice(np.arange(size) if recorded is None else recorded, n_spikes)
-        return SpikeRecord(
+        return spike_record(
             times=labels * DT, ids=ids, size=size, interval=interval, recorded=recorded
         )
 
@@ -36,7 +46,7 @@ def make_run(
         labels = np.arange(start + (0 if initial else every), start + steps + 1, every)
         columns = 1 if more else len(ids)
         array = rng.normal(-60, 5, (labels.size, columns)).astype(dtype)
-        return Trace(array=array, times=labels * DT, ids=ids, unit=unit, **more)
+        return make_trace(array=array, times=labels * DT, ids=ids, unit=unit, **more)
 
     parts: dict[str, Any] = {
         "name": "test",

@@ -12,8 +12,8 @@ import quantities as pq
 from hypothesis import given, settings
 
 from neurosim.errors import DescriptionError, MissingPackageError, UnitError
-from neurosim.results import Run, SpikeRecord, Trace
-from tests.runs_for_tests import make_run, runs
+from neurosim.results import Run
+from tests.runs_for_tests import make_run, make_trace, runs, spike_record
 
 
 def renamed(run: Run) -> Run:
@@ -31,7 +31,7 @@ def renamed(run: Run) -> Run:
 
 
 def one_trace(unit: str, times: Any = (1.0, 2.0)) -> Run:
-    trace = Trace(array=np.ones((len(times), 1)), times=times, ids=[0], unit=unit)
+    trace = make_trace(array=np.ones((len(times), 1)), times=times, ids=[0], unit=unit)
     states = {"p": {"x": trace}}
     return Run(name="n", interval=(0, 10), populations={"p": 1}, states=states)
 
@@ -129,8 +129,8 @@ def test_xarray_keeps_every_spike_sample_and_unit(run: Run) -> None:
 def test_names_that_would_part_nodes_are_refused() -> None:
     with pytest.raises(DescriptionError, match="inh/1"):
         make_run().to_xarray()
-    record = SpikeRecord(times=[], ids=[], size=1, interval=(0, 10))
-    weight = Trace(array=np.ones((1, 1)), times=[1.0], ids=[0], unit="pA")
+    record = spike_record(times=[], ids=[], size=1, interval=(0, 10))
+    weight = make_trace(array=np.ones((1, 1)), times=[1.0], ids=[0], unit="pA")
     run = Run(
         name="n",
         interval=(0, 10),

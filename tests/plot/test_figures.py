@@ -14,10 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 
-from neurosim import analysis, plot
+from neurosim import analysis
+from neurosim import plot as plot_room
 from neurosim.errors import DescriptionError, MissingPackageError, UnknownNameError
-from neurosim.results import Run, SpikeRecord, Trace
-from tests.runs_for_tests import make_run, runs
+from neurosim.results import Run
+from tests.runs_for_tests import make_run, make_trace, runs, spike_record
+
+# The stubs of matplotlib leave open what an artist is, and every reading of one would be refused.
+plot: Any = plot_room
 
 
 @pytest.fixture(autouse=True)
@@ -26,13 +30,13 @@ def _close_figures() -> Iterator[None]:
     plt.close("all")
 
 
-def rendered(ax: Axes) -> Axes:
+def rendered(ax: Any) -> Any:
     """Draw the figure for real: many faults show only then."""
     ax.figure.savefig(io.BytesIO(), format="png", dpi=40)
     return ax
 
 
-def points(ax: Axes) -> np.ndarray:
+def points(ax: Any) -> np.ndarray:
     """Return all points of the lines drawn with markers, (n, 2)."""
     drawn = [line.get_xydata() for line in ax.lines if line.get_linestyle() == "None"]
     return np.concatenate(drawn)
@@ -50,7 +54,7 @@ def test_a_raster_shows_every_spike(run: Run) -> None:
 
 def test_a_raster_of_a_part_says_so_and_keeps_all_spikes_of_the_neurons_shown() -> None:
     rng = np.random.default_rng(1)
-    record = SpikeRecord(
+    record = spike_record(
         times=np.sort(rng.uniform(0.1, 100, 5000)),
         ids=rng.integers(0, 100, 5000),
         size=100,
@@ -85,7 +89,7 @@ def test_the_rate_histogram_holds_every_spike(run: Run) -> None:
     ("duration", "bin"), [(1000, 5), (100, 0.5), (60_000, 250), (10, 0.05), (7, 0.05 * 0.7)]
 )
 def test_default_bins_are_round_where_possible(duration: float, bin: float) -> None:
-    record = SpikeRecord(times=[1.0], ids=[0], size=1, interval=(0, duration))
+    record = spike_record(times=[1.0], ids=[0], size=1, interval=(0, duration))
     edges = plot.population_rates({"p": record}).patches[0].get_data()[1]
     assert duration / np.diff(edges) == pytest.approx(duration / bin, rel=0.7)
     assert edges[[0, -1]].tolist() == [0, duration]
@@ -107,9 +111,9 @@ def test_a_trace_marks_the_spikes_of_its_neuron_at_the_threshold() -> None:
 
 
 def test_a_trace_says_how_many_neurons_are_shown() -> None:
-    trace = Trace(array=np.zeros((3, 9)), times=[1, 2, 3], ids=np.arange(9), unit="1")
+    trace = make_trace(array=np.zeros((3, 9)), times=[1, 2, 3], ids=np.arange(9), unit="1")
     assert plot.traces(trace, "u").get_ylabel() == "u\n5 of 9 neurons"
-    mean = Trace(
+    mean = make_trace(
         array=np.zeros((3, 1)), times=[1, 2, 3], ids=np.arange(9), unit="mV", reduce="mean"
     )
     labels = plot.traces(mean).get_legend_handles_labels()[1]
@@ -127,7 +131,7 @@ def test_every_run_has_an_overview(run: Run) -> None:
 
 
 def test_an_overview_says_what_it_leaves_out() -> None:
-    trace = Trace(array=np.zeros((2, 1)), times=[1, 2], ids=[0], unit="mV")
+    trace = make_trace(array=np.zeros((2, 1)), times=[1, 2], ids=[0], unit="mV")
     states = {"p": {f"s{k}": trace for k in range(6)}}
     run = Run(name="n", interval=(0, 10), populations={"p": 1}, states=states)
     made = run.plot()
@@ -138,7 +142,7 @@ def test_an_overview_says_what_it_leaves_out() -> None:
 
 
 def test_figures_without_a_single_spike() -> None:
-    silent = SpikeRecord(times=[], ids=[], size=5, interval=(0, 100))
+    silent = spike_record(times=[], ids=[], size=5, interval=(0, 100))
     run = Run(name="n", interval=(0, 100), populations={"p": 5}, spikes={"p": silent})
     run.plot().savefig(io.BytesIO(), dpi=20)
 
@@ -233,7 +237,7 @@ def test_a_graph_has_an_arrow_per_pair_and_adds_projections() -> None:
 
 def test_axes_that_are_given_are_used() -> None:
     run = make_run()
-    for draw in (
+    draws: list[Callable[[Axes], Axes]] = [
         lambda ax: plot.raster(run.spikes, ax=ax),
         lambda ax: plot.population_rates(run.spikes, ax=ax),
         lambda ax: plot.traces(run.states["exc"]["V_m"], ax=ax),
@@ -241,7 +245,8 @@ def test_axes_that_are_given_are_used() -> None:
         lambda ax: plot.degree_distribution([0], [0], (1, 1), ax=ax),
         lambda ax: plot.weight_matrix([0], [0], [1.0], (1, 1), ax=ax),
         lambda ax: plot.connectivity_graph([("a", "b", 1)], ax=ax),
-    ):
+    ]
+    for draw in draws:
         _, ax = plt.subplots()
         assert draw(ax) is ax
         rendered(ax)
@@ -254,7 +259,7 @@ def test_axes_that_are_given_are_used() -> None:
         lambda: plot.raster(make_run().spikes, max_spikes=0),
         lambda: plot.raster({**make_run().spikes, "p": make_run(start=1).spikes["exc"]}),
         lambda: plot.population_rates(make_run().spikes, bin=7.0),
-        lambda: plot.traces(Trace(array=np.zeros((0, 1)), times=[], ids=[0], unit="mV")),
+        lambda: plot.traces(make_trace(array=np.zeros((0, 1)), times=[], ids=[0], unit="mV")),
         lambda: plot.traces(make_run().states["exc"]["V_m"], neurons=[]),
         lambda: plot.isi_histogram([]),
         lambda: plot.isi_histogram([0.0, 1.0], logarithmic=True),
