@@ -26,7 +26,7 @@ from neurosim.kernels import wiring
 from neurosim.kernels.jit import JIT
 from neurosim.lower.plan import Floats, Ints, PlanProjection
 
-CHUNK = 1 << 16
+CHUNK = 1 << 18
 """Synapses generated at once by a worker: about 2 MB of scratch, the size of an L2 cache."""
 
 BLOCK = 1 << 24
@@ -252,11 +252,11 @@ def measure(
 
     def worker() -> Callable[[tuple[int, int]], None]:
         work = Work()
-        counts = [np.zeros(g.n_post, np.int64) for g in generators]
+        counts = [np.zeros(g.n_post, np.int32) for g in generators]
         words = [_no_words() for _ in generators]
         values = [_no_values() for _ in generators]
         delays = np.array([np.iinfo(np.int64).max, -1])
-        seen = np.zeros((n_tiles, longest + 1), np.int32)
+        seen = np.zeros(n_tiles * (longest + 1), np.int32)
         with lock:
             extremes.append((words, values, delays))
             all_counts.append(counts)
@@ -283,7 +283,7 @@ def measure(
                     g.check_weights(work.values[part])
                     wiring.extremes_of_values(work.values[part], values[j])
                 elif g.weight.varies:
-                    wiring.extremes_of_words(work.weight_words[part], *g.weight.marks, words[j])
+                    g.weight.widen(work.weight_words[part], words[j])
                 if n_tiles > 1:
                     kernels.slots_of_partners(
                         work.partners[part], slots[j], bases[j], work.slots[part]
@@ -295,7 +295,7 @@ def measure(
 
         return do
 
-    all_counts: list[list[Ints]] = []
+    all_counts: list[list[npt.NDArray[np.int32]]] = []
     _for_each_chunk(generators, chunks, worker, threads)
     for counts in all_counts:
         for j, count in enumerate(counts):
@@ -450,9 +450,9 @@ def fill(
 
     def worker() -> Callable[[tuple[int, int]], None]:
         work = Work()
-        n_buckets = min(highest - lowest, max(2 * longest_row, 16)) + 4
+        n_buckets = min(highest - lowest, max(longest_row, 16)) + 3
         buckets = np.empty(n_buckets, np.int32)
-        counters = np.empty(max(257, min(span, 4 * longest_row) + 2), np.int32)
+        counters = np.empty(max(257, min(span, 4 * longest_row + 64) + 1), np.int32)
         items = np.empty(longest_row, np.int64)
         other = np.empty(longest_row, np.int64)
 

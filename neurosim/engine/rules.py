@@ -154,16 +154,24 @@ class WeightLaw:
                 lo = middle + 1
         return lo
 
-    @property
-    def marks(self) -> tuple[int, int]:
-        """The words `above` and `below` for `extremes_of_words`."""
-        if self.rising:
-            return self._first_positive, self._first_not_negative - 1
-        return _LAST_WORD - self._first_not_negative + 1, _LAST_WORD - self._first_positive
+    def widen(self, words: Any, found: Ints) -> None:
+        """Widen the extremes of words, see `extremes_of_words`."""
+        if self._first_positive == 0 or self._first_not_negative > _LAST_WORD:
+            kernels.smallest_largest(words, found)
+            return
+        above, below = self._first_positive, self._first_not_negative - 1
+        if not self.rising:
+            above, below = _LAST_WORD - below, _LAST_WORD - above
+        kernels.extremes_of_words(words, above, below, found)
 
     def extremes(self, found: Ints) -> Floats:
         """Turn extremes of words into least, greatest, least positive, greatest negative value."""
         words = [int(w) for w in found]
+        # Where no value changes the sign, those nearest to 0 are the first or last of all.
+        if self._first_positive == 0:
+            words[2 if self.rising else 3] = words[0 if self.rising else 1]
+        elif self._first_not_negative > _LAST_WORD:
+            words[3 if self.rising else 2] = words[1 if self.rising else 0]
         if not self.rising:
             words = [words[1], words[0], words[3], words[2]]
         values = [np.inf, -np.inf, np.inf, -np.inf]

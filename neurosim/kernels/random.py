@@ -229,7 +229,7 @@ def logarithm(x: float) -> float:
 
 
 @inlined
-def _quantile_centre(q: float) -> float:
+def quantile_centre(q: float) -> float:
     """Normal quantile of 1/2 + q, |q| <= 0.425."""
     r = 0.180625 - q * q
     top = 2509.0809287301226727
@@ -305,23 +305,29 @@ def normal_quantile(p: float) -> float:
     """
     q = p - 0.5
     if abs(q) <= 0.425:
-        return _quantile_centre(q)
+        return quantile_centre(q)
     r = math.sqrt(-logarithm(min(p, 1.0 - p)))
     z = _quantile_middle(r) if r <= 5.0 else _quantile_far(r)
     return -z if q < 0.0 else z
 
 
 @inlined
-def normal_quantile_selects(p: float) -> float:
-    """Return the same number as `normal_quantile`, to rounding, without branches."""
-    q = p - 0.5
+def quantile_tail(p: float) -> float:
+    """Return the normal quantile where |p - 1/2| > 0.425, without branches."""
     r = math.sqrt(-logarithm(min(p, 1.0 - p)))
     middle = _quantile_middle(r)
     far = _quantile_far(r)
     tail = middle if r <= 5.0 else far
-    signed = -tail if q < 0.0 else tail
-    centre = _quantile_centre(q)
-    return centre if abs(q) <= 0.425 else signed
+    return -tail if p < 0.5 else tail
+
+
+@inlined
+def normal_quantile_selects(p: float) -> float:
+    """Return the same number as `normal_quantile`, to rounding, without branches."""
+    q = p - 0.5
+    tail = quantile_tail(p)
+    centre = quantile_centre(q)
+    return centre if abs(q) <= 0.425 else tail
 
 
 @inlined
@@ -334,7 +340,7 @@ def normal32_selects(word: Any) -> Any:
     q = p - 0.5
     middle = _quantile_middle(math.sqrt(-logarithm(min(p, 1.0 - p))))
     signed = -middle if q < 0.0 else middle
-    centre = _quantile_centre(q)
+    centre = quantile_centre(q)
     return centre if abs(q) <= 0.425 else signed
 
 

@@ -62,34 +62,45 @@ def measure_rows(
 
     first   : int64                            row of offsets[:, 0]
     offsets : (n_projections, rows + 1) int64
-    seen    : (n_tiles, longest delay + 1) int32, below first + 1 everywhere; scratch
+    seen    : (n_tiles * width,) int32, below first + 1 everywhere; scratch, width being more than
+              the longest delay
     row_counts, run_counts : (n_tiles, n_pre) int32, rows `first` .. written
     """
     n_tiles = bounds.size - 1
+    width = seen.size // n_tiles
+    synapses = np.zeros(n_tiles, np.int32)
+    runs = np.zeros(n_tiles, np.int32)
     for r in range(offsets.shape[1] - 1):
         row = first + r
         mark = np.int32(row + 1)
-        for t in range(n_tiles):
-            row_counts[t, row] = 0
-            run_counts[t, row] = 0
+        synapses[:] = 0
+        runs[:] = 0
         for p in range(offsets.shape[0]):
             lo = offsets[p, r]
             hi = offsets[p, r + 1]
             if n_tiles == 1:
-                row_counts[0, row] += np.int32(hi - lo)
-                runs = np.int32(0)
+                synapses[0] += np.int32(hi - lo)
+                new = np.int32(0)
                 for i in range(lo, hi):
-                    d = delays[i]
-                    runs += np.int32(seen[0, d] != mark)
-                    seen[0, d] = mark
-                run_counts[0, row] += runs
+                    d = np.uintp(delays[i])
+                    new += np.int32(seen[d] != mark)
+                    seen[d] = mark
+                runs[0] += new
             else:
                 for i in range(lo, hi):
-                    t = _tile(np.int64(slots[i]), bounds, guide)
-                    d = delays[i]
-                    row_counts[t, row] += np.int32(1)
-                    run_counts[t, row] += np.int32(seen[t, d] != mark)
-                    seen[t, d] = mark
+                    t = _tile(slots[i], bounds, guide)
+                    at = np.uintp(t * width + delays[i])
+                    synapses[t] += np.int32(1)
+                    if seen[at] != mark:
+                        seen[at] = mark
+                        runs[t] += np.int32(1)
+        for t in range(n_tiles):
+            row_counts[t, row] = synapses[t]
+            run_counts[t, row] = runs[t]
+
+
+# Beyond every format, and yet a whole number that int64 holds.
+_HUGE = 2.0**62
 
 
 @kernel
@@ -109,19 +120,33 @@ def quantise(
     Returns the largest magnitude [accumulator units]. Scales are powers of two, so that a product
     with the inverse is the exact quotient.
     """
-    largest = 0.0
+    # Whole numbers are compared: a maximum of floats is not vectorised while NaN might be met.
+    largest = np.int64(0)
     if one_scale > 0.0:
         inverse = 1.0 / one_scale
         for i in range(weights.size):
-            x = np.rint(weights[i] * inverse)
+            x = np.int64(min(max(np.rint(weights[i] * inverse), -_HUGE), _HUGE))
             largest = max(largest, abs(x))
-            out[i] = np.int64(x)
+            out[i] = x
     else:
         for i in range(weights.size):
-            x = np.rint(weights[i] / scale[partners[i]])
+            x = np.int64(min(max(np.rint(weights[i] / scale[partners[i]]), -_HUGE), _HUGE))
             largest = max(largest, abs(x))
-            out[i] = np.int64(x)
-    return largest
+            out[i] = x
+    return float(largest)
+
+
+@inlined
+def _settle(items: Any, lo: Any, hi: Any) -> None:
+    """Order items[lo:hi], which are nearly in order."""
+    for i in range(lo + 1, hi):
+        item = items[i]
+        if items[i - 1] > item:
+            j = i
+            while j > lo and items[j - 1] > item:
+                items[j] = items[j - 1]
+                j -= 1
+            items[j] = item
 
 
 @kernel
@@ -132,71 +157,79 @@ def _by_slot(
     slots: Int32s,
     lowest: int,
     highest: int,
+    bounds: Ints,
     buckets: Int32s,
     items: Ints,
 ) -> None:
-    """Order the synapses of row r by slot, in order of drawing where slots are equal.
+    """Order the synapses of row r by slot, roughly: buckets of neighbouring slots.
+
+    Tiles are told apart exactly. Within a bucket items keep the order of the scratch.
 
     items : (n,) int64, written      slot << 32 | index into the scratch
     """
-    previous: Any = np.int64(-1)
-    ordered: Any = True
-    at = 0
-    for p in range(offsets.shape[0]):
+    n_projections = offsets.shape[0]
+    previous = np.int32(-1)
+    ordered = True
+    for p in range(n_projections):
         for i in range(offsets[p, r], offsets[p, r + 1]):
-            s = np.int64(slots[i])
-            ordered &= s >= previous
-            previous = s
-            items[at] = (s << 32) | i
-            at += 1
+            if slots[i] < previous:
+                ordered = False
+                break
+            previous = slots[i]
+        if not ordered:
+            break
     if ordered:
+        at = 0
+        for p in range(n_projections):
+            for i in range(offsets[p, r], offsets[p, r + 1]):
+                items[at] = (np.int64(slots[i]) << 32) | i
+                at += 1
         return
-    # Buckets of 2^shift slots, about as many as there are synapses: then a bucket holds about
-    # one, and the insertions at the end have next to nothing to move.
+    # About two synapses to a bucket: runs of one delay take few of them, so that what is left to
+    # be ordered within a run is next to nothing.
     shift = 0
-    while (highest - lowest) >> shift >= max(2 * n, 16):
+    while (highest - lowest) >> shift >= max(n >> 1, 16):
         shift += 1
     n_buckets = ((highest - lowest) >> shift) + 1
     buckets[: n_buckets + 1] = 0
-    for p in range(offsets.shape[0]):
+    base = np.int32(lowest)
+    wide = np.int32(shift)
+    for p in range(n_projections):
         for i in range(offsets[p, r], offsets[p, r + 1]):
-            buckets[((np.int64(slots[i]) - lowest) >> shift) + 1] += np.int32(1)
+            buckets[np.uintp(((slots[i] - base) >> wide) + 1)] += np.int32(1)
     total = np.int32(0)
     for k in range(n_buckets + 1):
         total += buckets[k]
         buckets[k] = total
-    for p in range(offsets.shape[0]):
+    for p in range(n_projections):
         for i in range(offsets[p, r], offsets[p, r + 1]):
-            s = np.int64(slots[i])
-            b = (s - lowest) >> shift
+            b = np.uintp((slots[i] - base) >> wide)
             to = buckets[b]
             buckets[b] = to + np.int32(1)
-            items[to] = (s << 32) | i
+            items[np.uintp(to)] = (np.int64(slots[i]) << 32) | i
     if shift > 0:
-        for i in range(1, n):
-            item = items[i]
-            j = i
-            while j > 0 and items[j - 1] > item:
-                items[j] = items[j - 1]
-                j -= 1
-            items[j] = item
+        for t in range(1, bounds.size - 1):
+            if lowest < bounds[t] <= highest:
+                k = (bounds[t] - lowest) >> shift
+                _settle(items, np.int64(buckets[k - 1]) if k > 0 else 0, np.int64(buckets[k]))
 
 
 _INDEX = np.int64(0xFFFFFFFF)
+_FEW = 8
 
 
 @kernel
-def _by_delay(
+def _by_delay_slowly(
     items: Ints, other: Ints, delays: Int32s, shortest: int, longest: int, counters: Int32s
 ) -> None:
-    """Order items by delay, keeping their order where delays are equal.
+    """Order few items of many delays, keeping their order where delays are equal.
 
     items    : (n,) int64, reordered in place
     other    : (n,) int64, scratch
-    counters : (max(256, longest - shortest + 1) + 1,) int32, scratch
+    counters : (257,) int32, scratch
     """
     n = items.size
-    if n <= 24:
+    if n <= _FEW:
         for i in range(1, n):
             item = items[i]
             d = delays[item & _INDEX]
@@ -206,25 +239,8 @@ def _by_delay(
                 j -= 1
             items[j] = item
         return
-    span = longest - shortest + 1
-    if span <= 4 * n:
-        counters[: span + 1] = 0
-        for i in range(n):
-            counters[delays[items[i] & _INDEX] - shortest + 1] += np.int32(1)
-        total = np.int32(0)
-        for d in range(span):
-            total += counters[d]
-            counters[d] = total
-        for i in range(n):
-            d = delays[items[i] & _INDEX] - shortest
-            to = counters[d]
-            counters[d] = to + np.int32(1)
-            other[to] = items[i]
-        items[:] = other[:n]
-        return
-    # Few synapses, many delays: byte by byte.
     shift = 0
-    while (span - 1) >> shift > 0:
+    while (longest - shortest) >> shift > 0:
         counters[:257] = 0
         for i in range(n):
             counters[(((delays[items[i] & _INDEX] - shortest) >> shift) & 255) + 1] += np.int32(1)
@@ -242,6 +258,28 @@ def _by_delay(
 
 
 PACKED, SEPARATE, WEIGHTLESS = range(3)
+
+
+@inlined
+def _write_run(
+    items: Any, lo: Any, hi: Any, at: Any, base: Any, weights: Any, form: Any,
+    words: Any, targets: Any, values: Any,
+) -> None:  # fmt: skip
+    """Write the synapses items[lo:hi] of one delay to places at + lo .. of the tile."""
+    _settle(items, lo, hi)
+    if form == PACKED:
+        for i in range(lo, hi):
+            item = items[i]
+            weight = np.int64(weights[np.uintp(item & _INDEX)])
+            words[at + i] = np.uint32(((weight & 0xFFFF) << 16) | ((item >> 32) - base))
+    elif form == SEPARATE:
+        for i in range(lo, hi):
+            item = items[i]
+            targets[at + i] = (item >> 32) - base
+            values[at + i] = weights[np.uintp(item & _INDEX)]
+    else:
+        for i in range(lo, hi):
+            targets[at + i] = (items[i] >> 32) - base
 
 
 @kernel
@@ -274,8 +312,9 @@ def write_rows(
     lowest, highest     : int64                            range of the slots
     shortest, longest   : int64                            range of the delays
     row_start, run_start : (n_tiles, n_pre + 1) int64      places in the arrays of all tiles
-    buckets   : (highest - lowest + 3,) int32 at most; counters: see `_by_delay`; items, other:
-                as long as the longest row; scratch
+    buckets   : (min(highest - lowest, max(longest row, 16)) + 3,) int32; scratch
+    counters  : (max(257, min(longest - shortest, 4 * longest row + 64) + 2),) int32; scratch
+    items, other : as long as the longest row; scratch
     form      : PACKED: `words` written, weight << 16 | target; SEPARATE: `targets` and `values`;
                 WEIGHTLESS: `targets` only
     run_delay : int32; run_end : uint32; words : uint32; targets : uint16; values : int32 or int64
@@ -284,6 +323,8 @@ def write_rows(
     """
     n_tiles = bounds.size - 1
     faults = 0
+    span = longest - shortest + 1
+    least = np.int32(shortest)
     for r in range(offsets.shape[1] - 1):
         row = first + r
         n = 0
@@ -291,37 +332,57 @@ def write_rows(
             n += offsets[p, r + 1] - offsets[p, r]
         if n == 0:
             continue
-        _by_slot(n, offsets, r, slots, lowest, highest, buckets, items)
-        lo = 0
+        _by_slot(n, offsets, r, slots, lowest, highest, bounds, buckets, items)
+        begin = 0
         for t in range(n_tiles):
             at = row_start[t, row]
             length = row_start[t, row + 1] - at
             if length == 0:
                 continue
-            part = items[lo : lo + length]
-            lo += length
-            if longest > shortest:
-                _by_delay(part, other, delays, shortest, longest, counters)
+            part = items[begin : begin + length]
+            begin += length
             run = run_start[t, row]
-            current = delays[part[0] & _INDEX]
             base = bounds[t]
-            for i in range(length):
-                index = part[i] & _INDEX
-                d = delays[index]
-                if d != current:
+            if span == 1:
+                _write_run(part, 0, length, at, base, weights, form, words, targets, values)
+                run_delay[run] = least
+                run_end[run] = length
+                run += 1
+            elif span <= 4 * length + 64 and length > _FEW:
+                counters[: span + 1] = 0
+                for i in range(length):
+                    d = np.uintp(delays[np.uintp(part[i] & _INDEX)] - least + np.int32(1))
+                    counters[d] += np.int32(1)
+                total = np.int32(0)
+                for k in range(span):
+                    total += counters[k]
+                    counters[k] = total
+                for i in range(length):
+                    d = np.uintp(delays[np.uintp(part[i] & _INDEX)] - least)
+                    to = counters[d]
+                    counters[d] = to + np.int32(1)
+                    other[np.uintp(to)] = part[i]
+                lo = np.int64(0)
+                for k in range(span):
+                    hi = np.int64(counters[k])
+                    if hi > lo:
+                        _write_run(other, lo, hi, at, base, weights, form, words, targets, values)
+                        run_delay[run] = k + shortest
+                        run_end[run] = hi
+                        run += 1
+                        lo = hi
+            else:
+                _by_delay_slowly(part, other, delays, shortest, longest, counters)
+                lo = np.int64(0)
+                while lo < length:
+                    current = delays[part[lo] & _INDEX]
+                    hi = lo + 1
+                    while hi < length and delays[part[hi] & _INDEX] == current:
+                        hi += 1
+                    _write_run(part, lo, hi, at, base, weights, form, words, targets, values)
                     run_delay[run] = current
-                    run_end[run] = i
+                    run_end[run] = hi
                     run += 1
-                    current = d
-                target = (part[i] >> 32) - base
-                if form == PACKED:
-                    words[at + i] = np.uint32(((np.int64(weights[index]) & 0xFFFF) << 16) | target)
-                else:
-                    targets[at + i] = target
-                    if form == SEPARATE:
-                        values[at + i] = weights[index]
-            run_delay[run] = current
-            run_end[run] = length
-            run += 1
+                    lo = hi
             faults += run != run_start[t, row + 1]
     return faults

@@ -30,8 +30,9 @@ from neurosim.kernels.random import (
     exponential,
     inlined,
     logarithm,
-    normal_quantile,
     philox4x32,
+    quantile_centre,
+    quantile_tail,
     uniform32,
     uniform53,
 )
@@ -63,11 +64,14 @@ def words_of_rows(
     """
     for r in range(starts.size - 1):
         lo = starts[r]
+        length = starts[r + 1] - lo
         entity = np.uint64(first + r)
-        for k in range(starts[r + 1] - lo):
+        row_weights = weight_words[lo : lo + length]
+        row_delays = delay_words[lo : lo + length]
+        for k in range(length):
             _, w1, w2, _ = philox4x32(k, entity, 0, 0, k0, k1)
-            weight_words[lo + k] = w1
-            delay_words[lo + k] = w2
+            row_weights[k] = w1
+            row_delays[k] = w2
 
 
 @kernel
@@ -340,6 +344,42 @@ def _column(
             partners[k] = t + (t >= own)
 
 
+_BLOCK = 512
+
+
+@kernel
+def _normals(
+    mean: float, deviation: float, first: float, span: float, words: Words, out: Floats
+) -> None:
+    """Write mean + deviation * normal quantile of (first + span * uniform) of each word.
+
+    Three words in twenty lie in the tails. They are collected, so that both formulas run over
+    dense arrays without branches (measured: 9 ns per word with the branch, 4 without).
+    """
+    # Words whose quantile lies in the centre; at the border both formulas hold.
+    begin = np.int64(min(max((0.075 - first) / span * 4294967296.0, 0.0), 4294967296.0))
+    end = np.int64(min(max((0.925 - first) / span * 4294967296.0, 0.0), 4294967296.0))
+    where = np.empty(_BLOCK + 1, np.int64)
+    tail = np.empty(_BLOCK, np.float64)
+    for lo in range(0, words.size, _BLOCK):
+        # Loops from 0 over slices: those from `lo` are not vectorised.
+        part = words[lo : lo + _BLOCK]
+        drawn = out[lo : lo + _BLOCK]
+        for i in range(part.size):
+            drawn[i] = mean + deviation * quantile_centre(first + span * uniform32(part[i]) - 0.5)
+        n: Any = 0
+        for i in range(part.size):
+            word = np.int64(part[i])
+            where[np.uintp(n)] = i
+            n += np.int64((word < begin) | (word >= end))
+        for k in range(n):
+            tail[k] = first + span * uniform32(part[np.uintp(where[k])])
+        for k in range(n):
+            tail[k] = mean + deviation * quantile_tail(tail[k])
+        for k in range(n):
+            drawn[np.uintp(where[k])] = tail[k]
+
+
 @kernel
 def draw_words(law: Floats, words: Words, out: Floats) -> None:
     """Turn words into values of a random variable.
@@ -363,8 +403,7 @@ def draw_words(law: Floats, words: Words, out: Floats) -> None:
         for i in range(n):
             out[i] = a + b * exponential(p_first + p_span * uniform32(words[i]))
     else:
-        for i in range(n):
-            out[i] = a + b * normal_quantile(p_first + p_span * uniform32(words[i]))
+        _normals(a, b, p_first, p_span, words, out)
         if kind == 3:
             for i in range(n):
                 out[i] = math.exp(out[i])
@@ -501,10 +540,15 @@ def count_partners(partners: Int32s, counts: Any) -> None:
 
 
 @kernel
-def smallest_largest(values: Int32s, found: Ints) -> None:
-    """Widen the smallest and largest delay seen so far. found: (2,) int64, updated."""
-    smallest = np.int32(0x7FFFFFFF)
-    largest = np.int32(-0x80000000)
+def smallest_largest(values: Any, found: Ints) -> None:
+    """Widen the smallest and largest value (int32 or uint32) seen so far.
+
+    found : (2 or more,) int64, the first two updated
+    """
+    if values.size == 0:
+        return
+    smallest = values[0]
+    largest = values[0]
     for i in range(values.size):
         smallest = min(smallest, values[i])
         largest = max(largest, values[i])
