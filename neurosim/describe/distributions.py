@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
@@ -298,7 +298,7 @@ class FunctionOfDistance:
         ``FunctionOfDistance("1 + d/0.3")`` as a delay: 1 ms and d over a speed of 0.3 per ms.
     """
 
-    formula: Formula = field()
+    formula: Formula | str
 
     def __post_init__(self) -> None:
         place = "FunctionOfDistance.formula"
@@ -307,9 +307,11 @@ class FunctionOfDistance:
 
     def __call__(self, d: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the value at every distance; shape as `d`."""
+        assert isinstance(self.formula, Formula)
         return self.formula(d)
 
     def __repr__(self) -> str:
+        assert isinstance(self.formula, Formula)
         return f"FunctionOfDistance({self.formula.text!r})"
 
 

@@ -313,7 +313,7 @@ class Network:
         self._recorders = list(kept.values())
         return tuple(kept[recorder.subject] for recorder in made)
 
-    def __getitem__(self, name: str) -> Population | Projection:
+    def __getitem__(self, name: str) -> Any:  # a Population or a Projection: the name tells which
         if isinstance(name, str):
             if name in self._populations:
                 return self._populations[name]

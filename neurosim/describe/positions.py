@@ -31,7 +31,7 @@ class Coordinates:
         Lengths of a torus: distances are the shortest ones around it.
     """
 
-    values: Floats
+    values: Any
     period: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:

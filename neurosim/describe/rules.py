@@ -8,12 +8,12 @@ connection between the same pair.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from neurosim.describe.checks import Ints, check_bool, to_int, to_ints
+from neurosim.describe.checks import check_bool, to_int, to_ints
 from neurosim.describe.population import Selectable
 from neurosim.errors import DescriptionError
 from neurosim.units import to_scalar
@@ -120,13 +120,13 @@ class _FixedNumber(Rule):
         Whether a pair may be connected more than once.
     """
 
-    number: int | Ints
+    number: Any
     autapses: bool = True
     multapses: bool = True
 
     def __post_init__(self) -> None:
         name = type(self).__name__
-        if isinstance(self.number, (list, tuple)) or getattr(self.number, "ndim", 0):
+        if isinstance(self.number, (list, tuple)) or getattr(self.number, "ndim", None):
             object.__setattr__(self, "number", to_ints(self.number, f"{name}.number"))
         else:
             object.__setattr__(self, "number", to_int(self.number, f"{name}.number"))

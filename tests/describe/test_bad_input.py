@@ -30,11 +30,13 @@ from neurosim.describe.rules import (
 )
 from neurosim.errors import NeurosimError
 
+MASKED: Any = np.ma.array([1.0, 2.0], mask=[False, True])  # type: ignore[no-untyped-call]
+
 NO_NUMBERS: list[Any] = [
     math.nan, math.inf, -math.inf, np.float64("nan"), np.array(math.nan), 10**400, 1j,
     None, True, False, np.True_, "", "garbage", "3", "3 bananas", b"3", object(), {}, set(), {1: 2},
     lambda: 3, int, [None], [math.nan], [[1], [1, 2]], np.array([True]), np.array(["a"]),
-    np.array([1j]), np.array([None]), np.array([math.inf]), np.ma.masked_array([1.0], [True]),
+    np.array([1j]), np.array([None]), np.array([math.inf]), MASKED,
 ]  # fmt: skip
 """What is no finite number, nor several of them."""
 

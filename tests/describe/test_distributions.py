@@ -105,9 +105,9 @@ def test_numbers_with_units() -> None:
         lambda: Normal(None, 1),
         lambda: Normal(0, 1, clip=(1, 0)),
         lambda: Normal(0, 1, clip=(0, 1), redraw=(0, 1)),
-        lambda: Normal(0, 1, clip=3),
+        lambda: Normal(0, 1, clip=3),  # type: ignore[arg-type]
         lambda: Normal(0, 1, clip=(None, None)),
-        lambda: Normal(0, 1, clip=(0, 1, 2)),
+        lambda: Normal(0, 1, clip=(0, 1, 2)),  # type: ignore[arg-type]
         lambda: Normal(0, 1, clip=(math.nan, 1)),
         lambda: Normal(0, 1, redraw=(1, 1)),
         lambda: Normal(0, 0, redraw=(1, 2)),

@@ -61,7 +61,7 @@ def test_other_meanings() -> None:
     assert len(set(hashes)) == len(hashes)
 
 
-def base(build: Callable[[Network], Any] | None = None) -> str:
+def base(build: Callable[[Any], Any] | None = None) -> str:
     """The hash of two populations of 4 (delta synapses), with something added."""
     net = Network("base")
     model = LIF(synapses=Delta())
@@ -72,7 +72,7 @@ def base(build: Callable[[Network], Any] | None = None) -> str:
     return net.content_hash()
 
 
-EQUAL: dict[str, tuple[Callable[[Network], Any], Callable[[Network], Any]]] = {
+EQUAL: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "all of a population": (
         lambda n: n.project(n["a"], n["b"], OneToOne()),
         lambda n: n.project(n["a"][:], n["b"][[0, 1, 2, 3]], OneToOne(), name="a->b"),
@@ -130,7 +130,7 @@ def test_equal(case: str) -> None:
     assert base(one) != base()
 
 
-DIFFERENT: list[Callable[[Network], Any]] = [
+DIFFERENT: list[Callable[[Any], Any]] = [
     lambda n: n.project(n["a"], n["b"], OneToOne()),
     lambda n: n.project(n["b"], n["a"], OneToOne()),
     lambda n: n.project(n["a"], n["b"], OneToOne(), name="x"),

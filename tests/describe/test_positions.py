@@ -72,11 +72,11 @@ def test_random_positions_follow_the_seed_and_fill_the_box() -> None:
     [
         lambda: Grid(0),
         lambda: Grid(-1),
-        lambda: Grid([[1]]),
-        lambda: Grid(periodic=1),
-        lambda: Grid("1 mm"),
+        lambda: Grid([[1]]),  # type: ignore[arg-type]
+        lambda: Grid(periodic=1),  # type: ignore[arg-type]
+        lambda: Grid("1 mm"),  # type: ignore[arg-type]
         lambda: Line(np.nan),
-        lambda: Line([1, 2]),
+        lambda: Line([1, 2]),  # type: ignore[arg-type]
         lambda: RandomPositions(()),
         lambda: RandomPositions((1, -1)),
         lambda: Coordinates([[1, np.nan]]),

@@ -111,7 +111,9 @@ def test_sparse_matrices_keep_stored_zeros_and_add_up_what_is_stored_twice() -> 
     data, where = [0.0, 2.0, 3.0], ([0, 1, 1], [2, 0, 0])
     rule = FromMatrix(scipy.sparse.coo_matrix((data, where), shape=(4, 3)))
     listed = rule.explicit(*pair())
-    assert list(zip(*listed[:3], strict=True)) == [(0, 2, 0.0), (1, 0, 5.0)]
+    np.testing.assert_array_equal(listed.pre, [0, 1])
+    np.testing.assert_array_equal(listed.post, [2, 0])
+    np.testing.assert_array_equal(listed.weight, [0, 5])
 
 
 def test_matrices_with_units_and_of_the_wrong_shape() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,12 @@ def test_what_selects_nothing_is_refused(key: Any) -> None:
 
 def test_no_neuron_twice() -> None:
     a, b = populations()
-    for make in (lambda: a + a, lambda: b[[1, 1]], lambda: b[:3] + b[2:]):
+    twice: list[Callable[[], View]] = [
+        lambda: a + a,
+        lambda: b[[1, 1]],
+        lambda: b[:3] + b[2:],
+    ]
+    for make in twice:
         with pytest.raises(DescriptionError, match="twice"):
             make()
 
@@ -81,7 +87,7 @@ def test_no_neuron_twice() -> None:
 def test_views_are_no_sequences() -> None:
     a, _ = populations()
     with pytest.raises(TypeError):
-        iter(a)  # type: ignore[call-overload]
+        iter(a)
     with pytest.raises(TypeError):
-        a + 3  # type: ignore[operator]
+        a + 3
     assert isinstance(a + a.flat()[:0], View)
