@@ -7,6 +7,16 @@ Every function takes `seed` and keywords for the size; the spikes of all populat
 400
 """
 
+import neurosim as _neurosim
+
+if not hasattr(_neurosim, "_HOMES"):
+    _found = getattr(_neurosim, "__file__", None) or list(_neurosim.__path__)
+    raise ImportError(
+        f"{__name__} needs the neurosim of the distribution neurosim-snn, but `import neurosim` "
+        f"finds {_found}. If that is a script of yours, rename it; if it is another project of "
+        f"this name, it cannot be installed beside neurosim-snn."
+    )
+
 from neurosim_models.brette_2007 import cobahh as cobahh
 from neurosim_models.brette_2007 import vogels_abbott_coba as vogels_abbott_coba
 from neurosim_models.brette_2007 import vogels_abbott_cuba as vogels_abbott_cuba

@@ -21,9 +21,10 @@ PROBABILITY = 0.02
 REFERENCE_RATES = {
     "vogels_abbott_cuba": {"exc": 5.77, "inh": 5.62},
     "vogels_abbott_coba": {"exc": 19.3, "inh": 19.0},
+    "cobahh": {"exc": 34.4, "inh": 34.8},
 }
-"""Mean rates [Hz] over 2 s and five seeds in NEST 3.10 at dt = 0.1 ms, from these initial values.
-(The review publishes rasters and timings, not rates.)"""
+"""Mean rates [Hz] at dt = 0.1 ms from these initial values: over 2 s and five seeds in NEST 3.10,
+COBAHH over 1 s and one seed in Brian2 2.9. (The review shows rasters and timings, not rates.)"""
 
 
 def vogels_abbott_cuba(scale: float = 1.0, seed: int = 1) -> ns.Network:
@@ -111,7 +112,7 @@ def cobahh(scale: float = 1.0, seed: int = 1) -> ns.Network:
     Returns
     -------
     Network
-        Populations "exc" and "inh"; about 320,000 * scale synapses.
+        Populations "exc" and "inh"; about 320,000 * scale synapses. See `REFERENCE_RATES`.
     """
     model = ns.TraubMiles(
         C_m=200, g_Na=20_000, g_K=6_000, g_L=10, E_Na=50, E_K=-90, E_L=-60, V_T=-63, V_th=-20,

@@ -105,9 +105,9 @@ def test_conductances_refuse_negative_weights_and_currents_do_not() -> None:
     def refuses(synapses: Any) -> list[bool]:
         return [r.nonnegative for r in ns.LIF(synapses=synapses).receptors]
 
-    for synapses in (ns.ExpConductance(), ns.AlphaConductance(), ns.BetaConductance()):
-        assert refuses(synapses) == [True, True]
+    for conductance in (ns.ExpConductance(), ns.AlphaConductance(), ns.BetaConductance()):
+        assert refuses(conductance) == [True, True]
     assert refuses(ns.NMDA()) == [True]
-    for synapses in (ns.ExpCurrent(), ns.AlphaCurrent()):
-        assert refuses(synapses) == [False, False]
+    for current in (ns.ExpCurrent(), ns.AlphaCurrent()):
+        assert refuses(current) == [False, False]
     assert refuses(ns.Delta()) == [False]

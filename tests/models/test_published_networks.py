@@ -220,7 +220,8 @@ def test_weights_delays_and_drive_are_as_published() -> None:
         source, target = name.split("->")
         mean = 87.81 * (-4 if source.endswith("I") else 1)
         mean *= 2 if (source, target) == ("L4E", "L23E") else 1
-        weight, delay = projection.weight, projection.delay
+        weight: Any = projection.weight
+        delay: Any = projection.delay
         assert weight.mean == pytest.approx(mean, abs=0.05)
         assert weight.sd == pytest.approx(abs(weight.mean) / 10)
         assert weight.redraw == ((0, None) if mean > 0 else (None, 0))
@@ -285,4 +286,5 @@ def test_neurons_and_indegrees_scale_apart() -> None:
     full = models.potjans_diesmann()
     assert net.size == pytest.approx(0.2 * full.size, abs=8)
     assert net.estimate().synapses == pytest.approx(0.1 * full.estimate().synapses, rel=1e-4)
-    assert all(p.delay.redraw == (0.05, None) for p in net.projections.values())
+    delays: list[Any] = [p.delay for p in net.projections.values()]
+    assert all(delay.redraw == (0.05, None) for delay in delays)
