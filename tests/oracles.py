@@ -47,6 +47,8 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "cosh": math.cosh,
     "tanh": math.tanh,
     "Abs": abs,
+    "Max": max,
+    "Min": min,
     "sign": lambda x: float(x > 0) - float(x < 0),
     "floor": math.floor,
     "ceiling": math.ceil,

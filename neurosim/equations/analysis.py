@@ -1,74 +1,23 @@
-"""From the texts of a model to its ModelSpec: names, unit check, classification, program."""
+"""From the texts of a model to its ModelSpec: classification, method, program."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from difflib import get_close_matches
-from fractions import Fraction
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from neurosim.equations.affine import NotAffine, affine
-from neurosim.equations.checking import UnitChecker
+from neurosim.equations.agreement import CheckedContents
 from neurosim.equations.constants import Constants
-from neurosim.equations.dimensions import (
-    CONDUCTANCE,
-    CURRENT,
-    NONE,
-    RATE,
-    TIME,
-    UNITS,
-    VOLTAGE,
-    Dimension,
-    Unit,
-)
-from neurosim.equations.methods import (
-    METHODS,
-    Step,
-    System,
-    default_method,
-    discretise,
-    refusal,
-)
+from neurosim.equations.contents import ModelText
+from neurosim.equations.dimensions import CONDUCTANCE, TIME, Unit
+from neurosim.equations.methods import METHODS, Step, System, default_method, discretise, refusal
 from neurosim.equations.programs import Names, ProgramBuilder
 from neurosim.equations.spec import Assignment, Coupling, ModelSpec, Receptor
-from neurosim.equations.statements import (
-    Line,
-    ResetLine,
-    check_name,
-    parse_equations,
-    parse_reset,
-    unit_of,
-)
 from neurosim.equations.symbolic import Translator, finish, rational, symbol
-from neurosim.equations.syntax import Node, names, parse_expression, render
+from neurosim.equations.syntax import Node, names, render
 from neurosim.errors import EquationError, UnknownNameError
-
-
-@dataclass(frozen=True)
-class ModelText:
-    """Everything of a model that is text; hashable, values of parameters left out.
-
-    Attributes
-    ----------
-    equations, threshold, reset, hazard, multiplicity, method, refractory
-        As in `NeuronModel`.
-    inputs : tuple of (name, declaration)
-        Declaration is a str, a Receptor or a Coupling.
-    parameters : tuple of str
-        Names of the values given.
-    """
-
-    equations: str
-    threshold: str | None = None
-    reset: str | None = None
-    refractory: str | None = None
-    inputs: tuple[tuple[str, str | Receptor | Coupling], ...] = ()
-    parameters: tuple[str, ...] = ()
-    hazard: str | None = None
-    multiplicity: str | None = None
-    method: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,335 +57,7 @@ def analyse(model: ModelText) -> Analysis:
     return _Analyser(model).run()
 
 
-@dataclass
-class _Clause:
-    """One expression with what is required of it."""
-
-    where: str
-    text: str
-    node: Node
-    expected: Dimension | None = None
-    """None: a condition."""
-    what: str = ""
-    noise: bool = False
-    late: bool = False
-    """Whether it is read at t + dt, when inputs are no longer there."""
-    names: frozenset[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.names = frozenset(name.name for name in names(self.node))
-
-
-_CANDIDATES: tuple[Dimension, ...] = tuple(
-    dimension / TIME**power
-    for power in (Fraction(0), Fraction(1))
-    for dimension in (NONE, CURRENT, CONDUCTANCE, VOLTAGE)
-)
-"""Units that an undeclared input may turn out to have."""
-
-
-class _Analyser:
-    def __init__(self, model: ModelText) -> None:
-        self.model = model
-        self.lines = parse_equations(model.equations)
-        self.by_name: dict[str, Line] = {line.name: line for line in self.lines}
-        self.resets = parse_reset(model.reset) if model.reset else ()
-        self.threshold = _parsed(model.threshold, "the threshold")
-        self.hazard = _parsed(model.hazard, "the hazard")
-        self.multiplicity = _parsed(model.multiplicity, "the multiplicity")
-        self.targets, self.kinds = self._read_inputs()
-        self.states = self._states()
-        self.expressions = {n.name: n for n in self.lines if n.kind == "expression"}
-        self.units: dict[str, Unit] = {}
-        self.parameters = self._parameters()
-
-    # Names ---------------------------------------------------------------------------------------
-
-    def _read_inputs(self) -> tuple[dict[str, str], dict[str, str]]:
-        """Input name -> its target, and -> its kind."""
-        targets: dict[str, str] = {}
-        kinds: dict[str, str] = {}
-        for name, declared in self.model.inputs:
-            if isinstance(declared, (Receptor, Coupling)):
-                kinds[name] = declared.kind
-                targets[name] = declared.target if isinstance(declared, Receptor) else name
-                continue
-            words = declared.replace(":", " ").split()
-            if (
-                not words
-                or len(words) > 2
-                or words[0] not in ("jump", "pulse", "additive", "diffusive")
-                or (len(words) == 2 and words[0] in ("additive", "diffusive"))
-            ):
-                raise EquationError(
-                    f"input {name!r} is declared as {declared!r}; it can be 'jump STATE' (arriving "
-                    "weights are added to the state), 'pulse' or 'pulse SYMBOL' (the symbol is the "
-                    "sum of the weights arriving in this step), 'additive' or 'diffusive' "
-                    "(continuous coupling)"
-                )
-            kinds[name] = str(words[0])
-            targets[name] = words[-1] if len(words) == 2 else name
-        return targets, kinds
-
-    def _jumped(self) -> list[str]:
-        return [self.targets[n] for n, kind in self.kinds.items() if kind == "jump"]
-
-    def _read_inputs_names(self) -> tuple[str, ...]:
-        """Symbols that inputs bring."""
-        return tuple(dict.fromkeys(t for n, t in self.targets.items() if self.kinds[n] != "jump"))
-
-    def _states(self) -> tuple[str, ...]:
-        """States: with an equation, or declared and changed by a reset or a jump."""
-        written = {line.name for line in self.resets} | set(self._jumped())
-        lines = [
-            line.name
-            for line in self.lines
-            if line.kind == "equation" or (line.kind == "parameter" and line.name in written)
-        ]
-        given = sorted(set(self.model.parameters) & written - set(self.by_name))
-        return (*lines, *given)
-
-    def _parameters(self) -> tuple[str, ...]:
-        given = self.model.parameters
-        inputs = self._read_inputs_names()
-        for name in (*given, *inputs, *dict(self.model.inputs)):
-            if not name.isidentifier() or not name.isascii():
-                raise EquationError(f"{name!r} is not a name")
-        for name in (*given, *inputs):
-            check_name("", name, None)
-        for name in inputs:
-            line = self.by_name.get(name)
-            if line is not None and line.kind != "parameter":
-                raise self._error(
-                    f"{name!r} is an input and cannot be given an equation", line.position
-                )
-        for line in self.lines:
-            if line.name not in inputs or line.kind == "parameter":
-                self.units[line.name] = line.unit
-        declared = [
-            line.name
-            for line in self.lines
-            if line.kind == "parameter" and line.name not in self.states and line.name not in inputs
-        ]
-        rest = []
-        for name in sorted(given):
-            if name in inputs:
-                raise EquationError(f"{name!r} is an input and a parameter")
-            if name in self.expressions:
-                raise self._error(
-                    f"{name!r} is a parameter and a sub-expression", self.by_name[name].position
-                )
-            if name in self.by_name and self.by_name[name].kind == "equation":
-                raise self._error(
-                    f"{name!r} is a state; its first value is given in initial=, not parameters=",
-                    self.by_name[name].position,
-                )
-            if name in self.by_name:
-                continue
-            self.units[name] = unit_of(NONE)
-            if name not in self.states:
-                rest.append(name)
-        for name in declared:
-            if name not in given:
-                raise self._error(
-                    f"the parameter {name!r} has no value; give it in parameters=",
-                    self.by_name[name].position,
-                )
-        return (*declared, *rest)
-
-    def _error(self, message: str, position: int) -> EquationError:
-        return EquationError(message, self.model.equations, position)
-
-    # Checks --------------------------------------------------------------------------------------
-
-    def _clauses(self) -> list[_Clause]:
-        text = self.model.equations
-        clauses = []
-        for line in self.lines:
-            if line.expression is None:
-                continue
-            equation = line.kind == "equation"
-            expected = line.unit.dimension / TIME if equation else line.unit.dimension
-            what = f"d{line.name}/dt" if equation else line.name
-            clauses.append(_Clause(what, text, line.expression, expected, what, noise=True))
-        model = self.model
-        if self.threshold is not None:
-            clauses.append(_Clause("threshold", model.threshold or "", self.threshold, late=True))
-        for written in self.resets:
-            if written.name not in self.states:
-                raise self._reset_refusal(written)
-            expected = (
-                NONE if written.operator in ("*=", "/=") else self.units[written.name].dimension
-            )
-            clauses.append(
-                _Clause(
-                    "reset",
-                    model.reset or "",
-                    written.expression,
-                    expected,
-                    written.name,
-                    late=True,
-                )
-            )
-        for node, where, what, expected in (
-            (self.hazard, "hazard", "the firing intensity", RATE),
-            (self.multiplicity, "multiplicity", "the number of spikes", NONE),
-        ):
-            if node is not None:
-                source = (model.hazard if where == "hazard" else model.multiplicity) or ""
-                clauses.append(_Clause(where, source, node, expected, what, late=True))
-        return clauses
-
-    def _reset_refusal(self, line: ResetLine) -> EquationError:
-        near = get_close_matches(line.name, self.states, n=1)
-        message = f"there is no state {line.name!r}; the states are {', '.join(self.states)}."
-        message += f" Did you mean {near[0]!r}?" if near else ""
-        return EquationError(f"reset: {message}", self.model.reset or "", line.position)
-
-    def _check(self, clause: _Clause, dimensions: Mapping[str, Dimension]) -> None:
-        forbidden = {}
-        if clause.late:
-            early = [n for n, kind in self.kinds.items() if kind in ("additive", "diffusive")]
-            gone = dict.fromkeys(
-                [*early, "I_injected"], "is read at the start of a step; it cannot stand here"
-            )
-            forbidden = dict(gone)
-            for name in self.expressions:
-                hit = sorted(self._behind(name) & set(gone))
-                noisy = any(n == "xi" or n.startswith("xi_") for n in self._behind(name))
-                if hit or noisy:
-                    forbidden[name] = f"contains {hit[0] if hit else 'noise'}; it cannot stand here"
-        checker = UnitChecker(
-            clause.text, dimensions, clause.where, noise=clause.noise, forbidden=forbidden
-        )
-        if clause.expected is None:
-            checker.condition(clause.node)
-        else:
-            checker.assigned(clause.node, clause.expected, clause.what)
-
-    def _behind(self, name: str) -> set[str]:
-        """All names a sub-expression reads, through others too; refuses circles."""
-        found: set[str] = set()
-
-        def walk(current: str, path: tuple[str, ...]) -> None:
-            line = self.expressions[current]
-            if current in path:
-                raise self._error(
-                    f"sub-expressions in a circle: {' -> '.join((*path, current))}", line.position
-                )
-            assert line.expression is not None
-            for read in {n.name for n in names(line.expression)}:
-                found.add(read)
-                if read in self.expressions:
-                    walk(read, (*path, current))
-
-        walk(name, ())
-        return found
-
-    def _check_units(self, clauses: list[_Clause]) -> None:
-        for name in self.expressions:
-            self._behind(name)
-        dimensions = {name: unit.dimension for name, unit in self.units.items()}
-        dimensions["I_injected"] = CURRENT
-        self._infer(clauses, dimensions)
-        for clause in clauses:
-            self._check(clause, dimensions)
-
-    def _infer(self, clauses: list[_Clause], dimensions: dict[str, Dimension]) -> None:
-        """Find the unit of inputs that are not declared: the only one that fits."""
-        unknown = [n for n in self._read_inputs_names() if n not in dimensions]
-        for name in unknown:
-            if not any(name in clause.names for clause in clauses):
-                raise EquationError(f"the input {name!r} is read nowhere in the equations")
-        while unknown:
-            resolved = None
-            for name in unknown:
-                others = set(unknown) - {name}
-                read = [c for c in clauses if name in c.names and not c.names & others]
-                fitting = [
-                    d for d in _CANDIDATES if read and self._fits(read, {**dimensions, name: d})
-                ]
-                if len(fitting) == 1:
-                    resolved = name
-                    dimensions[name] = fitting[0]
-                    self.units[name] = unit_of(fitting[0])
-                    break
-            if resolved is None:
-                self._report_unfit(unknown[0], clauses, dimensions)
-            unknown = [n for n in unknown if n != resolved]
-
-    def _fits(self, clauses: list[_Clause], dimensions: Mapping[str, Dimension]) -> bool:
-        try:
-            for clause in clauses:
-                self._check(clause, dimensions)
-        except EquationError:
-            return False
-        return True
-
-    def _report_unfit(
-        self, name: str, clauses: list[_Clause], dimensions: dict[str, Dimension]
-    ) -> None:
-        trial = {
-            **dimensions,
-            **{n: NONE for n in self._read_inputs_names() if n not in dimensions},
-        }
-        for clause in clauses:
-            if name not in clause.names:
-                self._check(clause, trial)
-        clause = next(c for c in clauses if name in c.names)
-        place = next(n for n in names(clause.node) if n.name == name)
-        raise EquationError(
-            f"{clause.where}: the unit of the input {name!r} does not follow from the equations; "
-            f"declare it in them with a line '{name} : unit'",
-            clause.text,
-            place.position,
-        )
-
-    def _check_conventions(self) -> None:
-        model = self.model
-        if model.refractory is not None:
-            if model.refractory not in self.parameters:
-                raise UnknownNameError("refractory", model.refractory, self.parameters)
-            unit = self.units[model.refractory]
-            if unit.dimension != TIME or unit.scale != 1:
-                raise EquationError(
-                    f"refractory: the parameter {model.refractory!r} is in {unit.text}; a "
-                    "refractory time is in ms"
-                )
-        for line in self.lines:
-            if line.clamped and model.refractory is None:
-                raise self._error(
-                    f"{line.name!r} is clamped, but the model is never refractory; "
-                    "give refractory=",
-                    line.position,
-                )
-        if self.threshold is not None and self.hazard is not None:
-            raise EquationError("a model has a threshold or a hazard, not both")
-        fires = self.threshold is not None or self.hazard is not None
-        for given, what in (
-            (self.resets, "reset"),
-            (model.refractory, "refractory"),
-            (self.multiplicity, "multiplicity"),
-        ):
-            if given and not fires:
-                raise EquationError(f"{what} is given, but neither threshold nor hazard")
-        for name, kind in self.kinds.items():
-            target = self.targets[name]
-            if kind == "jump" and target not in self.states:
-                raise UnknownNameError(f"inputs[{name!r}]: the state to jump", target, self.states)
-        read = {n for clause in self._clauses() for n in clause.names}
-        read |= {n for n in [model.refractory] if n} | {line.name for line in self.resets}
-        inputs = self._read_inputs_names()
-        for name in model.parameters:
-            if name not in self.by_name and name not in read:
-                known = read - {*self.states, *self.expressions, *inputs, *UNITS}
-                raise UnknownNameError("parameters", name, sorted(known))
-        for name in inputs:
-            if name not in read:
-                raise EquationError(f"the input {name!r} is read nowhere in the equations")
-
-    # Translation ---------------------------------------------------------------------------------
-
+class _Analyser(CheckedContents):
     def _values(self) -> dict[str, Any]:
         """What every name stands for in coherent units; sub-expressions put in."""
         values: dict[str, Any] = {"I_injected": symbol("I_injected")}
@@ -484,7 +105,7 @@ class _Analyser:
         for state in drift:
             read |= drift[state].free_symbols
             read |= {s for factor in noise[state].values() for s in factor.free_symbols}
-        inputs = [n for n in ("I_injected", *self._read_inputs_names()) if symbol(n) in read]
+        inputs = [n for n in ("I_injected", *self.input_symbols()) if symbol(n) in read]
         # States without an equation stand still during a step: inputs to the others.
         inputs += [s for s in self.states if s not in drift and symbol(s) in read]
         return System(
@@ -508,8 +129,7 @@ class _Analyser:
 
     def run(self) -> Analysis:
         """Do it all."""
-        self._check_conventions()
-        self._check_units(self._clauses())
+        self.check()
         values = self._values()
         system = self._system(values)
         method = self._method(system)
@@ -623,7 +243,7 @@ class _Analyser:
             left = f"d{line.name}/dt" if line.kind == "equation" else line.name
             right = f" = {render(line.expression)}" if line.expression is not None else ""
             out.append(f"{left}{right} : {line.unit.text}{' (clamped)' if line.clamped else ''}")
-        for name in (*self.parameters, *self._read_inputs_names()):
+        for name in (*self.parameters, *self.input_symbols()):
             if name not in self.by_name:
                 out.append(f"{name} : {self.units[name].text}")
         for where, node in (("threshold", self.threshold), ("hazard", self.hazard)):
@@ -645,10 +265,6 @@ class _Analyser:
             out.append(f"input {coupling.name}: {coupling.kind} {coupling.unit}")
         out.append(f"method: {method}")
         return "\n".join(out) + "\n"
-
-
-def _parsed(text: str | None, what: str) -> Node | None:
-    return None if text is None else parse_expression(text, what)
 
 
 def _linearity(system: System) -> str:

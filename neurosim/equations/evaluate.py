@@ -40,6 +40,14 @@ _BINARY: dict[Any, Callable[[Any, Any], Any]] = {
 }
 
 
+_JOINED: dict[Any, Callable[[Any, Any], Any]] = {
+    sympy.And: np.logical_and,
+    sympy.Or: np.logical_or,
+    sympy.Max: np.maximum,
+    sympy.Min: np.minimum,
+}
+
+
 def relative_exponential(x: Any) -> Any:
     """(exp(x) - 1)/x to rounding error, 1 at 0. `x`: number or array."""
     x = np.asarray(x, dtype=np.float64)
@@ -74,7 +82,7 @@ def evaluate(expression: Any, values: Mapping[str, Any]) -> Any:
     if expression.is_Pow:
         return _power(expression.exp, *arguments)
     total = arguments[0]
-    join = {sympy.And: np.logical_and, sympy.Or: np.logical_or}.get(kind)
+    join = _JOINED.get(kind)
     if join is None and not expression.is_Add:
         raise TypeError(f"no value known for {kind.__name__}")
     for argument in arguments[1:]:

@@ -173,7 +173,7 @@ class NeuronModel:
                 lines.append(f"{name} : {coherent_unit(deferred.unit.dimension)}")
             elif name == self.refractory:
                 lines.append(f"{name} : ms")
-        return "\n".join([self.equations.rstrip(), *lines]) if lines else self.equations
+        return "\n".join([self.equations.rstrip(), *sorted(lines)]) if lines else self.equations
 
     def _parameter(self, name: str) -> str:
         return f"{self._place}: parameters[{name!r}]"
@@ -265,7 +265,7 @@ class NeuronModel:
         return self._analysis.noise
 
     def __reduce__(self) -> tuple[Any, ...]:
-        arguments = {n: getattr(self, n) for n in _TEXTS}
+        arguments = {n: getattr(self, n) for n in ("equations", *_TEXTS)}
         mappings = {n: dict(getattr(self, n)) for n in ("inputs", "parameters", "initial")}
         return _restore, (self.name, {**arguments, **mappings})
 

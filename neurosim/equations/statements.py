@@ -243,6 +243,14 @@ def _unit_atom(parser: Parser) -> Unit:
     raise parser.error(f"expected a unit, found {parser.found()}")
 
 
+def parse_unit(text: str) -> Unit:
+    """Read a unit by itself, e.g. ``"nS/ms"``."""
+    parser = Parser(text)
+    unit = _unit(parser)
+    parser.done("the unit")
+    return unit
+
+
 def parse_reset(text: str) -> tuple[ResetLine, ...]:
     """Read the statements of a reset: ``V_m = V_reset; w += b``."""
     parser = Parser(text)

@@ -70,7 +70,7 @@ def rebuild(expression: Any, arguments: tuple[Any, ...]) -> Any:
         return expression
     if isinstance(expression, sympy.Piecewise):
         return sympy.Piecewise(*[tuple(pair.args) for pair in arguments], evaluate=False)
-    if isinstance(expression, Relational):
+    if isinstance(expression, (Relational, sympy.Max, sympy.Min)):
         return expression.func(*arguments, evaluate=False)
     return expression.func(*arguments)
 
@@ -102,7 +102,21 @@ def select(condition: Any, yes: Any, no: Any) -> Any:
         return yes
     if condition == sympy.false:
         return no
-    return yes if yes == no else sympy.Piecewise((yes, condition), (no, True), evaluate=False)
+    if yes == no:
+        return yes
+    # sympy turns a selection inside a condition into ITE, which programs do not know.
+    pairs = [(yes, _without_ite(ExprCondPair(yes, condition).cond)), (no, True)]
+    return sympy.Piecewise(*pairs, evaluate=False)
+
+
+def _without_ite(condition: Any) -> Any:
+    if not condition.has(sympy.ITE):
+        return condition
+    parts = [_without_ite(part) for part in condition.args]
+    if isinstance(condition, sympy.ITE):
+        which, yes, no = parts
+        return sympy.Or(sympy.And(which, yes), sympy.And(sympy.Not(which), no))
+    return condition.func(*parts)
 
 
 _COMPARISONS: dict[str, Callable[..., Any]] = {
@@ -131,9 +145,19 @@ _CALLS: dict[str, Callable[..., Any]] = {
     "sqrt": sympy.sqrt,
     "abs": sympy.Abs,
     "sign": sympy.sign,
+    "min": lambda a, b: _extremum(sympy.Min, a, b),
+    "max": lambda a, b: _extremum(sympy.Max, a, b),
+    "clip": lambda x, low, high: _extremum(sympy.Min, _extremum(sympy.Max, x, low), high),
     "int": lambda c: select(c, sympy.S.One, sympy.S.Zero),
     "where": select,
 }
+
+
+def _extremum(kind: Any, a: Any, b: Any) -> Any:
+    """Max or Min, decided only between numbers: sympy's own search for bounds is slow."""
+    if a == b:
+        return a
+    return kind(a, b, evaluate=bool(a.is_number and b.is_number))
 
 
 def compare(operator: str, left: Any, right: Any) -> Any:
@@ -220,17 +244,6 @@ class Translator:
 
     def _call(self, node: Call) -> Any:
         arguments = [self(argument) for argument in node.arguments]
-        # Written so that a value that is not a number goes through to the check of the state.
-        if node.function == "clip":
-            x, low, high = arguments
-            inner = select(compare(">", x, high), high, x)
-            return select(compare("<", x, low), low, inner)
-        if node.function == "min":
-            a, b = arguments
-            return select(compare(">", a, b), b, a)
-        if node.function == "max":
-            a, b = arguments
-            return select(compare("<", a, b), b, a)
         return _CALLS[node.function](*arguments)
 
 

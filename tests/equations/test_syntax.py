@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 from typing import Any
@@ -46,7 +47,7 @@ expressions = st.recursive(numbers | st.sampled_from(sorted(NAMES)), _joined, ma
 
 
 def _clip(x: float, low: float, high: float) -> float:
-    return low if x < low else high if x > high else x
+    return min(max(x, low), high)
 
 
 PYTHON: dict[str, Any] = {
@@ -74,7 +75,8 @@ def test_an_expression_means_what_python_says(text: str) -> None:
     except (ZeroDivisionError, OverflowError):
         return  # 1/(a - 0.75): rewritten to another form of the same pole
     except EquationError as error:
-        assert "finite" in str(error) or "zero" in str(error) or "large" in str(error)
+        if not any(word in str(error) for word in ("finite", "zero", "large")):
+            raise
         return
     if abs(expected) < 1e12:
         # Rewriting may cancel differently; the conditions jump where it does.
@@ -104,20 +106,20 @@ def _bare(node: Node) -> Any:
 def test_no_text_does_anything_but_parse_or_complain(text: str) -> None:
     """Whatever is typed, the answer is lines or an EquationError."""
     for read in (parse_equations, parse_reset, parse_expression):
-        try:
+        with contextlib.suppress(EquationError):
             read(text)
-        except EquationError as error:
-            assert str(error)
 
 
 @given(st.text(alphabet="ab1.+-*/()<>=:,;\n dt", max_size=40))
 def test_near_misses_are_refused_with_a_place(text: str) -> None:
     """The same for texts that nearly mean something; the place lies within the text."""
-    try:
+    with contextlib.suppress(EquationError):
         parse_equations(text)
-    except EquationError as error:
-        assert error.position is not None
-        assert 0 <= error.position <= len(text)
+        return
+    with pytest.raises(EquationError) as caught:
+        parse_equations(text)
+    assert caught.value.position is not None
+    assert 0 <= caught.value.position <= len(text)
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def test_a_parameter_that_the_reset_writes_is_a_state() -> None:
         parameters={"tau": "10 ms", "theta": "15 mV", "d": "1 mV", "n": 0},
     ).spec()
     assert spec.states == ("V", "theta", "n")
-    assert spec.parameters == ("tau", "d")
+    assert spec.parameters == ("d", "tau")
     assert spec.initial == {"V": 0.0, "theta": 15.0, "n": 0.0}
     assert spec.next_names["theta"] == "theta"
     states = after_reset(spec, {"V": 16.0, "theta": 15.0, "n": 2.0}, spec.defaults)
