@@ -17,6 +17,8 @@ of current and delta receptors carry their sign [pA, mV]; those of conductances 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from keyword import iskeyword
 from typing import Any, ClassVar
 
@@ -26,13 +28,13 @@ from neurosim.errors import DescriptionError
 
 
 @described
-class Receptor(Value):
+class ReceptorKind(Value):
     """One receptor; the base of all kinds. As a neuron's only synapse it has a default name."""
 
     default_name: ClassVar[str] = "syn"
 
     @property
-    def named(self) -> tuple[tuple[str, Receptor], ...]:
+    def named(self) -> tuple[tuple[str, ReceptorKind], ...]:
         """The receptors by name; here one, under its default name."""
         return ((self.default_name, self),)
 
@@ -50,7 +52,7 @@ class Receptor(Value):
 
 
 @described
-class Delta(Receptor):
+class Delta(ReceptorKind):
     """The membrane potential jumps by the weight [mV] on each arriving spike.
 
         V_m += w        unless the neuron is refractory: then the spike is lost
@@ -66,7 +68,7 @@ class Delta(Receptor):
 
 
 @described
-class Pulse(Receptor):
+class Pulse(ReceptorKind):
     """A current that lasts one step: the sum of the weights [pA] arriving in it.
 
         I(t) = sum of w for the spikes that arrive in this step, 0 otherwise
@@ -87,7 +89,7 @@ class Pulse(Receptor):
 
 
 @described
-class ExpCurrentReceptor(Receptor):
+class ExpCurrentReceptor(ReceptorKind):
     """Exponentially decaying current; see `ExpCurrent`. `tau` is its time constant [ms]."""
 
     tau: Quantity = quantity("ms", default=2.0, range="positive")
@@ -105,7 +107,7 @@ class ExpCurrentReceptor(Receptor):
 
 
 @described
-class AlphaCurrentReceptor(Receptor):
+class AlphaCurrentReceptor(ReceptorKind):
     """Alpha-shaped current; see `AlphaCurrent`. `tau` is the time from arrival to peak [ms]."""
 
     tau: Quantity = quantity("ms", default=2.0, range="positive")
@@ -126,7 +128,7 @@ class AlphaCurrentReceptor(Receptor):
 
 
 @described
-class ExpConductanceReceptor(Receptor):
+class ExpConductanceReceptor(ReceptorKind):
     """Exponentially decaying conductance; see `ExpConductance`.
 
     Attributes
@@ -153,7 +155,7 @@ class ExpConductanceReceptor(Receptor):
 
 
 @described
-class AlphaConductanceReceptor(Receptor):
+class AlphaConductanceReceptor(ReceptorKind):
     """Alpha-shaped conductance; see `AlphaConductance`.
 
     Attributes
@@ -183,7 +185,7 @@ class AlphaConductanceReceptor(Receptor):
 
 
 @described
-class BetaConductanceReceptor(Receptor):
+class BetaConductanceReceptor(ReceptorKind):
     """Difference of two exponentials; see `BetaConductance`.
 
     Attributes
@@ -212,7 +214,7 @@ class BetaConductanceReceptor(Receptor):
 
 
 @described
-class NMDA(Receptor):
+class NMDA(ReceptorKind):
     """NMDA receptor: a slow conductance that magnesium blocks at rest.
 
         I = g B(V) (E - V)          B(V) = 1 / (1 + Mg / 3.57 exp(-0.062 V / mV))
@@ -257,7 +259,7 @@ class NMDA(Receptor):
 
 
 @described
-class GapJunction(Receptor):
+class GapJunction(ReceptorKind):
     """Electrical coupling: a current from the difference of the two membrane potentials.
 
         I_i = sum over j of w_ij (V_j - V_i)
@@ -301,7 +303,7 @@ class SynapsePair(Value):
     """Two receptors named "exc" and "inh"; the base of the usual pairs."""
 
     @property
-    def named(self) -> tuple[tuple[str, Receptor], ...]:
+    def named(self) -> tuple[tuple[str, ReceptorKind], ...]:
         """The two receptors by name."""
         raise NotImplementedError
 
@@ -329,7 +331,7 @@ class ExpCurrent(SynapsePair):
     receptor: ClassVar[type[ExpCurrentReceptor]] = ExpCurrentReceptor
 
     @property
-    def named(self) -> tuple[tuple[str, Receptor], ...]:
+    def named(self) -> tuple[tuple[str, ReceptorKind], ...]:
         """The two receptors by name."""
         return (("exc", self.receptor(tau=self.exc)), ("inh", self.receptor(tau=self.inh)))
 
@@ -358,7 +360,7 @@ class AlphaCurrent(SynapsePair):
     receptor: ClassVar[type[AlphaCurrentReceptor]] = AlphaCurrentReceptor
 
     @property
-    def named(self) -> tuple[tuple[str, Receptor], ...]:
+    def named(self) -> tuple[tuple[str, ReceptorKind], ...]:
         """The two receptors by name."""
         return (("exc", self.receptor(tau=self.exc)), ("inh", self.receptor(tau=self.inh)))
 
@@ -391,7 +393,7 @@ class ExpConductance(SynapsePair):
     receptor: ClassVar[type[ExpConductanceReceptor]] = ExpConductanceReceptor
 
     @property
-    def named(self) -> tuple[tuple[str, Receptor], ...]:
+    def named(self) -> tuple[tuple[str, ReceptorKind], ...]:
         """The two receptors by name."""
         return (
             ("exc", self.receptor(tau=self.exc, E=self.E_exc)),
@@ -426,7 +428,7 @@ class AlphaConductance(SynapsePair):
     receptor: ClassVar[type[AlphaConductanceReceptor]] = AlphaConductanceReceptor
 
     @property
-    def named(self) -> tuple[tuple[str, Receptor], ...]:
+    def named(self) -> tuple[tuple[str, ReceptorKind], ...]:
         """The two receptors by name."""
         return (
             ("exc", self.receptor(tau=self.exc, E=self.E_exc)),
@@ -465,13 +467,14 @@ class BetaConductance(SynapsePair):
     receptor: ClassVar[type[BetaConductanceReceptor]] = BetaConductanceReceptor
 
     @property
-    def named(self) -> tuple[tuple[str, Receptor], ...]:
+    def named(self) -> tuple[tuple[str, ReceptorKind], ...]:
         """The two receptors by name."""
         exc = self.receptor(rise=self.rise_exc, decay=self.decay_exc, E=self.E_exc)
         inh = self.receptor(rise=self.rise_inh, decay=self.decay_inh, E=self.E_inh)
         return (("exc", exc), ("inh", inh))
 
 
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class Receptors:
     """Any number of receptors, each under a name of its own.
 
@@ -479,8 +482,15 @@ class Receptors:
     ----------
     *synapses
         Pairs or single receptors, whose receptors keep their own names ("exc", "inh", "gap", ...).
-    **named
+    named : mapping or sequence of pairs, optional
+        Name -> single receptor, for names that a program makes.
+    **receptors
         Single receptors by name.
+
+    Attributes
+    ----------
+    named : tuple of (str, ReceptorKind)
+        In the order of the text.
 
     Raises
     ------
@@ -494,25 +504,21 @@ class Receptors:
     ['exc', 'inh', 'nmda', 'gap']
     """
 
-    __slots__ = ("named",)
+    named: tuple[tuple[str, ReceptorKind], ...]
 
-    named: tuple[tuple[str, Receptor], ...]
-
-    def __init__(self, *synapses: Receptor | SynapsePair | Receptors, **named: Receptor) -> None:
-        found: dict[str, Receptor] = {}
+    def __init__(
+        self,
+        *synapses: ReceptorKind | SynapsePair | Receptors,
+        named: Mapping[str, ReceptorKind] | Sequence[tuple[str, ReceptorKind]] = (),
+        **receptors: ReceptorKind,
+    ) -> None:
+        found: dict[str, ReceptorKind] = {}
         for group in synapses:
-            if not isinstance(group, (Receptor, SynapsePair, Receptors)):
+            if not isinstance(group, (ReceptorKind, SynapsePair, Receptors)):
                 raise DescriptionError("Receptors", group, "synapses such as ExpConductance()")
             for name, receptor in group.named:
                 _add(found, name, receptor)
-        for name, receptor in named.items():
-            if not isinstance(receptor, Receptor):
-                hint = None
-                if isinstance(receptor, (SynapsePair, Receptors)):
-                    hint = (
-                        "For one receptor of it write .receptor(...); for all, leave out the name."
-                    )
-                raise DescriptionError(f"Receptors.{name}", receptor, "one receptor", hint)
+        for name, receptor in (*_pairs(named), *receptors.items()):
             _add(found, name, receptor)
         if not found:
             raise DescriptionError(
@@ -520,25 +526,11 @@ class Receptors:
             )
         object.__setattr__(self, "named", tuple(found.items()))
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"Receptors is frozen; make a new one instead of setting {name!r}.")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self.named,)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Receptors):
-            return NotImplemented
-        return self.named == other.named
-
-    def __hash__(self) -> int:
-        return hash(self.named)
-
     def __repr__(self) -> str:
         return f"Receptors({', '.join(f'{name}={receptor!r}' for name, receptor in self.named)})"
 
 
-Synapses = Receptor | SynapsePair | Receptors
+Synapses = ReceptorKind | SynapsePair | Receptors
 """What a neuron's `synapses` may be; None where it has none."""
 
 
@@ -554,7 +546,7 @@ def check_synapses(synapses: object, place: str) -> None:
         raise DescriptionError(
             place, synapses, "synapses", f"Call it to make some: {synapses.__name__}(...)."
         )
-    if synapses is not None and not isinstance(synapses, (Receptor, SynapsePair, Receptors)):
+    if synapses is not None and not isinstance(synapses, (ReceptorKind, SynapsePair, Receptors)):
         raise DescriptionError(place, synapses, "synapses such as ExpCurrent(exc=5, inh=10)")
 
 
@@ -565,7 +557,7 @@ def synapse_parts(
 
     Parameters
     ----------
-    synapses : Receptor, SynapsePair, Receptors or None
+    synapses : ReceptorKind, SynapsePair, Receptors or None
     prefix : str
         Put before each receptor's name (for a second compartment).
     voltage : str
@@ -576,13 +568,33 @@ def synapse_parts(
     return tuple(r.part(prefix + name, voltage) for name, r in synapses.named)
 
 
-def _add(found: dict[str, Receptor], name: str, receptor: Receptor) -> None:
-    if not name.isidentifier() or iskeyword(name) or name.startswith("_"):
+def _pairs(named: Any) -> list[tuple[str, Any]]:
+    given = list(named.items()) if isinstance(named, Mapping) else named
+    if isinstance(given, ReceptorKind):
+        raise DescriptionError(
+            "Receptors.named", given, "a mapping of names to receptors",
+            "For a receptor that is called 'named' write named={'named': ...}.",
+        )  # fmt: skip
+    if not isinstance(given, (list, tuple)) or not all(
+        isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in given
+    ):
+        raise DescriptionError("Receptors.named", given, "a mapping of names to receptors")
+    return [(name, receptor) for name, receptor in given]
+
+
+def _add(found: dict[str, ReceptorKind], name: object, receptor: object) -> None:
+    if (
+        not isinstance(name, str)
+        or not name.isidentifier()
+        or iskeyword(name)
+        or name.startswith("_")
+    ):
         raise DescriptionError("Receptors", name, "a name made of letters, digits and '_'")
+    if not isinstance(receptor, ReceptorKind):
+        hint = None
+        if isinstance(receptor, (SynapsePair, Receptors)):
+            hint = "For one receptor of it write .receptor(...); for all, leave out the name."
+        raise DescriptionError(f"Receptors.{name}", receptor, "one receptor", hint)
     if name in found:
         raise DescriptionError("Receptors", name, "each name once", "Name one of them otherwise.")
     found[name] = receptor
-
-
-def _rebuild(named: tuple[tuple[str, Receptor], ...]) -> Receptors:
-    return Receptors(**dict(named))

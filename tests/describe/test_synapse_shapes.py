@@ -111,3 +111,26 @@ def test_conductances_refuse_negative_weights_and_currents_do_not() -> None:
     for current in (ns.ExpCurrent(), ns.AlphaCurrent()):
         assert refuses(current) == [False, False]
     assert refuses(ns.Delta()) == [False]
+
+
+def test_receptors_named_by_a_program() -> None:
+    by_name = {f"r{k}": ns.ExpCurrent.receptor(tau=1 + k) for k in range(3)}
+    assert ns.Receptors(named=by_name) == ns.Receptors(**by_name)
+    assert ns.Receptors(named=tuple(by_name.items())) == ns.Receptors(**by_name)
+    for wrong in (ns.NMDA(), 3, ["r0"], [("r0",)], [(1, ns.NMDA())], {"r": 3}):
+        with pytest.raises(ns.DescriptionError, match="Receptors"):
+            ns.Receptors(named=wrong)  # type: ignore[arg-type]
+
+
+def test_networks_with_many_receptors_hash_and_go_through_files(tmp_path: Any) -> None:
+    def network(decay: float) -> ns.Network:
+        net = ns.Network("many")
+        synapses = ns.Receptors(ns.ExpConductance(), nmda=ns.NMDA(decay=decay))
+        net.population("p", 3, ns.LIF(synapses=synapses))
+        return net
+
+    net = network(80)
+    assert net.content_hash() == network(80).content_hash() != network(81).content_hash()
+    net.save(tmp_path / "many.h5")
+    again = ns.load(tmp_path / "many.h5")
+    assert again.populations["p"].model == net.populations["p"].model

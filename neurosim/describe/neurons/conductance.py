@@ -44,7 +44,7 @@ class HodgkinHuxley(Neuron):
         Time after a spike in which no other is told [ms].
     I_e : float
         Constant current [pA].
-    synapses : Receptor, SynapsePair, Receptors or None
+    synapses : ReceptorKind, SynapsePair, Receptors or None
 
     Notes
     -----
@@ -142,7 +142,7 @@ class TraubMiles(Neuron):
         Time after a spike in which no other is told [ms].
     I_e : float
         Constant current [pA].
-    synapses : Receptor, SynapsePair, Receptors or None
+    synapses : ReceptorKind, SynapsePair, Receptors or None
 
     Notes
     -----

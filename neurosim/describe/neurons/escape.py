@@ -49,7 +49,7 @@ class GIF(Neuron):
         Jumps [mV] and time constants [ms] of the threshold, likewise.
     I_e : float
         Constant current [pA].
-    synapses : Receptor, SynapsePair, Receptors or None
+    synapses : ReceptorKind, SynapsePair, Receptors or None
 
     Source: Mensi, Naud, Pozzorini, Avermann, Petersen & Gerstner (2012), J. Neurophysiol.
     107:1756-1775, doi 10.1152/jn.00408.2011; Pozzorini et al. (2015), PLoS Comput. Biol.

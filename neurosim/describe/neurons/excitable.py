@@ -39,7 +39,7 @@ class MorrisLecar(Neuron):
         Time after a spike in which no other is told [ms].
     I_e : float
         Constant current [pA].
-    synapses : Receptor, SynapsePair, Receptors or None
+    synapses : ReceptorKind, SynapsePair, Receptors or None
 
     Notes
     -----

@@ -41,7 +41,7 @@ class LIF(Neuron):
         Constant current [pA].
     reset : {"to", "subtract", "zero"}
         See `Reset`.
-    synapses : Receptor, SynapsePair, Receptors or None
+    synapses : ReceptorKind, SynapsePair, Receptors or None
 
     Source: Lapicque (1907), J. Physiol. Pathol. Gen. 9:620-635; integrated exactly, Rotter &
     Diesmann (1999), Biol. Cybern. 81:381-402.
@@ -113,7 +113,7 @@ class PerfectIntegrator(Neuron):
         Constant current [pA].
     reset : {"subtract", "to", "zero"}
         See `Reset`.
-    synapses : Receptor, SynapsePair, Receptors or None
+    synapses : ReceptorKind, SynapsePair, Receptors or None
 
     Source: Gerstein & Mandelbrot (1964), Biophys. J. 4:41-68; reset by subtraction: Rueckauer et
     al. (2017), Front. Neurosci. 11:682.
@@ -187,7 +187,7 @@ class TwoCompartment(Neuron):
         Refractory time [ms].
     I_e : float
         Constant current into the soma [pA]; ``net.inject`` adds to it.
-    synapses, dendrite : Receptor, SynapsePair, Receptors or None
+    synapses, dendrite : ReceptorKind, SynapsePair, Receptors or None
         Synapses on the soma and on the dendrite.
 
     Source: the reduction to two compartments follows Pinsky & Rinzel (1994), J. Comput. Neurosci.

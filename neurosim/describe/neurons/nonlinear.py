@@ -45,7 +45,7 @@ class ExponentialIF(Neuron):
         Refractory time [ms].
     I_e : float
         Constant current [pA].
-    synapses : Receptor, SynapsePair, Receptors or None
+    synapses : ReceptorKind, SynapsePair, Receptors or None
 
     Source: Fourcaud-Trocme, Hansel, van Vreeswijk & Brunel (2003), J. Neurosci. 23:11628-11640;
     E_L, V_T, Delta_T, V_reset, t_ref and the time constant of 10 ms are those of their fit to the
@@ -135,7 +135,7 @@ class AdEx(Neuron):
         Refractory time [ms].
     I_e : float
         Constant current [pA].
-    synapses : Receptor, SynapsePair, Receptors or None
+    synapses : ReceptorKind, SynapsePair, Receptors or None
 
     Source: Brette & Gerstner (2005), J. Neurophysiol. 94:3637-3642, with the parameters of
     its fit (peak at 20 mV); doi 10.1152/jn.00686.2005.
@@ -219,7 +219,7 @@ class QuadraticIF(Neuron):
         Refractory time [ms].
     I_e : float
         Constant current [pA].
-    synapses : Receptor, SynapsePair, Receptors or None
+    synapses : ReceptorKind, SynapsePair, Receptors or None
 
     Source: Latham, Richmond, Nelson & Nirenberg (2000), J. Neurophysiol. 83:808-827.
     """
@@ -302,7 +302,7 @@ class Izhikevich(Neuron):
         Constant current [pA].
     method : {"euler", "rk4"}
         Forward Euler as in the paper, or Runge-Kutta of order 4.
-    synapses : Receptor, SynapsePair, Receptors or None
+    synapses : ReceptorKind, SynapsePair, Receptors or None
 
     Notes
     -----
