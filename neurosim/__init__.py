@@ -1,4 +1,4 @@
-"""neurosim: describe a spiking, Hebbian, rate or associative network once, run it anywhere.
+"""neurosim: describe a spiking network once, run it anywhere.
 
 Everything a script needs is reached from here::
 
@@ -10,8 +10,6 @@ heavier.
 
 from __future__ import annotations
 
-import os
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +23,7 @@ _HOMES = {
         "encode_delta", "encode_latency", "encode_rate",
     ),
     "neurosim.describe.explicit": ("Conv2D", "DistanceDependent", "FromList", "FromMatrix"),
-    "neurosim.describe.network": ("Network", "Projection"),
+    "neurosim.describe.network": ("Network",),
     "neurosim.describe.neurons": (
         "AdEx", "ExponentialIF", "FitzHughNagumo", "GIF", "HodgkinHuxley", "Izhikevich", "LIF",
         "MorrisLecar", "Parrot", "PerfectIntegrator", "QuadraticIF", "TraubMiles",
@@ -33,6 +31,8 @@ _HOMES = {
     ),
     "neurosim.describe.population": ("Population", "View"),
     "neurosim.describe.positions": ("Grid", "Line", "RandomPositions"),
+    "neurosim.describe.projection": ("Projection",),
+    "neurosim.describe.recorders": ("Recorder",),
     "neurosim.describe.rules": (
         "AllToAll", "FixedIndegree", "FixedOutdegree", "FixedProbability", "FixedTotalNumber",
         "OneToOne",
@@ -42,7 +42,7 @@ _HOMES = {
     ),
     "neurosim.describe.synapses": (
         "AlphaConductance", "AlphaCurrent", "BetaConductance", "Delta", "ExpConductance",
-        "ExpCurrent", "GapJunction", "NMDA", "Receptors",
+        "ExpCurrent", "GapJunction", "NMDA", "Pulse", "Receptors",
     ),
     "neurosim.equations": ("NeuronModel",),
     "neurosim.errors": (
@@ -51,9 +51,107 @@ _HOMES = {
         "UnknownNameError", "UnsupportedError",
     ),
     "neurosim.files": ("load",),
-    "neurosim.results": ("Run", "SpikeRecord", "Trace"),
+    "neurosim.results": ("NotRecordedError", "Run", "SpikeRecord", "Trace"),
 }  # fmt: skip
+"""Where each name of the front door stands; the block below tells type checkers the same."""
+
+_PARTS = ("analysis", "io", "plot")
+"""Modules of functions on plain arrays, reached as ``ns.plot.raster`` and so on."""
+
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+if TYPE_CHECKING:
+    from neurosim import analysis as analysis
+    from neurosim import io as io
+    from neurosim import plot as plot
+    from neurosim.backend import Connections as Connections
+    from neurosim.backend import Options as Options
+    from neurosim.backend import Session as Session
+    from neurosim.backend import backends as backends
+    from neurosim.backend import compile as compile
+    from neurosim.backend import run as run
+    from neurosim.describe.currents import ConstantCurrent as ConstantCurrent
+    from neurosim.describe.currents import NoiseCurrent as NoiseCurrent
+    from neurosim.describe.currents import StepCurrent as StepCurrent
+    from neurosim.describe.distributions import Exponential as Exponential
+    from neurosim.describe.distributions import FunctionOfDistance as FunctionOfDistance
+    from neurosim.describe.distributions import LogNormal as LogNormal
+    from neurosim.describe.distributions import Normal as Normal
+    from neurosim.describe.distributions import Uniform as Uniform
+    from neurosim.describe.encoders import encode_delta as encode_delta
+    from neurosim.describe.encoders import encode_latency as encode_latency
+    from neurosim.describe.encoders import encode_rate as encode_rate
+    from neurosim.describe.explicit import Conv2D as Conv2D
+    from neurosim.describe.explicit import DistanceDependent as DistanceDependent
+    from neurosim.describe.explicit import FromList as FromList
+    from neurosim.describe.explicit import FromMatrix as FromMatrix
+    from neurosim.describe.network import Network as Network
+    from neurosim.describe.neurons import GIF as GIF
+    from neurosim.describe.neurons import LIF as LIF
+    from neurosim.describe.neurons import AdEx as AdEx
+    from neurosim.describe.neurons import ExponentialIF as ExponentialIF
+    from neurosim.describe.neurons import FitzHughNagumo as FitzHughNagumo
+    from neurosim.describe.neurons import HodgkinHuxley as HodgkinHuxley
+    from neurosim.describe.neurons import Izhikevich as Izhikevich
+    from neurosim.describe.neurons import MorrisLecar as MorrisLecar
+    from neurosim.describe.neurons import Parrot as Parrot
+    from neurosim.describe.neurons import PerfectIntegrator as PerfectIntegrator
+    from neurosim.describe.neurons import QuadraticIF as QuadraticIF
+    from neurosim.describe.neurons import TraubMiles as TraubMiles
+    from neurosim.describe.neurons import TwoCompartment as TwoCompartment
+    from neurosim.describe.population import Population as Population
+    from neurosim.describe.population import View as View
+    from neurosim.describe.positions import Grid as Grid
+    from neurosim.describe.positions import Line as Line
+    from neurosim.describe.positions import RandomPositions as RandomPositions
+    from neurosim.describe.projection import Projection as Projection
+    from neurosim.describe.recorders import Recorder as Recorder
+    from neurosim.describe.rules import AllToAll as AllToAll
+    from neurosim.describe.rules import FixedIndegree as FixedIndegree
+    from neurosim.describe.rules import FixedOutdegree as FixedOutdegree
+    from neurosim.describe.rules import FixedProbability as FixedProbability
+    from neurosim.describe.rules import FixedTotalNumber as FixedTotalNumber
+    from neurosim.describe.rules import OneToOne as OneToOne
+    from neurosim.describe.sources import CorrelatedPoisson as CorrelatedPoisson
+    from neurosim.describe.sources import GammaProcess as GammaProcess
+    from neurosim.describe.sources import Input as Input
+    from neurosim.describe.sources import Poisson as Poisson
+    from neurosim.describe.sources import RateSteps as RateSteps
+    from neurosim.describe.sources import SpikeTimes as SpikeTimes
+    from neurosim.describe.synapses import NMDA as NMDA
+    from neurosim.describe.synapses import AlphaConductance as AlphaConductance
+    from neurosim.describe.synapses import AlphaCurrent as AlphaCurrent
+    from neurosim.describe.synapses import BetaConductance as BetaConductance
+    from neurosim.describe.synapses import Delta as Delta
+    from neurosim.describe.synapses import ExpConductance as ExpConductance
+    from neurosim.describe.synapses import ExpCurrent as ExpCurrent
+    from neurosim.describe.synapses import GapJunction as GapJunction
+    from neurosim.describe.synapses import Pulse as Pulse
+    from neurosim.describe.synapses import Receptors as Receptors
+    from neurosim.equations import NeuronModel as NeuronModel
+    from neurosim.errors import ApproximationWarning as ApproximationWarning
+    from neurosim.errors import CapacityError as CapacityError
+    from neurosim.errors import DescriptionError as DescriptionError
+    from neurosim.errors import EquationError as EquationError
+    from neurosim.errors import MissingPackageError as MissingPackageError
+    from neurosim.errors import NeurosimError as NeurosimError
+    from neurosim.errors import SimulationError as SimulationError
+    from neurosim.errors import UnitError as UnitError
+    from neurosim.errors import UnknownNameError as UnknownNameError
+    from neurosim.errors import UnsupportedError as UnsupportedError
+    from neurosim.files import load as load
+    from neurosim.results import NotRecordedError as NotRecordedError
+    from neurosim.results import Run as Run
+    from neurosim.results import SpikeRecord as SpikeRecord
+    from neurosim.results import Trace as Trace
+
+    __version__: str
+else:
+    __all__ = sorted((*_HOME_OF, *_PARTS))
+
+
+def __dir__() -> list[str]:
+    return sorted((*_HOME_OF, *_PARTS, "__all__", "__doc__", "__version__"))
 
 
 def __getattr__(name: str) -> Any:
@@ -61,6 +159,18 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(_HOME_OF[name]), name)
         globals()[name] = value
         return value
-    if name in ("analysis", "plot", "io"):
+    if name in _PARTS:
         return import_module(f"neurosim.{name}")
-    raise AttributeError(f"module 'neurosim' has no attribute {name!r}")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("neurosim-snn")
+    message = f"module 'neurosim' has no attribute {name!r}"
+    if not name.startswith("_"):
+        from difflib import get_close_matches
+
+        by_lower = {known.lower(): known for known in (*_HOME_OF, *_PARTS)}
+        near = get_close_matches(name.lower(), by_lower, n=1)
+        if near:
+            message += f". Did you mean {by_lower[near[0]]!r}?"
+    raise AttributeError(message)

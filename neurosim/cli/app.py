@@ -1,0 +1,188 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from neurosim.errors import NeurosimError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from neurosim.backend import Session
+    from neurosim.describe.network import Network
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+
+
+class Precision(StrEnum):
+    """Of the state."""
+
+    double = "double"
+    single = "single"
+
+
+class Commands(typer.core.TyperGroup):
+    """Turns what is raised on purpose into one message and an exit code, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except NeurosimError as error:
+            _complain(error)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            _complain("Interrupted; nothing was kept.")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Simulate spiking networks that are described once and run anywhere.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _complain(problem: object) -> None:
+    typer.secho("Error: ", fg="red", bold=True, err=True, nl=False)
+    typer.echo(problem, err=True)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"neurosim-snn {version('neurosim-snn')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A published network (see `neurosim list`), or path/script.py:name, where name "
+            "is a Network or a function that returns one.",
+        ),
+    ],
+    backend: Annotated[str, typer.Option(help="Where to run it.")] = "cpu",
+    duration: Annotated[str, typer.Option(help="How long [ms], or with a unit: '2 s'.")] = "1000",
+    dt: Annotated[str, typer.Option(help="Time step [ms].")] = "0.1",
+    seed: Annotated[int | None, typer.Option(help="Seed of the network.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="At most so many threads.")] = None,
+    precision: Annotated[Precision, typer.Option(help="Of the state.")] = Precision.double,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Argument of the model; may be given repeatedly."
+        ),
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write a figure: raster and rates.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Write the results to an HDF5 file.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> None:
+    """Run a network, and print its rates."""
+    from rich.console import Console
+
+    from neurosim.backend import backends, whole_steps
+    from neurosim.cli import report, targets
+    from neurosim.errors import UnknownNameError
+    from neurosim.units import to_scalar
+
+    with _about("--backend"):
+        if backend not in backends():
+            raise UnknownNameError("--backend", backend, backends())
+    with _about("--dt"):
+        step = to_scalar(targets.number_or_text(dt), "ms", "--dt", above=0)
+    with _about("--duration"):
+        length = whole_steps(targets.number_or_text(duration), step, "--duration") * step
+    with _about("--plot"):
+        targets.check_figure(plot)
+    with _about("--save"):
+        targets.check_output(save, "--save")
+    with _about("--set"):
+        arguments = targets.parse_settings(settings or [])
+    try:
+        network = targets.find_network(model, arguments, seed=seed, dt=step)
+    except targets.UsageError as error:
+        raise typer.BadParameter(str(error), param_hint=error.option) from None
+
+    console = Console(quiet=quiet, highlight=False)
+    report.show_network(console, network)
+    session = _compile(network, backend, quiet, dt=step, threads=threads, precision=precision.value)
+    result = session.run(length, progress=False if quiet else None)
+    interrupted = bool(result.provenance.get("interrupted"))
+    report.show_run(console, result)
+    if interrupted:
+        _complain(f"Interrupted at {result.t_stop:g} ms; what was simulated until then is kept.")
+    if save is not None:
+        console.print(f"Results in {result.save(save)}", soft_wrap=True)
+    if plot is not None:
+        report.save_figure(result, plot)
+        console.print(f"Figure in {plot}", soft_wrap=True)
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+@app.command("list")
+def list_() -> None:
+    """List the published networks with their arguments, and the backends."""
+    from rich.console import Console
+
+    from neurosim.cli import report
+
+    report.show_list(Console(highlight=False))
+
+
+@app.command()
+def doctor() -> None:
+    """Tell what is installed, what the machine has, and what each backend needs."""
+    from rich.console import Console
+
+    from neurosim.cli import doctor as diagnosis
+
+    diagnosis.show(Console(highlight=False))
+
+
+@contextmanager
+def _about(option: str) -> Iterator[None]:
+    """Turn what is wrong with an option into an error of usage."""
+    try:
+        yield
+    except NeurosimError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def _compile(network: Network, backend: str, quiet: bool, **options: Any) -> Session:
+    """Build the network, with a sign of life where somebody watches."""
+    import neurosim
+
+    if quiet or not sys.stderr.isatty():
+        return neurosim.compile(network, backend, **options)
+    from rich.console import Console
+
+    watched: Console = Console(stderr=True)
+    with watched.status("building (the first run of a model compiles it, which takes longer)"):
+        return neurosim.compile(network, backend, **options)

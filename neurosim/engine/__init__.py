@@ -1,0 +1,1 @@
+"""The CPU engine: a Plan built into arrays, and the compiled loop that advances them."""
