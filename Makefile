@@ -7,7 +7,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS := dev,analysis,brian2,tutorials
+EXTRAS := dev,analysis,brian2,datasets,tutorials
 WORKERS ?= 2
 PYTHON ?=
 

@@ -1,4 +1,9 @@
-"""Stimuli, pattern sets and their loaders; each file of data stands beside its licence."""
+"""Images and pattern sets, with source and licence; nothing is downloaded.
+
+>>> from neurosim_datasets import random_patterns
+>>> random_patterns(20, 400).shape
+(20, 400)
+"""
 
 import neurosim as _neurosim
 
@@ -9,3 +14,8 @@ if not hasattr(_neurosim, "_HOMES"):
         f"finds {_found}. If that is a script of yours, rename it; if it is another project of "
         f"this name, it cannot be installed beside neurosim-snn."
     )
+
+from neurosim_datasets.images import LabelledImages as LabelledImages
+from neurosim_datasets.images import digits as digits
+from neurosim_datasets.images import mnist_sample as mnist_sample
+from neurosim_datasets.patterns import random_patterns as random_patterns
