@@ -17,8 +17,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from neurosim.describe.network import Network, Projection
+from neurosim.describe.network import Network
 from neurosim.describe.population import Population, Selectable, require_view
+from neurosim.describe.projection import Projection
 from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.results import Run
 from neurosim.units import to_scalar
@@ -64,7 +65,7 @@ class Options:
         ):
             if getattr(self, name) not in known:
                 raise UnknownNameError(f"compile: {name}", getattr(self, name), known)
-        parts = self.approximate
+        parts: Any = self.approximate
         if isinstance(parts, str) or not all(isinstance(p, str) for p in parts):
             raise DescriptionError("compile: approximate", parts, "a list of names of parts")
         object.__setattr__(self, "approximate", tuple(parts))
@@ -202,9 +203,7 @@ class Session(ABC):
                 )
         return checked
 
-    def _check_inputs(
-        self, inputs: Mapping[str, Any], n_steps: int
-    ) -> dict[str, npt.NDArray[Any]]:
+    def _check_inputs(self, inputs: Mapping[str, Any], n_steps: int) -> dict[str, npt.NDArray[Any]]:
         """Return inputs as arrays (n_steps, size), complete and of the right kind."""
         fed = {
             p.name: p

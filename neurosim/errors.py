@@ -87,7 +87,8 @@ class EquationError(NeurosimError, ValueError):
             line = text[start : end if end >= 0 else len(text)]
             number = text.count("\n", 0, position) + 1
             caret = " " * (position - start) + "^"
-            message = f"{message}\n  line {number}, column {position - start + 1}:\n    {line}\n    {caret}"
+            place = f"line {number}, column {position - start + 1}"
+            message = f"{message}\n  {place}:\n    {line}\n    {caret}"
         super().__init__(message)
 
 

@@ -13,14 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.backend import Connections, Options, Session
-from neurosim.describe.network import Network, Projection
+from neurosim.describe.network import Network
 from neurosim.describe.population import Population, Selectable
+from neurosim.describe.projection import Projection
 from neurosim.engine.clock import Engine, Recorded
 from neurosim.engine.memory import check_memory
 from neurosim.engine.progress import reporter
 from neurosim.engine.wiring import enumerate_connections
 from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.lower.lowering import lower
+from neurosim.lower.plan import PlanProjection, PlanRecorder
 from neurosim.lower.values import settable_value
 from neurosim.results import Run, SpikeRecord, Trace
 
@@ -97,11 +99,11 @@ class CPUSession(Session):
                 self.engine.write(population.index, name, part, np.asarray(indices))
                 at += len(indices)
 
-    def _number(
-        self, population: Population, name: str, value: Any, size: int, place: str
-    ) -> Any:
+    def _number(self, population: Population, name: str, value: Any, size: int, place: str) -> Any:
         if population.index not in self.engine.neurons:
-            raise DescriptionError(place, value, "a population of neurons", "Sources have no state.")
+            raise DescriptionError(
+                place, value, "a population of neurons", "Sources have no state."
+            )
         return settable_value(population, name, value, size, place)
 
     def get(self, view: Selectable, name: str) -> npt.NDArray[np.float64]:
@@ -128,7 +130,7 @@ class CPUSession(Session):
                     pre=found.pre_position,
                     post=found.post_position,
                     weight=found.weight,
-                    delay=found.delay_steps * self.plan.dt,
+                    delay=self._times(found.delay_steps),
                 )
         for c in self.plan.couplings:
             if c.name == name:
@@ -168,7 +170,7 @@ class CPUSession(Session):
                     wanted = np.isin(ids, local)
                     ids, labels = ids[wanted], labels[wanted]
                 spikes[population.name] = SpikeRecord(
-                    times=labels * dt,
+                    times=self._times(labels),
                     ids=ids,
                     size=population.size,
                     interval=interval,
@@ -177,7 +179,11 @@ class CPUSession(Session):
             else:
                 assert population.spec is not None
                 samples = recorded.samples[recorder.index]
-                states.setdefault(population.name, {})[recorder.variable] = Trace(
+                traces = states.setdefault(population.name, {})
+                key = recorder.variable
+                if recorder.reduce == "mean" and key in self._kept_whole(recorder):
+                    key = f"{key} (mean)"
+                traces[key] = Trace(
                     array=samples,
                     times=self._sample_times(recorder, recorded),
                     ids=local,
@@ -194,14 +200,26 @@ class CPUSession(Session):
             provenance=self._provenance(recorded, seconds),
         )
 
-    def _sample_times(self, recorder: Any, recorded: Recorded) -> npt.NDArray[np.float64]:
+    def _kept_whole(self, recorder: PlanRecorder) -> frozenset[str]:
+        """Return the variables of a recorder's population that are kept neuron by neuron."""
+        return frozenset(
+            r.variable
+            for r in self.plan.recorders
+            if r.population == recorder.population and r.reduce == "none"
+        )
+
+    def _times(self, steps: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        return steps.astype(np.float64) * self.dt
+
+    def _sample_times(self, recorder: PlanRecorder, recorded: Recorded) -> npt.NDArray[np.float64]:
         n = (recorded.last_step - recorded.first_step) // recorder.every_steps
         steps = recorded.first_step + recorder.every_steps * np.arange(1, n + 1)
         if recorder.initial:
             steps = np.concatenate([[recorded.first_step], steps])
-        return np.asarray(steps * self.dt, np.float64)
+        return self._times(steps)
 
-    def _weights(self, recorder: Any, recorded: Recorded) -> dict[str, Trace]:
+    def _weights(self, recorder: PlanRecorder, recorded: Recorded) -> dict[str, Trace]:
+        assert recorder.projection is not None
         projection = self.plan.projections[recorder.projection]
         found = self.connections(projection.name)
         times = self._sample_times(recorder, recorded)
@@ -215,7 +233,7 @@ class CPUSession(Session):
             )
         }
 
-    def _weight_unit(self, projection: Any) -> str:
+    def _weight_unit(self, projection: PlanProjection) -> str:
         for p in self.plan.populations:
             if p.spec is not None and p.offset <= projection.post[0] < p.offset + p.size:
                 return next(r.unit for r in p.spec.receptors if r.name == projection.receptor)

@@ -407,9 +407,7 @@ class Engine:
             )  # fmt: skip
             self._compiled = True
 
-    def _spikes_of(
-        self, log: loop.Log, first: int, reached: int
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _spikes_of(self, log: loop.Log, first: int, reached: int) -> tuple[np.ndarray, np.ndarray]:
         """Return labels and global ids of the recorded spikes of steps first .. reached."""
         begin = first + 1 - log.origin
         start = log.start[begin : reached + 2 - log.origin]

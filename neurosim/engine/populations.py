@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.engine.context import Context
-from neurosim.engine.generate import Field, can_fire, generate
+from neurosim.engine.generate import Field, generate
 from neurosim.engine.layout import SlotMap
 from neurosim.engine.module_cache import load
 from neurosim.errors import DescriptionError, UnknownNameError
@@ -35,7 +35,7 @@ class Machine:
 
     @property
     def precision(self) -> Any:
-        """ "double" or "single"."""
+        """Either "double" or "single"."""
         return "double" if self.real is np.float64 else "single"
 
 
@@ -215,18 +215,3 @@ class PopulationState:
             self.parameters[name] = old
             self.prepare()
             raise
-
-
-@dataclass
-class SourcePlace:
-    """A population that fires by itself: entry, context and region of its spikes."""
-
-    plan: PlanPopulation
-    address: int
-    context: Context
-    spikes: np.ndarray
-    largest: int
-    reset: Any = None
-
-
-__all__ = ["RELAY_LIMIT", "Machine", "PopulationState", "SourcePlace", "can_fire"]

@@ -92,7 +92,7 @@ def _poisson(plan: PlanPopulation, machine: Machine, source: Poisson, key: int) 
     counts = np.zeros(plan.size, np.int32)
     words = [plan.offset, spikes, table.largest, counts, key, *table.words]
     entry = sources.poisson_source_each if table.each else sources.poisson_source
-    context = Context([*words, *table.kept])
+    context = Context([*words, np.zeros(plan.size, np.uint32), *table.kept])
     return SourceState(plan, entry.address, context, spikes, table.largest, nothing)
 
 
@@ -132,7 +132,18 @@ def _gamma(plan: PlanPopulation, machine: Machine, source: GammaProcess, key: An
     spikes = np.zeros(n * GAMMA_LIMIT, np.int32)
     counts = np.zeros(n, np.int32)
     context = Context(
-        [plan.offset, spikes, GAMMA_LIMIT, counts, int(key[0]), int(key[1]), due, drawn, scale, shape]
+        [
+            plan.offset,
+            spikes,
+            GAMMA_LIMIT,
+            counts,
+            int(key[0]),
+            int(key[1]),
+            due,
+            drawn,
+            scale,
+            shape,
+        ]
     )
     return SourceState(plan, sources.gamma_source.address, context, spikes, GAMMA_LIMIT, reset)
 
@@ -235,7 +246,8 @@ def make_drive(drive: PlanDrive, state: PopulationState, chosen: np.ndarray) -> 
     context = Context(
         [
             state.drives[drive.receptor], _dense(state, local, weight), state.plan.offset,
-            int(key[0]), *table.words, *table.kept,
+            int(key[0]), *table.words, np.zeros(state.plan.size, np.int32),
+            np.zeros(state.plan.size, np.uint32), *table.kept,
         ]
     )  # fmt: skip
     return Feeder(entry.address, context)

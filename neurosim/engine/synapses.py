@@ -122,7 +122,9 @@ def common_scales(
 
     for bundle in bundles:
         assert bundle.measured is not None
-        emitted = max(multiplicity.get(p, 1) for p in populations_of(plan, bundle.projections[0].pre))
+        emitted = max(
+            multiplicity.get(p, 1) for p in populations_of(plan, bundle.projections[0].pre)
+        )
         for j, slots in enumerate(bundle.slots):
             counts = bundle.measured.slot_counts(j)
             np.add.at(bound, slots, counts * bundle.measured.max_abs_weight[j] * emitted)
@@ -179,8 +181,8 @@ def choose_format(bundle: Bundle, wanted: str, precision: str, scale: Floats) ->
         if bundle.format == "constant" and bundle.constant_weight * unit == smallest:
             return
         raise CapacityError(
-            f"Projection {bundle.name}: the smallest weight ({smallest:.6g}) would carry a relative "
-            f"error of {0.5 * unit / smallest:.1e} beside sums as large as "
+            f"Projection {bundle.name}: the smallest weight ({smallest:.6g}) would carry a "
+            f"relative error of {0.5 * unit / smallest:.1e} beside sums as large as "
             f"{unit * 2.0 ** ACCUMULATOR_BITS[precision]:.3g}; at most {worst:g} is allowed with "
             f"precision='{precision}'. Use precision='double', or weights of a smaller range."
         )
@@ -233,7 +235,13 @@ def build(
     bundles = group(plan, slot_map)
     for bundle in bundles:
         bundle.measured = measure(
-            bundle.projections, plan.seed, plan.dt, bundle.slots, slot_map.n_slots, tile_first, threads
+            bundle.projections,
+            plan.seed,
+            plan.dt,
+            bundle.slots,
+            slot_map.n_slots,
+            tile_first,
+            threads,
         )
         check_measured(bundle, plan)
     scale = common_scales(plan, slot_map, bundles, precision, multiplicity)
@@ -283,7 +291,8 @@ def assemble(
     codes = {"constant": d.CONSTANT, "full": full, "fixed16": d.FIXED16}
     for b, bundle in enumerate(bundles):
         rows = bundle.rows
-        assert rows is not None and bundle.measured is not None
+        assert rows is not None
+        assert bundle.measured is not None
         pre = bundle.projections[0].pre
         n_waves = max(1, -(-bundle.measured.max_delay // depth))
         info[b, d.B_FIRST_ID], info[b, d.B_LAST_ID] = pre.min(), pre.max()
@@ -295,16 +304,21 @@ def assemble(
         info[b, d.B_FORMAT] = codes[bundle.format]
         info[b, d.B_CONSTANT] = bundle.constant_weight
         info[b, d.B_WAVES] = n_waves
-        info[b, d.B_RELEASE] = 0 if bundle.release >= 1.0 else max(1, round(bundle.release * 2**32))
+        info[b, d.B_RELEASE] = -1 if bundle.release >= 1.0 else round(bundle.release * 2**32)
         info[b, d.B_SHIFT] = bundle.shift
         for t in range(n_tiles):
             wave = np.zeros((pre.size, n_waves + 1), np.int32)
             if n_waves > 1:
                 d.first_runs_of_waves(rows.run_start[t], rows.run_delay[t], depth, wave)
             first = rows.word[t] if bundle.format == "fixed16" else rows.target[t]
-            arrays = [
-                rows.row_start[t], rows.run_start[t], rows.run_delay[t], rows.run_end[t], wave, first,
-            ]  # fmt: skip
+            arrays: list[np.ndarray[Any, Any]] = [
+                rows.row_start[t],
+                rows.run_start[t],
+                rows.run_delay[t],
+                rows.run_end[t],
+                wave,
+                first,
+            ]
             if bundle.format == "full":
                 arrays.append(rows.weight[t])
             keep.extend(arrays)
@@ -313,9 +327,7 @@ def assemble(
                 table[b, t, column] = array.ctypes.data
     key = np.array(make_key(plan.seed, RELEASE, trial), np.uint64)
     delivery = d.Delivery(tile_first, info, table, depth, key)
-    return Synapses(
-        delivery, bundles, scale, max_delay, n_synapses, n_bytes, bounds, formats, keep
-    )
+    return Synapses(delivery, bundles, scale, max_delay, n_synapses, n_bytes, bounds, formats, keep)
 
 
 def scale_is_wide(bundles: list[Bundle]) -> bool:

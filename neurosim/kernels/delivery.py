@@ -26,11 +26,14 @@ B_FIRST_ID, B_LAST_ID, B_MAP, B_FORMAT, B_CONSTANT, B_WAVES, B_RELEASE, B_SHIFT,
 R_ROW, R_RUN, R_DELAY, R_END, R_WAVE, R_TARGET, R_WEIGHT, R_WIDTH = range(8)
 
 CONSTANT, FULL_64, FULL_32, FIXED16 = range(4)
-"""Synapse formats: one weight for all; an int64 or int32 each; 16-bit in one word with the target."""
+"""Synapse formats: one weight for all; an int64 or int32 each; 16 bits beside the target's 16."""
 
 
 class Delivery(NamedTuple):
     """What delivery reads.
+
+    B_MAP is 0 where ids first .. last are rows 0 .. last - first, else the address of their rows
+    (-1: none); B_RELEASE is -1 for reliable synapses, else their probability times 2^32.
 
     tile_first : (n_tiles + 1,) int64   first arrival slot of each tile
     bundle     : (n_bundles, B_WIDTH) int64   see the B_ columns
@@ -47,7 +50,7 @@ class Delivery(NamedTuple):
 
 
 @kernel
-def first_runs_of_waves(run_start, run_delay, wave_steps, wave):  # type: ignore[no-untyped-def]
+def first_runs_of_waves(run_start, run_delay, wave_steps, wave):
     """Note where each wave begins within each row.
 
     run_start  : (n_rows + 1,) int64   first run of each row
@@ -64,9 +67,7 @@ def first_runs_of_waves(run_start, run_delay, wave_steps, wave):  # type: ignore
 
 
 @kernel
-def deliver(  # type: ignore[no-untyped-def]
-    accumulator, n_slots, delivery, bundle, tile, wave, label, ids, first, last
-):
+def deliver(accumulator, n_slots, delivery, bundle, tile, wave, label, ids, first, last):
     """Deliver one wave of the spikes ids[first:last], which carry `label`, into one tile.
 
     accumulator : (G * n_slots,) int64 or int32, added to   arrivals due, by step and slot
@@ -122,7 +123,7 @@ def deliver(  # type: ignore[no-untyped-def]
             end = origin + np.int64(run_end[r])
             delay = np.int64(run_delay[r])
             base = ((label + delay) % depth) * n_slots + tile_first
-            if info[B_RELEASE] != 0:
+            if info[B_RELEASE] >= 0:
                 deliver_unreliably(
                     accumulator, base, tile_first, target, weight64, weight32, word,
                     synapse_format, constant, shift, begin, end,
@@ -145,7 +146,7 @@ def deliver(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def deliver_unreliably(  # type: ignore[no-untyped-def]
+def deliver_unreliably(
     accumulator, base, tile_first, target, weight64, weight32, word,
     synapse_format, constant, shift, begin, end,
     release, source, label, delay, repeat, key,

@@ -70,7 +70,7 @@ class _Locator:
 
 
 class _CacheImpl(CompileResultCacheImpl):  # type: ignore[misc]
-    _locator_classes = [_Locator]
+    _locator_classes: ClassVar[list[type]] = [_Locator]
 
 
 class _KernelCache(FunctionCache):  # type: ignore[misc]
@@ -78,7 +78,7 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]
 
 
 def kernel(function: Function) -> Function:
-    """Compile `function` on first use, for the types it is called with; cached between processes."""
+    """Compile `function` on first use, for the types it is called with; kept between processes."""
     if not JIT:
         return function
     dispatcher = numba.njit(**FLAGS)(function)
@@ -101,7 +101,7 @@ class Entry:
     @cached_property
     def _compiled(self) -> Any:
         arguments = (types.int64,) * 4
-        compiled = CFunc(self.source, (arguments, types.int64), locals={}, options=FLAGS)
+        compiled: Any = CFunc(self.source, (arguments, types.int64), locals={}, options=FLAGS)
         compiled._cache = _KernelCache(self.source)
         compiled.compile()
         return compiled
@@ -141,7 +141,7 @@ def entry(function: Callable[[int, int, int, int], int]) -> Entry:
 
 if JIT:
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def as_pointer(typing_context: Any, address: Any) -> Any:
         """Turn an integer address into a pointer."""
         signature = types.voidptr(types.int64)
@@ -151,10 +151,8 @@ if JIT:
 
         return signature, generate
 
-    @intrinsic  # type: ignore[untyped-decorator]
-    def call_entry(
-        typing_context: Any, address: Any, ctx: Any, lo: Any, hi: Any, step: Any
-    ) -> Any:
+    @intrinsic
+    def call_entry(typing_context: Any, address: Any, ctx: Any, lo: Any, hi: Any, step: Any) -> Any:
         """Call the entry at `address`."""
         signature = types.int64(*(types.int64,) * 5)
 
@@ -165,7 +163,7 @@ if JIT:
 
         return signature, generate
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def atomic_add(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
         """Add to one element of an int64 array as one indivisible act; returns the old value."""
         signature = types.int64(array, types.intp, types.int64)
@@ -177,7 +175,7 @@ if JIT:
 
         return signature, generate
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def atomic_load(typing_context: Any, array: Any, index: Any) -> Any:
         """Read one element of an int64 array that another thread may be writing."""
         signature = types.int64(array, types.intp)

@@ -93,7 +93,7 @@ class Log(NamedTuple):
 
 
 @kernel
-def wait(shared, n_workers, round_):  # type: ignore[no-untyped-def]
+def wait(shared, n_workers, round_):
     """Wait until all workers have arrived at this place; returns the number of the next round."""
     if n_workers > 1:
         goal = (round_ + 1) * n_workers
@@ -108,7 +108,7 @@ def wait(shared, n_workers, round_):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def sample(recording, step, chunk_first):  # type: ignore[no-untyped-def]
+def sample(recording, step, chunk_first):
     """Copy the recorded states at the end of `step` into their buffers.
 
     recording   : (n, V_WIDTH) int64   see the V_ columns; V_SAMPLES is advanced
@@ -139,7 +139,7 @@ def sample(recording, step, chunk_first):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def advance(  # type: ignore[no-untyped-def]
+def advance(
     worker, n_workers, first_step, last_step, run_first, team, blocks, delivery, log, recording,
     accumulator, n_slots,
 ):  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.kernels.feeders import poisson_by_inversion, segment_of
+from neurosim.kernels.feeders import poisson_by_inversion, poisson_counts, segment_of
 from neurosim.kernels.jit import (
     entry,
     float32_at,
@@ -22,7 +22,6 @@ from neurosim.kernels.jit import (
 from neurosim.kernels.random import (
     logarithm,
     normal_quantile,
-    philox2x32,
     philox4x32,
     uniform32,
     uniform53,
@@ -30,7 +29,7 @@ from neurosim.kernels.random import (
 
 
 @kernel
-def list_spikes(n, count, first_id, out):  # type: ignore[no-untyped-def]
+def list_spikes(n, count, first_id, out):
     """Write each global id as often as it fired; returns how many were written.
 
     count : (n,) int32
@@ -45,26 +44,7 @@ def list_spikes(n, count, first_id, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def poisson_counts(n, count, thresholds, parts, first_id, step, key):  # type: ignore[no-untyped-def]
-    """Draw a Poisson number of spikes for each neuron, one mean for all.
-
-    count      : (n,) int32, written
-    thresholds : (m,) uint32   cumulative probabilities of 0, 1, .. m - 1 spikes, times 2^32
-    parts      : the mean is the sum of this many equal ones
-    """
-    for k in range(n):
-        count[k] = 0
-    for part in range(parts):
-        for k in range(n):
-            word, _ = philox2x32(first_id + k, step, key + part)
-            here = np.int32(0)
-            for j in range(thresholds.size):
-                here += np.int32(word >= thresholds[j])
-            count[k] += here
-
-
-@kernel
-def poisson_counts_each(n, count, silent, mean, parts, first_id, step, key):  # type: ignore[no-untyped-def]
+def poisson_counts_each(n, count, silent, mean, parts, first_id, step, key):
     """Draw a Poisson number of spikes for each neuron, each with its own mean.
 
     count        : (n,) int32, written
@@ -75,7 +55,7 @@ def poisson_counts_each(n, count, silent, mean, parts, first_id, step, key):  # 
 
 
 @kernel
-def copy_mother_spikes(n, count, mother, correlation, first_id, step, key0, key1):  # type: ignore[no-untyped-def]
+def copy_mother_spikes(n, count, mother, correlation, first_id, step, key0, key1):
     """Let each neuron copy each spike of a common mother train with a probability.
 
     count       : (n,) int32, written
@@ -92,7 +72,7 @@ def copy_mother_spikes(n, count, mother, correlation, first_id, step, key0, key1
 
 
 @kernel
-def gamma_variate(shape, neuron, interval, key0, key1):  # type: ignore[no-untyped-def]
+def gamma_variate(shape, neuron, interval, key0, key1):
     """Draw from the gamma distribution of given shape and scale 1.
 
     Marsaglia & Tsang (2000), ACM Trans. Math. Softw. 26:363-372; for shapes below 1 the variate of
@@ -120,7 +100,7 @@ def gamma_variate(shape, neuron, interval, key0, key1):  # type: ignore[no-untyp
 
 
 @kernel
-def gamma_start(n, due, drawn, shape, scale, first_id, equilibrium, key0, key1):  # type: ignore[no-untyped-def]
+def gamma_start(n, due, drawn, shape, scale, first_id, equilibrium, key0, key1):
     """Draw the first spike times of gamma renewal processes.
 
     due   : (n,) float64, written   time of the next spike, in steps
@@ -139,7 +119,7 @@ def gamma_start(n, due, drawn, shape, scale, first_id, equilibrium, key0, key1):
 
 
 @kernel
-def gamma_counts(n, count, due, drawn, shape, scale, first_id, end, key0, key1):  # type: ignore[no-untyped-def]
+def gamma_counts(n, count, due, drawn, shape, scale, first_id, end, key0, key1):
     """Fire where the next spike of a gamma renewal process falls into this step.
 
     count : (n,) int32, written
@@ -160,18 +140,20 @@ def gamma_counts(n, count, due, drawn, shape, scale, first_id, end, key0, key1):
 
 
 # ctx: first id, spikes, spikes per neuron at most, counts, key, number of segments, their first
-# steps; per segment: number of thresholds, address of the thresholds, parts
+# steps; per segment: number of thresholds, address of the thresholds, parts; scratch words
 @entry
 def poisson_source(ctx: int, lo: int, hi: int, step: int) -> int:
     """Poisson trains with one rate for all, constant between given steps."""
-    word = int64_at(ctx, 10)
+    word = int64_at(ctx, 11)
     n = hi - lo
     here = segment_of(step, int64_at(word[6], word[5]))
     thresholds = uint32_at(int64_at(word[8], word[5])[here], int64_at(word[7], word[5])[here])
     count = int32_at(word[3] + 4 * lo, n)
     parts = int64_at(word[9], word[5])[here]
-    poisson_counts(n, count, thresholds, parts, word[0] + lo, step, word[4])
-    return list_spikes(n, count, word[0] + lo, int32_at(word[1] + 4 * lo * word[2], n * word[2]))
+    scratch = uint32_at(word[10] + 4 * lo, n)
+    poisson_counts(n, count, scratch, thresholds, parts, word[0] + lo, step, word[4])
+    out = int32_at(word[1] + 4 * lo * word[2], n * word[2])
+    return int(list_spikes(n, count, word[0] + lo, out))
 
 
 # ctx: as for `poisson_source`, but per segment: addresses of the means and of exp(-mean), parts
@@ -186,7 +168,8 @@ def poisson_source_each(ctx: int, lo: int, hi: int, step: int) -> int:
     parts = int64_at(word[9], word[5])[here]
     count = int32_at(word[3] + 4 * lo, n)
     poisson_counts_each(n, count, silent, mean, parts, word[0] + lo, step, word[4])
-    return list_spikes(n, count, word[0] + lo, int32_at(word[1] + 4 * lo * word[2], n * word[2]))
+    out = int32_at(word[1] + 4 * lo * word[2], n * word[2])
+    return int(list_spikes(n, count, word[0] + lo, out))
 
 
 # ctx: first id, spikes, spikes per neuron at most, counts, key0, key1, number of thresholds,
@@ -197,11 +180,14 @@ def correlated_source(ctx: int, lo: int, hi: int, step: int) -> int:
     word = int64_at(ctx, 11)
     n = hi - lo
     mother = np.empty(1, np.int32)
-    poisson_counts(1, mother, uint32_at(word[7], word[6]), word[8], 0, step, word[9])
+    scratch = np.empty(1, np.uint32)
+    thresholds = uint32_at(word[7], word[6])
+    poisson_counts(1, mother, scratch, thresholds, word[8], 0, step, word[9])
     count = int32_at(word[3] + 4 * lo, n)
     correlation = float64_at(ctx, 11)[10]
     copy_mother_spikes(n, count, mother[0], correlation, word[0] + lo, step, word[4], word[5])
-    return list_spikes(n, count, word[0] + lo, int32_at(word[1] + 4 * lo * word[2], n * word[2]))
+    out = int32_at(word[1] + 4 * lo * word[2], n * word[2])
+    return int(list_spikes(n, count, word[0] + lo, out))
 
 
 # ctx: first id, spikes, spikes per neuron at most, counts, key0, key1, due, drawn, scale, shape
@@ -219,7 +205,8 @@ def gamma_source(ctx: int, lo: int, hi: int, step: int) -> int:
     for k in range(n):
         if count[k] > word[2]:
             return -1
-    return list_spikes(n, count, word[0] + lo, int32_at(word[1] + 4 * lo * word[2], n * word[2]))
+    out = int32_at(word[1] + 4 * lo * word[2], n * word[2])
+    return int(list_spikes(n, count, word[0] + lo, out))
 
 
 # ctx: first id, spikes, number of entries, labels (ascending), neurons (ascending within a
