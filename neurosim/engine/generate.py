@@ -303,8 +303,10 @@ class _Writer:
             "@entry",
             "def update(ctx, lo, hi, step):",
             "    n = hi - lo",
-            f"    words = int64_at(ctx, {len(self.layout)})",
-            f"    values = float64_at(ctx, {len(self.layout)})",
+            # An int64: numba would compile the view anew for every literal.
+            f"    size = np.int64({len(self.layout)})",
+            "    words = int64_at(ctx, size)",
+            "    values = float64_at(ctx, size)",
             *(f"    {line}" for line in self.head),
             f"    bad = np.{self.integer}(0)",
             "    for k in range(n):",

@@ -57,7 +57,7 @@ def soft_reset() -> ModelSpec:
             b : mV
         """,
         threshold="V >= 10*mV + w",
-        reset="V = V - 10*mV; w = w + b; V = V - 0.1*w",
+        reset="V = V - V**2/(20*mV); w = w + b; V = V - V**2/(50*mV) - 0.1*w",
         parameters={"tau": 10, "C": 100, "b": 2},
     ).spec()
 
@@ -157,6 +157,7 @@ def test_is_the_program_carried_out_by_hand(name: str) -> None:
     assert fired_at_all > 0
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", MODELS)
 def test_same_bits_wherever_a_block_ends(name: str, precision: str) -> None:
@@ -168,6 +169,7 @@ def test_same_bits_wherever_a_block_ends(name: str, precision: str) -> None:
             assert full.state[state][:n].tobytes() == part.state[state].tobytes(), (n, state)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("name", ["lif", "traub_miles"])
 def test_same_bits_in_any_blocks(name: str, precision: str) -> None:
@@ -295,6 +297,7 @@ def test_more_spikes_than_declared_stop_the_run(precision: str) -> None:
         assert bench.spikes[3:].tolist() == [-5] * 12
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_escape_noise_fires_at_its_hazard(precision: str) -> None:
     """P(spike) = 1 - exp(-hazard dt), 5 standard errors, large and small intensities."""
@@ -309,6 +312,7 @@ def test_escape_noise_fires_at_its_hazard(precision: str) -> None:
         assert abs(fired - n * steps * p) < 5 * np.sqrt(n * steps * p * (1 - p)) + 1
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_noise_is_normal_and_independent(precision: str) -> None:
     """Across draws, neurons and steps; and it does not depend on blocks."""
