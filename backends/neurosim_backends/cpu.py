@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 import time
+import warnings
 from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
@@ -71,8 +72,14 @@ class CPUSession(Session):
         for name, array in inputs.items():
             self._feed(self.network.populations[name], array)
         started = time.perf_counter()
-        with reporter(n_steps * self.dt, self.dt, progress) as report:
+        with reporter(self.dt, progress) as report:
             recorded = self.engine.run(n_steps, progress=report)
+        if self.engine.interrupted:
+            warnings.warn(
+                f"Interrupted at t = {self.time:g} ms; the run holds what was simulated until then.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
         return self._results(recorded, time.perf_counter() - started)
 
     def _feed(self, population: Population, array: npt.NDArray[Any]) -> None:

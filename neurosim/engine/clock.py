@@ -20,6 +20,7 @@ from neurosim.engine import layout
 from neurosim.engine.context import Context
 from neurosim.engine.generate import BAD_MULTIPLICITY
 from neurosim.engine.populations import Machine, PopulationState
+from neurosim.engine.progress import interruptible
 from neurosim.engine.sources import (
     Feeder,
     SourceState,
@@ -134,6 +135,8 @@ class Engine:
         self._make_blocks()
         self._make_log()
         self.step = 0
+        self.interrupted = False
+        self._failure: SimulationError | None = None
         self._steps_per_chunk = 8
         self._lock = threading.Lock()
         self.build_seconds = time.perf_counter() - started
@@ -283,26 +286,33 @@ class Engine:
         Parameters
         ----------
         progress : callable
-            Called with (steps done, steps in all) after every chunk. A KeyboardInterrupt, from
-            there or from the user, ends the run after the present chunk: what was simulated until
-            then is returned, and `step` tells where.
+            Called with (steps done, steps in all) after every chunk.
+
+        A Ctrl-C ends the run after the present chunk: what was simulated until then is returned,
+        and `interrupted` says so.
 
         Raises
         ------
         SimulationError
             If a state leaves the finite numbers: population, variable, neuron and time.
         """
-        with self._lock:
-            return self._run(n_steps, progress)
+        with self._lock, interruptible() as pressed:
+            return self._run(n_steps, progress, pressed)
 
-    def _run(self, n_steps: int, progress: Callable[[int, int], None] | None) -> Recorded:
+    def _run(
+        self,
+        n_steps: int,
+        progress: Callable[[int, int], None] | None,
+        pressed: threading.Event,
+    ) -> Recorded:
+        if self._failure is not None:
+            raise SimulationError(f"{self._failure} Go back with session.reset().")
         first = self.step
         goal = first + n_steps
         taps = Taps(self, first, n_steps)
         kept_labels: list[np.ndarray] = []
         kept_ids: list[np.ndarray] = []
-        self.interrupted = False
-        while self.step < goal and not self.interrupted:
+        while self.step < goal and not pressed.is_set():
             chunk_first = self.step
             last = min(goal, chunk_first + self._steps_per_chunk)
             log = self._open_log(last)
@@ -313,7 +323,8 @@ class Engine:
             self._adapt(reached - chunk_first, seconds)
             if reason == loop.FAILURE:
                 self.step = reached
-                raise self._explain_failure(reached)
+                self._failure = self._explain_failure(reached)
+                raise self._failure
             self._log_start = log.start[: reached + 1 - log.origin + 1]
             labels, ids = self._spikes_of(log, chunk_first, reached)
             kept_labels.append(labels)
@@ -323,10 +334,8 @@ class Engine:
             if reason == loop.LOG_FULL and reached == chunk_first:
                 self._log_ids = np.concatenate([self._log_ids, np.zeros_like(self._log_ids)])
             if progress is not None:
-                try:
-                    progress(self.step - first, n_steps)
-                except KeyboardInterrupt:
-                    self.interrupted = True
+                progress(self.step - first, n_steps)
+        self.interrupted = self.step < goal
         return Recorded(
             first,
             self.step,
@@ -382,20 +391,10 @@ class Engine:
             ]
         for helper in helpers:
             helper.start()
-        try:
-            work(0)
-        finally:
-            # The loop ignores signals: a Ctrl-C arrives here, with the chunk complete.
-            self._join(helpers)
-        return outcome[0]
-
-    def _join(self, helpers: list[threading.Thread]) -> None:
+        work(0)
         for helper in helpers:
-            while helper.is_alive():
-                try:
-                    helper.join()
-                except KeyboardInterrupt:
-                    self.interrupted = True
+            helper.join()
+        return outcome[0]
 
     def _compile(self, log: loop.Log, taps: Taps) -> None:
         """Run no step, so that the machine code is there before several threads want it."""
@@ -473,6 +472,7 @@ class Engine:
                 feeder.reset()
             self.accumulator[:] = 0
             self.step = 0
+            self._failure = None
             self._log_start = np.zeros(1, np.int64)
             self._log_origin = 0
 

@@ -1,15 +1,40 @@
-"""Progress of a run: a bar in terminals and notebooks, only if it takes long enough to want one."""
+"""What a long run owes its user: a bar where there is someone to see it, and a clean Ctrl-C."""
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 PATIENCE = 1.0
 """Seconds before a bar appears by itself."""
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Turn Ctrl-C into an event for as long as the block lasts.
+
+    Python would raise KeyboardInterrupt at whatever line comes next, and with it would go what
+    the present chunk of a run has recorded. Outside the main thread signals do not arrive anyway.
+    """
+    pressed = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: object) -> None:
+        pressed.set()
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.SIG_DFL)
 
 
 def in_notebook() -> bool:
@@ -20,13 +45,13 @@ def in_notebook() -> bool:
 
 
 @contextmanager
-def reporter(duration: float, dt: float, wanted: bool | None) -> Any:
+def reporter(dt: float, wanted: bool | None) -> Iterator[Callable[[int, int], None] | None]:
     """Yield a function of (steps done, steps in all) that shows progress, or None.
 
     Parameters
     ----------
-    duration : float
-        Of the run [ms], for the label.
+    dt : float
+        Time step [ms], for the label.
     wanted : bool or None
         None: in notebooks and where stderr is a terminal, after `PATIENCE` seconds.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from typing import Any
 
@@ -162,6 +163,11 @@ def test_what_is_not_finite_stops_the_run_with_its_place() -> None:
         ns.SimulationError, match=r"'cells', variable x, neuron 3.* at t = 0\.\d+ ms"
     ):
         session.run(50)
+    with pytest.raises(ns.SimulationError, match=r"session\.reset"):
+        session.run(50)
+    session.set(cells, a=0.0)
+    session.reset()
+    assert session.run(50).interval == (0.0, 50.0)
 
 
 def test_set_and_get_act_on_the_neurons_meant() -> None:
@@ -228,10 +234,13 @@ def test_an_interrupt_keeps_what_was_simulated() -> None:
     def interrupt(done: int, total: int) -> None:
         calls.append(done)
         if len(calls) == 2:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
+    before = signal.getsignal(signal.SIGINT)
     part = engine.run(100_000, progress=interrupt)
-    assert engine.interrupted and 0 < part.last_step == engine.step < 100_000
+    assert signal.getsignal(signal.SIGINT) is before
+    assert engine.interrupted
+    assert 0 < part.last_step == engine.step < 100_000
     rest = engine.run(1000)
     whole = Engine(lower(net, 0.1), threads=1).run(engine.step)
     assert np.array_equal(np.concatenate([part.labels, rest.labels]), whole.labels)

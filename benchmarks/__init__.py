@@ -1,0 +1,1 @@
+"""Measurements of speed and memory; figures in the documentation come from here."""
