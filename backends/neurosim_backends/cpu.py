@@ -76,7 +76,7 @@ class CPUSession(Session):
             recorded = self.engine.run(n_steps, progress=report)
         if self.engine.interrupted:
             warnings.warn(
-                f"Interrupted at t = {self.time:g} ms; the run holds what was simulated until then.",
+                f"Interrupted at t = {self.time:g} ms; the run holds what came before.",
                 RuntimeWarning,
                 stacklevel=4,
             )

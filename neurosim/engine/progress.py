@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 PATIENCE = 1.0
 """Seconds before a bar appears by itself."""
