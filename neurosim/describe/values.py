@@ -56,8 +56,8 @@ def quantity(
 
 
 def _in_order(cls: type) -> list[Field[Any]]:
-    """Return the fields with `synapses`, which a base class declares, last."""
-    return sorted(fields(cls), key=lambda f: f.name == "synapses")
+    """Return the fields with those last that a base class declares for all models."""
+    return sorted(fields(cls), key=lambda f: f.name in ("synapses", "method"))
 
 
 @dataclass_transform(

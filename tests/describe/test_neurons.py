@@ -58,6 +58,7 @@ MODELS: dict[str, Neuron] = {
     "MorrisLecar": ns.MorrisLecar(),
     "FitzHughNagumo": ns.FitzHughNagumo(),
     "GIF": ns.GIF(),
+    "TraubMiles, rk4": ns.TraubMiles(method="rk4"),
     "GIF, plain": ns.GIF(q_stc=(), tau_stc=(), q_sfa=(), tau_sfa=()),
 }
 
@@ -120,6 +121,14 @@ def test_the_methods_are_the_best_that_fit() -> None:
     assert chosen["HodgkinHuxley"] == "exponential_euler"
     assert chosen["AdEx"] == chosen["MorrisLecar"] == "rk4"
     assert chosen["Izhikevich"] == "euler"
+
+
+def test_the_method_can_be_chosen() -> None:
+    assert ns.TraubMiles(method="rk4").neuron_model().spec().method == "rk4"
+    assert ns.Izhikevich(method=None).neuron_model().spec().method == "rk4"
+    assert ns.LIF(method="exponential_euler").neuron_model().spec().method == "exponential_euler"
+    with pytest.raises(ns.EquationError, match="exact"):
+        ns.AdEx(method="exact").neuron_model()
 
 
 # --- the equations --------------------------------------------------------------------------------
@@ -396,7 +405,7 @@ REFUSED: list[tuple[str, Any]] = [
     ("AdEx.V_peak", lambda: untyped.AdEx(V_peak=200)),
     ("AdEx.V_reset", lambda: untyped.AdEx(V_reset=30)),
     ("ExponentialIF.V_peak", lambda: untyped.ExponentialIF(Delta_T=0.1)),
-    ("Izhikevich.method", lambda: untyped.Izhikevich(method="exact")),
+    ("Izhikevich.method", lambda: untyped.Izhikevich(method="midpoint")),
     ("GIF.tau_sfa", lambda: untyped.GIF(tau_sfa=(1, 2, 3))),
     ("GIF.tau_sfa", lambda: untyped.GIF(tau_sfa=(1, -2))),
     ("GIF.q_stc", lambda: untyped.GIF(q_stc=untyped.Normal(0, 1))),

@@ -9,24 +9,38 @@ from typing import TYPE_CHECKING, Any
 from neurosim.describe.model_protocol import Port
 from neurosim.describe.parts import ModelText, Part, total_current
 from neurosim.describe.synapses import Synapses, check_synapses
-from neurosim.describe.values import Value, described, require_same_size
+from neurosim.describe.values import Value, described, require_choice, require_same_size
 
 if TYPE_CHECKING:
     from neurosim.equations import NeuronModel
+
+
+METHODS = ("exact", "exponential_euler", "rk4", "rk2", "euler")
 
 
 @described
 class Neuron(Value):
     """A built-in neuron model: parameters with units, and the text they are put into.
 
+    All models have besides their own parameters
+
+    synapses : ReceptorKind, SynapsePair, Receptors or None
+        Where spikes arrive.
+    method : str or None
+        How the equations are advanced: one of `METHODS`, or None for the best that fits (see
+        `neurosim.NeuronModel`).
+
     Every parameter may be a float, an array (one value per neuron) or a Distribution. Nothing is
     known about a built-in but its text: `neuron_model` returns what a user would get by typing it.
     """
 
     synapses: Synapses | None = None
+    method: str | None = None
 
     def _check(self) -> None:
         check_synapses(self.synapses, f"{type(self).__name__}.synapses")
+        if self.method is not None:
+            require_choice(self, "method", METHODS)
         require_same_size(self)
         self._check_parameters()
 

@@ -121,6 +121,7 @@ class GIF(Neuron):
             hazard=f"lambda_0*exp((V_m - V_T{raised})/Delta_V)",
             reset=f"V_m = V_reset{''.join(jumps)}",
             refractory="t_ref",
+            method=self.method,
         )
 
 

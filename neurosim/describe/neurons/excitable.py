@@ -102,7 +102,11 @@ class MorrisLecar(Neuron):
             initial={"V_m": -60.85538223230949, "n": 0.014915024953999372},
         )
         return compose(
-            "MorrisLecar", (membrane, *synapses), threshold="V_m >= V_th", refractory="t_ref"
+            "MorrisLecar",
+            (membrane, *synapses),
+            threshold="V_m >= V_th",
+            refractory="t_ref",
+            method=self.method,
         )
 
 
@@ -185,5 +189,9 @@ class FitzHughNagumo(Neuron):
             initial={"v": -1.199408035244035, "w": -0.6242600440550438},
         )
         return compose(
-            "FitzHughNagumo", (membrane, *synapses), threshold="v >= v_th", refractory="t_ref"
+            "FitzHughNagumo",
+            (membrane, *synapses),
+            threshold="v >= v_th",
+            refractory="t_ref",
+            method=self.method,
         )

@@ -89,6 +89,7 @@ class LIF(Neuron):
             threshold="V_m >= V_th",
             reset=_RESETS[self.reset],
             refractory="t_ref",
+            method=self.method,
         )
 
 
@@ -157,6 +158,7 @@ class PerfectIntegrator(Neuron):
             threshold="V_m >= V_th",
             reset=_RESETS[self.reset],
             refractory="t_ref",
+            method=self.method,
         )
 
 
@@ -248,6 +250,7 @@ class TwoCompartment(Neuron):
             threshold="V_m >= V_th",
             reset="V_m = V_reset",
             refractory="t_ref",
+            method=self.method,
         )
 
 

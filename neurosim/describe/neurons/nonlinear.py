@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from neurosim.describe.neurons.base import Neuron, input_current
 from neurosim.describe.parts import ModelText, Part, compose
 from neurosim.describe.synapses import ExpCurrent, Pulse, Synapses, synapse_parts
-from neurosim.describe.values import Quantity, described, quantity, require_below, require_choice
+from neurosim.describe.values import Quantity, described, quantity, require_below
 from neurosim.errors import DescriptionError
 
 MAX_EXPONENT = 80.0
@@ -98,6 +98,7 @@ class ExponentialIF(Neuron):
             threshold="V_m >= V_peak",
             reset="V_m = V_reset",
             refractory="t_ref",
+            method=self.method,
         )
 
 
@@ -194,6 +195,7 @@ class AdEx(Neuron):
             threshold="V_m >= V_peak",
             reset="V_m = V_reset; w += b",
             refractory="t_ref",
+            method=self.method,
         )
 
 
@@ -266,6 +268,7 @@ class QuadraticIF(Neuron):
             threshold="V_m >= V_peak",
             reset="V_m = V_reset",
             refractory="t_ref",
+            method=self.method,
         )
 
 
@@ -300,8 +303,8 @@ class Izhikevich(Neuron):
         Input resistance [GOhm].
     I_e : float
         Constant current [pA].
-    method : {"euler", "rk4"}
-        Forward Euler as in the paper, or Runge-Kutta of order 4.
+    method : str or None
+        "euler" as in the paper; "rk4" solves the equations.
     synapses : ReceptorKind, SynapsePair, Receptors or None
 
     Notes
@@ -320,11 +323,10 @@ class Izhikevich(Neuron):
     V_th: Quantity = quantity("mV", default=30.0)
     R: Quantity = quantity("GOhm", default=1.0)
     I_e: Quantity = quantity("pA", default=0.0)
-    method: Literal["euler", "rk4"] = "euler"
+    method: str | None = "euler"
     synapses: Synapses | None = Pulse()
 
     def _check_parameters(self) -> None:
-        require_choice(self, "method", ("euler", "rk4"))
         require_below(self, "c", "V_th", "The neuron would fire for ever.")
 
     def text(self) -> ModelText:
