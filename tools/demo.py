@@ -74,8 +74,9 @@ def rates_table(run: ns.Run, scale: float) -> Table:
     table = Table(
         title="Mean rates [Hz]",
         caption=f"NEST {reference['nest_version']}: mean and s.d. over {len(reference['seeds'])} "
-        f"seeds at scale {REFERENCE_SCALE:g}, 2 s each.\nDown-scaling keeps mean and variance of "
-        "the input, not its correlations:\na scaled circuit meets the full one nearly, not exactly.",
+        f"seeds at scale {REFERENCE_SCALE:g}, 2 s each.\n"
+        "Down-scaling keeps mean and variance of the input, not its correlations:\n"
+        "a scaled circuit meets the full one nearly, not exactly.",
         caption_justify="left",
     )
     table.add_column("population")
