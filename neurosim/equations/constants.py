@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from neurosim.equations.evaluate import evaluate
-from neurosim.equations.propagators import Extended, covariance, exponential, lower_root
+from neurosim.equations.propagators import Extended, covariance, lower_root, propagators
 from neurosim.equations.spec import Value
 from neurosim.errors import DescriptionError
 
@@ -108,13 +108,8 @@ class LinearSystem:
         count = len(self.states)
         still = self.clamped if held else ()
         drift = self._filled(self.drift, count, values, size, still)
-        augmented = np.zeros((size, 2 * count, 2 * count), dtype=np.longdouble)
-        augmented[:, :count, :count] = drift * dt
-        for row in range(count):
-            if row not in still:
-                augmented[:, row, count + row] = dt
-        whole = exponential(augmented)
-        passage, response = whole[:, :count, :count], whole[:, :count, count:]
+        passage, response = propagators(drift * dt)
+        response = response * dt
         for state in self.alone:
             passage[:, state, state] = np.exp(drift[:, state, state].astype(np.float64) * dt)
         offsets: dict[int, Extended] = {}

@@ -1,16 +1,16 @@
 """Matrix exponentials and noise covariances of small linear systems, accurate entry by entry.
 
-A matrix whose off-diagonal entries are not negative has an exponential without cancellation: after
-a shift of the diagonal every term of the Taylor series is positive, and squaring keeps it so.
-Each entry then has a small relative error, however close time constants lie (the textbook form
-(exp(-dt/a) - exp(-dt/b)) / (1/b - 1/a) loses all digits there). Chains of synapses and membranes
-have this form up to signs of the states. For other matrices (resonators) cancellation is that of
-the sum itself, and extended precision takes the edge off it.
+Scaling and squaring: the Taylor series at a step so short that nothing cancels, then doubling the
+step. If the off-diagonal entries of the matrix are not negative, all that is added in doubling is
+positive, so each entry keeps a small relative error, however close time constants lie (the textbook
+form (exp(-dt/a) - exp(-dt/b)) / (1/b - 1/a) loses all digits there). Chains of synapses and
+membranes have this form up to signs of the states. For other matrices (resonators) cancellation is
+that of the result itself, and extended precision takes the edge off it.
 
 Sources: Xue & Ye (2013), "Computing exponentials of essentially non-negative matrices entrywise to
 high relative accuracy", Math. Comp. 82; Van Loan (1978), "Computing integrals involving the matrix
-exponential", IEEE Trans. Automat. Control 23, for the covariance (here by doubling the step
-instead of exponentiating -A, which overflows for stiff systems).
+exponential", IEEE Trans. Automat. Control 23, for the integrals (here by doubling the step instead
+of exponentiating -A, which overflows for stiff systems).
 """
 
 from __future__ import annotations
@@ -20,68 +20,76 @@ import numpy.typing as npt
 
 Extended = npt.NDArray[np.longdouble]
 
-_TERMS = 24
-"""Taylor terms beyond the length of the longest path, at norm 1/2: remainder below 1e-30."""
-
 _CHUNK = 4096
 """Matrices handled at once, to bound the memory of batches."""
 
+_SHORTEST = -16
+"""Norms below 2**-16 are treated as that."""
 
-def exponential(matrices: Extended) -> Extended:
-    """Exponential of each matrix.
+
+def propagators(matrices: Extended) -> tuple[Extended, Extended]:
+    """Exponential of each matrix, and its integral.
 
     Parameters
     ----------
     matrices : (n, m, m) longdouble
-        Finite.
+        A, times the step. Finite.
 
     Returns
     -------
-    (n, m, m) longdouble
-        Each entry depends on its own matrix only, not on the batch.
+    passage : (n, m, m) longdouble
+        exp(A).
+    response : (n, m, m) longdouble
+        Integral over s in (0, 1) of exp(A s). Each depends on its own matrix only, not on the
+        batch.
     """
-    result = np.empty_like(matrices)
-    shifted = matrices - _lowest(matrices)[:, None, None] * np.eye(matrices.shape[1])
-    for chosen, squarings in _groups(shifted):
-        result[chosen] = _exponential(matrices[chosen], squarings)
-    return result
+    passage, response = np.empty_like(matrices), np.empty_like(matrices)
+    for chosen, exponent in _groups(matrices):
+        passage[chosen], response[chosen] = _propagators(matrices[chosen], exponent)
+    return passage, response
 
 
 def _groups(matrices: Extended) -> list[tuple[npt.NDArray[np.intp], int]]:
-    """Split a batch by the number of squarings that each matrix needs."""
+    """Split a batch by size: the exponent e of the group has all norms at most 2**e."""
     if not np.isfinite(matrices).all():
         raise FloatingPointError("a rate constant is not finite")
     norm = np.abs(matrices).sum(axis=2).max(axis=1)
-    needed = np.ceil(np.log2(np.maximum(norm, 2.0**-1).astype(np.float64))).astype(int) + 1
+    exponents = np.frexp(np.maximum(norm, 2.0 ** (_SHORTEST - 1)))[1]
     groups = []
-    for squarings in np.unique(needed):
-        members = np.flatnonzero(needed == squarings)
+    for exponent in np.unique(exponents):
+        members = np.flatnonzero(exponents == exponent)
         chunks = range(0, members.size, _CHUNK)
-        groups += [(members[start : start + _CHUNK], int(squarings)) for start in chunks]
+        groups += [(members[start : start + _CHUNK], int(exponent)) for start in chunks]
     return groups
 
 
-def _lowest(matrices: Extended) -> Extended:
-    lowest: Extended = np.diagonal(matrices, axis1=1, axis2=2).min(axis=1)
-    return lowest
+def _schedule(exponent: int, size: int) -> tuple[int, int]:
+    """Number of doublings and of Taylor terms for norms up to 2**exponent."""
+    doublings = max(0, exponent + 1)
+    # After the paths through all states, terms must fall below 2**-70 of what they add to.
+    terms, remainder = 1, 1.0
+    while remainder > 2.0**-70:
+        remainder *= 2.0 ** (exponent - doublings) / terms
+        terms += 1
+    return doublings, terms + size
 
 
-def _exponential(matrices: Extended, squarings: int) -> Extended:
+def _propagators(matrices: Extended, exponent: int) -> tuple[Extended, Extended]:
     size = matrices.shape[1]
-    unit = np.eye(size, dtype=np.longdouble)
-    step = np.ldexp(np.longdouble(1.0), -squarings)
-    lowest = _lowest(matrices)
-    positive = (matrices - lowest[:, None, None] * unit) * step
-    total = np.broadcast_to(unit, matrices.shape).copy()
-    term = total
-    for order in range(1, _TERMS + size):
-        term = term @ positive / order
-        total = total + term
-    # The shift is undone before squaring: afterwards it could be 0 * inf.
-    total *= np.exp(lowest * step)[:, None, None]
-    for _ in range(squarings):
-        total = total @ total
-    return total
+    doublings, terms = _schedule(exponent, size)
+    step = np.ldexp(np.longdouble(1.0), -doublings)
+    small = matrices * step
+    term: Extended = np.broadcast_to(np.eye(size, dtype=np.longdouble), matrices.shape).copy()
+    passage, response = term.copy(), term.copy()
+    for order in range(1, terms):
+        term = term @ small / order
+        passage += term
+        response += term / (order + 1)
+    response *= step
+    for _ in range(doublings):
+        response = response + passage @ response
+        passage = passage @ passage
+    return passage, response
 
 
 def covariance(matrices: Extended, intensity: Extended) -> Extended:
@@ -100,22 +108,24 @@ def covariance(matrices: Extended, intensity: Extended) -> Extended:
         Integral over s in (0, 1) of exp(A s) B B^T exp(A s)^T.
     """
     result = np.empty_like(matrices)
-    for chosen, squarings in _groups(matrices):
-        result[chosen] = _covariance(matrices[chosen], intensity[chosen], squarings)
+    for chosen, exponent in _groups(matrices):
+        result[chosen] = _covariance(matrices[chosen], intensity[chosen], exponent)
     return result
 
 
-def _covariance(matrices: Extended, intensity: Extended, squarings: int) -> Extended:
-    step = np.ldexp(np.longdouble(1.0), -squarings)
+def _covariance(matrices: Extended, intensity: Extended, exponent: int) -> Extended:
+    # The equation of the covariance, dQ = A Q + Q A^T + B B^T, has twice the rate.
+    doublings, terms = _schedule(exponent + 1, 2 * matrices.shape[1])
+    step = np.ldexp(np.longdouble(1.0), -doublings)
     small = matrices * step
-    term = intensity * step
-    total: Extended = term
-    for order in range(2, _TERMS + 2 * matrices.shape[1]):
+    term: Extended = intensity * step
+    total = term
+    for order in range(2, terms):
         product = small @ term
         term = (product + product.swapaxes(1, 2)) / order
         total = total + term
-    passage = exponential(small)
-    for _ in range(squarings):
+    passage, _ = propagators(small)
+    for _ in range(doublings):
         total = total + passage @ total @ passage.swapaxes(1, 2)
         passage = passage @ passage
     return total

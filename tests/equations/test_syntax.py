@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 import pytest
+import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -191,3 +192,18 @@ def test_a_long_sum_does_not_exhaust_the_stack() -> None:
     tree = parse_expression("+".join(["a"] * 10_000))
     assert len(children(tree)) == 10_000
     assert render(tree).count("+") == 9_999
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "where(where(a < b, b, c) > 1, a, where(a > b, 2, 1))",
+        "where(int(a > b) + 1 > max(a, int(b < c)), 1, 2)",
+        "where(not (a < b or where(c > 1, a, b) < 0), clip(a, 0, 1), 3)",
+    ],
+)
+def test_selections_inside_conditions(text: str) -> None:
+    """They become plain logic, which compiled programs know."""
+    expression = finish(Translator(text, {}, "test")(parse_expression(text)))
+    assert not expression.has(sympy.ITE)
+    assert value_of(expression, NAMES) == eval(text, {"__builtins__": {}}, {**PYTHON, "int": int})
