@@ -240,6 +240,7 @@ def measure(
         if g.by_column:
             g.row_counts = _count_rows(g, threads)
     chunks = _chunks(generators)
+    below = _expected_below(generators)
 
     totals = [np.zeros(g.n_post, np.int64) for g in generators]
     row_counts = np.zeros((n_tiles, n_pre), np.int32)
@@ -263,6 +264,7 @@ def measure(
 
         def do(chunk: tuple[int, int]) -> None:
             lo, hi = chunk
+            work.reserve(int(below[hi] - below[lo]), 0)
             offsets = np.empty((len(generators), hi - lo + 1), np.int64)
             base = 0
             for j, g in enumerate(generators):
@@ -323,6 +325,12 @@ def measure(
         min_delay=shortest if some else 1,
         max_delay=longest_found if some else 1,
     )
+
+
+def _expected_below(generators: list[Generator]) -> Floats:
+    """Return the expected number of synapses in the rows before each: (n_pre + 1,) float64."""
+    load = np.sum([g.expected_per_row() for g in generators], axis=0)
+    return np.concatenate([[0.0], np.cumsum(load)])
 
 
 def _chunks(generators: list[Generator]) -> list[list[tuple[int, int]]]:
@@ -447,10 +455,11 @@ def fill(
     span = m.max_delay - m.min_delay + 1
     longest_row = int(m.row_counts.sum(axis=0, dtype=np.int64).max(initial=0))
     bases = [_consecutive(s) for s in m.slots]
+    below = _expected_below(generators)
 
     def worker() -> Callable[[tuple[int, int]], None]:
         work = Work()
-        n_buckets = min(highest - lowest, max(longest_row, 16)) + 3
+        n_buckets = min(highest - lowest, max(2 * longest_row, 16)) + 3
         buckets = np.empty(n_buckets, np.int32)
         counters = np.empty(max(257, min(span, 4 * longest_row + 64) + 1), np.int32)
         items = np.empty(longest_row, np.int64)
@@ -458,6 +467,7 @@ def fill(
 
         def do(chunk: tuple[int, int]) -> None:
             lo, hi = chunk
+            work.reserve(int(below[hi] - below[lo]), 0)
             offsets = np.empty((len(generators), hi - lo + 1), np.int64)
             base = 0
             for j, g in enumerate(generators):

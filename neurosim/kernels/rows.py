@@ -136,8 +136,8 @@ def quantise(
     return float(largest)
 
 
-@inlined
-def _settle(items: Any, lo: Any, hi: Any) -> None:
+@kernel
+def _settle(items: Ints, lo: Any, hi: Any) -> None:
     """Order items[lo:hi], which are nearly in order."""
     for i in range(lo + 1, hi):
         item = items[i]
@@ -185,10 +185,9 @@ def _by_slot(
                 items[at] = (np.int64(slots[i]) << 32) | i
                 at += 1
         return
-    # About two synapses to a bucket: runs of one delay take few of them, so that what is left to
-    # be ordered within a run is next to nothing.
+    # More buckets than synapses: then next to nothing is left to be ordered within a run.
     shift = 0
-    while (highest - lowest) >> shift >= max(n >> 1, 16):
+    while (highest - lowest) >> shift >= max(2 * n, 16):
         shift += 1
     n_buckets = ((highest - lowest) >> shift) + 1
     buckets[: n_buckets + 1] = 0
@@ -216,6 +215,35 @@ def _by_slot(
 
 _INDEX = np.int64(0xFFFFFFFF)
 _FEW = 8
+
+
+@kernel
+def _by_delay(
+    items: Ints, other: Ints, delays: Int32s, shortest: int, span: int, counters: Int32s
+) -> None:
+    """Order items by delay into `other`, keeping their order where delays are equal.
+
+    other    : (n,) int64 or longer, written
+    counters : (span + 1,) int32 or longer, written    end of each delay's run, from `shortest` on
+
+    A function of its own: written into the loop over rows it takes three times as long.
+    """
+    n = items.size
+    least = np.int32(shortest)
+    counters[: span + 1] = 0
+    for i in range(n):
+        d = np.uintp(delays[np.uintp(items[i] & _INDEX)] - least + np.int32(1))
+        counters[d] += np.int32(1)
+    total = np.int32(0)
+    for k in range(span):
+        total += counters[k]
+        counters[k] = total
+    for i in range(n):
+        item = items[i]
+        d = np.uintp(delays[np.uintp(item & _INDEX)] - least)
+        to = counters[d]
+        counters[d] = to + np.int32(1)
+        other[np.uintp(to)] = item
 
 
 @kernel
@@ -257,29 +285,77 @@ def _by_delay_slowly(
         shift += 8
 
 
+@kernel
+def _runs_counted(
+    items: Ints,
+    counters: Int32s,
+    span: int,
+    shortest: int,
+    first: int,
+    run_delay: Int32s,
+    run_end: Any,
+) -> int:
+    """Write down the runs that `_by_delay` left, order each by slot; return the next free run."""
+    run = first
+    lo = np.int64(0)
+    for k in range(span):
+        hi = np.int64(counters[k])
+        if hi == lo:
+            continue
+        for i in range(lo + 1, hi):
+            item = items[i]
+            if items[i - 1] > item:
+                j = i
+                while j > lo and items[j - 1] > item:
+                    items[j] = items[j - 1]
+                    j -= 1
+                items[j] = item
+        run_delay[run] = k + shortest
+        run_end[run] = hi
+        run += 1
+        lo = hi
+    return run
+
+
+@kernel
+def _runs_found(items: Ints, delays: Int32s, first: int, run_delay: Int32s, run_end: Any) -> int:
+    """Find the runs of items ordered by delay, order each by slot; return the next free run."""
+    run = first
+    lo = 0
+    while lo < items.size:
+        current = delays[items[lo] & _INDEX]
+        hi = lo + 1
+        while hi < items.size and delays[items[hi] & _INDEX] == current:
+            hi += 1
+        _settle(items, lo, hi)
+        run_delay[run] = current
+        run_end[run] = hi
+        run += 1
+        lo = hi
+    return run
+
+
 PACKED, SEPARATE, WEIGHTLESS = range(3)
 
 
-@inlined
-def _write_run(
-    items: Any, lo: Any, hi: Any, at: Any, base: Any, weights: Any, form: Any,
-    words: Any, targets: Any, values: Any,
-) -> None:  # fmt: skip
-    """Write the synapses items[lo:hi] of one delay to places at + lo .. of the tile."""
-    _settle(items, lo, hi)
+@kernel
+def _write(
+    items: Ints, base: int, weights: Any, form: int, words: Any, targets: Any, values: Any
+) -> None:
+    """Write ordered items to slices of equal length (those that `form` uses)."""
     if form == PACKED:
-        for i in range(lo, hi):
+        for i in range(items.size):
             item = items[i]
             weight = np.int64(weights[np.uintp(item & _INDEX)])
-            words[at + i] = np.uint32(((weight & 0xFFFF) << 16) | ((item >> 32) - base))
+            words[i] = np.uint32(((weight & 0xFFFF) << 16) | ((item >> 32) - base))
     elif form == SEPARATE:
-        for i in range(lo, hi):
+        for i in range(items.size):
             item = items[i]
-            targets[at + i] = (item >> 32) - base
-            values[at + i] = weights[np.uintp(item & _INDEX)]
+            targets[i] = (item >> 32) - base
+            values[i] = weights[np.uintp(item & _INDEX)]
     else:
-        for i in range(lo, hi):
-            targets[at + i] = (items[i] >> 32) - base
+        for i in range(items.size):
+            targets[i] = (items[i] >> 32) - base
 
 
 @kernel
@@ -312,7 +388,7 @@ def write_rows(
     lowest, highest     : int64                            range of the slots
     shortest, longest   : int64                            range of the delays
     row_start, run_start : (n_tiles, n_pre + 1) int64      places in the arrays of all tiles
-    buckets   : (min(highest - lowest, max(longest row, 16)) + 3,) int32; scratch
+    buckets   : (min(highest - lowest, max(2 * longest row, 16)) + 3,) int32; scratch
     counters  : (max(257, min(longest - shortest, 4 * longest row + 64) + 2),) int32; scratch
     items, other : as long as the longest row; scratch
     form      : PACKED: `words` written, weight << 16 | target; SEPARATE: `targets` and `values`;
@@ -342,47 +418,27 @@ def write_rows(
             part = items[begin : begin + length]
             begin += length
             run = run_start[t, row]
-            base = bounds[t]
+            ordered = part
             if span == 1:
-                _write_run(part, 0, length, at, base, weights, form, words, targets, values)
+                _settle(part, 0, length)
                 run_delay[run] = least
                 run_end[run] = length
                 run += 1
             elif span <= 4 * length + 64 and length > _FEW:
-                counters[: span + 1] = 0
-                for i in range(length):
-                    d = np.uintp(delays[np.uintp(part[i] & _INDEX)] - least + np.int32(1))
-                    counters[d] += np.int32(1)
-                total = np.int32(0)
-                for k in range(span):
-                    total += counters[k]
-                    counters[k] = total
-                for i in range(length):
-                    d = np.uintp(delays[np.uintp(part[i] & _INDEX)] - least)
-                    to = counters[d]
-                    counters[d] = to + np.int32(1)
-                    other[np.uintp(to)] = part[i]
-                lo = np.int64(0)
-                for k in range(span):
-                    hi = np.int64(counters[k])
-                    if hi > lo:
-                        _write_run(other, lo, hi, at, base, weights, form, words, targets, values)
-                        run_delay[run] = k + shortest
-                        run_end[run] = hi
-                        run += 1
-                        lo = hi
+                ordered = other[:length]
+                _by_delay(part, ordered, delays, shortest, span, counters)
+                run = _runs_counted(ordered, counters, span, shortest, run, run_delay, run_end)
             else:
                 _by_delay_slowly(part, other, delays, shortest, longest, counters)
-                lo = np.int64(0)
-                while lo < length:
-                    current = delays[part[lo] & _INDEX]
-                    hi = lo + 1
-                    while hi < length and delays[part[hi] & _INDEX] == current:
-                        hi += 1
-                    _write_run(part, lo, hi, at, base, weights, form, words, targets, values)
-                    run_delay[run] = current
-                    run_end[run] = hi
-                    run += 1
-                    lo = hi
+                run = _runs_found(part, delays, run, run_delay, run_end)
             faults += run != run_start[t, row + 1]
+            _write(
+                ordered,
+                bounds[t],
+                weights,
+                form,
+                words[at : at + length],
+                targets[at : at + length],
+                values[at : at + length],
+            )
     return faults
