@@ -202,7 +202,7 @@ def canonical(value: Any) -> Any:
         return type(value).__name__, value
     if isinstance(value, (int, float)):
         exact = isinstance(value, int) and abs(value) > 2**53
-        return ("integer", value) if exact else ("number", float(value))
+        return ("integer", value) if exact else ("number", float(value) + 0.0)
     if isinstance(value, dict):
         return "mapping", tuple(sorted((k, canonical(v)) for k, v in value.items()))
     return "sequence", tuple(canonical(v) for v in value)
@@ -224,6 +224,11 @@ def test_digests_do_not_depend_on_the_order_of_mappings(value: Any) -> None:
 def test_lists_are_arrays(numbers: list[float]) -> None:
     assert digest(numbers) == digest(np.array(numbers)) == digest(tuple(numbers))
     assert digest(np.array([numbers])) != digest(np.array(numbers))
+
+
+def test_minus_zero_is_zero() -> None:
+    assert digest(-0.0) == digest(0)
+    assert digest([1.0, -0.0]) == digest(np.array([1, 0]))
 
 
 def test_the_same_in_another_process() -> None:
