@@ -12,11 +12,12 @@ from neurosim.equations.agreement import CheckedContents
 from neurosim.equations.constants import Constants
 from neurosim.equations.contents import ModelText
 from neurosim.equations.dimensions import CONDUCTANCE, TIME, Unit
-from neurosim.equations.methods import METHODS, Step, System, default_method, discretise, refusal
+from neurosim.equations.methods import METHODS, default_method, discretise, refusal
 from neurosim.equations.programs import Names, ProgramBuilder
 from neurosim.equations.spec import Assignment, Coupling, ModelSpec, Receptor
 from neurosim.equations.symbolic import Translator, finish, rational, symbol
 from neurosim.equations.syntax import Node, names, render
+from neurosim.equations.systems import Step, System
 from neurosim.errors import EquationError, UnknownNameError
 
 

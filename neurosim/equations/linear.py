@@ -18,9 +18,9 @@ import sympy
 
 from neurosim.equations.affine import NotAffine, affine
 from neurosim.equations.constants import Entry, LinearSystem, Output
-from neurosim.equations.methods import Step, System, _named, while_active
 from neurosim.equations.programs import ProgramBuilder
 from neurosim.equations.symbolic import finish, select, symbol
+from neurosim.equations.systems import Step, System, named_step, while_active
 
 
 class _Structure:
@@ -159,7 +159,7 @@ class _Exact:
                 active = sympy.StrictGreaterThan(symbol("active"), 0, evaluate=False)
                 value = select(active, value, self._sum(j, held=True))
             lines.append((state, while_active(self.system, state, value, x)))
-        named = _named(lines, self.builder.names)
+        named = named_step(lines, self.builder.names)
         linear = LinearSystem(
             self.system.states,
             self.drift,
