@@ -136,12 +136,12 @@ class Value:
 def require_below(owner: Value, lower: str, upper: str, why: str) -> None:
     """Refuse `owner` if field `lower` reaches field `upper` for any neuron.
 
-    Fields that hold a Distribution are not compared here: they have no values yet.
+    Fields that hold a Distribution are not compared: they have no values yet. Arrays must be of
+    one size (see `require_same_size`).
     """
     low, high = getattr(owner, lower), getattr(owner, upper)
     if isinstance(low, Distribution) or isinstance(high, Distribution):
         return
-    require_same_size(owner)
     if not np.all(np.less(low, high)):
         raise DescriptionError(
             f"{type(owner).__name__}.{lower}", low, f"a value below {upper} ({brief(high)})", why
