@@ -32,14 +32,15 @@ def load(path: str | os.PathLike[str]) -> Network | Run:
     MissingPackageError
         Without h5py.
     """
-    from neurosim.describe import files
+    from neurosim.describe.files import FORMAT
+    from neurosim.describe.reading import load_network
     from neurosim.io import runs
     from neurosim.results import Run
 
     place = os.fspath(path)
     kind = runs.file_kind(place)
-    if kind == files.FORMAT:
-        return files.load_network(place)
+    if kind == FORMAT:
+        return load_network(place)
     if kind == runs.FORMAT:
         return Run.load(place)
     expected = "a file written by network.save or run.save"

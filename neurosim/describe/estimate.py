@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from neurosim.describe.projection import Projection
 
 if TYPE_CHECKING:
-    from neurosim.describe.network import Network
+    from neurosim.describe.contents import Contents
 
 BYTES_PER_SYNAPSE = {"constant": 2, "fixed16": 5, "full": 10}
 """Memory of a stored synapse: weights all equal; 16-bit weights; 64-bit weights."""
@@ -35,7 +35,7 @@ class Estimate:
     bytes: float
 
 
-def estimate(network: Network) -> Estimate:
+def estimate(network: Contents) -> Estimate:
     """Estimate a network."""
     synapses = memory = 0.0
     for projection in network.projections.values():

@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.describe.network import Network
+from neurosim.describe.contents import Contents
+from neurosim.describe.hashing import network_hash
 from neurosim.describe.population import View
-from neurosim.errors import DescriptionError, MissingPackageError, NeurosimError
+from neurosim.errors import DescriptionError, MissingPackageError
 from neurosim.units import Quantity, Unit
 
 FORMAT = "neurosim network"
@@ -43,7 +44,7 @@ MODULES = (
 """Where the classes stand that a network is made of; `NeuronModel` is added to them."""
 
 
-def save_network(network: Network, path: str | os.PathLike[str]) -> None:
+def save_network(network: Contents, path: str | os.PathLike[str]) -> None:
     """Write `network` to `path`; an existing file is replaced at once or not at all.
 
     Raises
@@ -53,7 +54,7 @@ def save_network(network: Network, path: str | os.PathLike[str]) -> None:
     OSError
         If the file cannot be written.
     """
-    h5py = _h5py()
+    h5py = open_h5py()
     arrays: list[np.ndarray[Any, Any]] = []
     content = _network_content(network, arrays)
     target = Path(path)
@@ -64,7 +65,7 @@ def save_network(network: Network, path: str | os.PathLike[str]) -> None:
         with h5py.File(temporary, "w") as file:
             file.attrs["format"] = FORMAT
             file.attrs["schema"] = SCHEMA
-            file.attrs["content_hash"] = network.content_hash()
+            file.attrs["content_hash"] = network_hash(network)
             file.create_dataset("content", data=json.dumps(content, allow_nan=False))
             for i, array in enumerate(arrays):
                 # Compression costs more than it saves in small arrays.
@@ -76,65 +77,7 @@ def save_network(network: Network, path: str | os.PathLike[str]) -> None:
         raise
 
 
-def load_network(path: str | os.PathLike[str]) -> Network:
-    """Read a network that `Network.save` wrote.
-
-    Raises
-    ------
-    DescriptionError
-        If the file is something else, is damaged, or is of a later version.
-    FileNotFoundError
-        If there is no such file.
-    """
-    h5py = _h5py()
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"There is no file {os.fspath(path)!r}.")
-    place = f"File {os.fspath(path)!r}"
-    try:
-        with h5py.File(path, "r") as file:
-            _check_header(dict(file.attrs), place)
-            expected = str(file.attrs["content_hash"])
-            content = json.loads(file["content"][()])
-            stored = file.get("arrays", {})
-            arrays = [stored[str(i)][()] for i in range(len(stored))]
-        network = _network_from(content, arrays)
-    except DescriptionError as error:
-        if error.place == place:
-            raise
-        raise _damaged(place, error) from error
-    except (
-        NeurosimError,
-        OSError,
-        KeyError,
-        IndexError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise _damaged(place, error) from error
-    if network.content_hash() != expected:
-        raise _damaged(place, "its contents do not agree with the hash it was written with")
-    return network
-
-
-def _check_header(attributes: dict[str, Any], place: str) -> None:
-    if attributes.get("format") != FORMAT:
-        raise DescriptionError(
-            place, attributes.get("format"), f"a file of the format {FORMAT!r}",
-            "Results of a run are read with neurosim.Run.load.",
-        )  # fmt: skip
-    if int(attributes["schema"]) > SCHEMA:
-        raise DescriptionError(
-            place, f"of schema {attributes['schema']}", f"schema {SCHEMA} or lower",
-            "It was written by a later version of neurosim: update to read it.",
-        )  # fmt: skip
-
-
-def _damaged(place: str, reason: object) -> DescriptionError:
-    return DescriptionError(place, "unreadable", "a file written by Network.save", f"{reason}")
-
-
-def _network_content(network: Network, arrays: list[np.ndarray[Any, Any]]) -> dict[str, Any]:
+def _network_content(network: Contents, arrays: list[np.ndarray[Any, Any]]) -> dict[str, Any]:
     """Return the network as JSON values; arrays are put aside and referred to by number."""
 
     def encoded(value: Any) -> Any:
@@ -181,59 +124,6 @@ def _network_content(network: Network, arrays: list[np.ndarray[Any, Any]]) -> di
     }  # fmt: skip
 
 
-def _network_from(content: dict[str, Any], arrays: list[np.ndarray[Any, Any]]) -> Network:
-    """Write the network again, as a script would."""
-    network = Network(content["name"], seed=content["seed"])
-
-    def decoded(value: Any) -> Any:
-        return _decode(value, arrays)
-
-    def part(name: str, indices: Any) -> Any:
-        return network.populations[name].flat()[_indices(decoded(indices))]
-
-    def view(target: Any) -> View:
-        segments = [s for name, indices in target["segments"] for s in part(name, indices).segments]
-        return View(tuple(segments), tuple(target["shape"]))
-
-    for p in content["populations"]:
-        network.population(
-            p["name"], tuple(p["shape"]), decoded(p["model"]), positions=decoded(p["positions"])
-        )
-    for p in content["projections"]:
-        weight = decoded(p["weight"])
-        network.project(
-            view(p["pre"]),
-            view(p["post"]),
-            decoded(p["rule"]),
-            weight=1.0 if weight is None else weight,
-            delay=decoded(p["delay"]),
-            receptor=p["receptor"],
-            source=p["source"],
-            release=p["release"],
-            name=p["name"],
-        )
-    for i in content["initial_values"]:
-        target = part(i["population"], i["indices"])
-        network.initialise(target, **{i["state"]: decoded(i["value"])})
-    for d in content["drives"]:
-        network.drive(
-            view(d["target"]), decoded(d["source"]), weight=decoded(d["weight"]),
-            receptor=d["receptor"],
-        )  # fmt: skip
-    for j in content["injections"]:
-        network.inject(view(j["target"]), decoded(j["current"]))
-    for r in content["recorders"]:
-        subject: Any
-        if r["projection"] is not None:
-            subject = network.projections[r["projection"]]
-        else:
-            subject = part(r["population"], r["indices"])
-        network.record(
-            subject, r["variable"], every=r["every"], reduce=r["reduce"], initial=r["initial"]
-        )
-    return network
-
-
 def _compact(indices: np.ndarray[Any, Any]) -> Any:
     """Return a range as ``[start, stop]``, other indices as they are."""
     if len(indices) and np.array_equal(indices, np.arange(indices[0], indices[0] + len(indices))):
@@ -241,7 +131,8 @@ def _compact(indices: np.ndarray[Any, Any]) -> Any:
     return indices
 
 
-def _indices(stored: Any) -> Any:
+def indices_of(stored: Any) -> Any:
+    """Return what `_compact` was given, as an index: an array or a slice."""
     return stored if isinstance(stored, np.ndarray) else slice(*stored)
 
 
@@ -275,19 +166,19 @@ def _encode(value: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:
     )
 
 
-def _decode(value: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:
+def decode(value: Any, arrays: list[np.ndarray[Any, Any]]) -> Any:
     """Return what `_encode` was given."""
     if isinstance(value, list):
-        return [_decode(part, arrays) for part in value]
+        return [decode(part, arrays) for part in value]
     if not isinstance(value, dict):
         return value
     if "array" in value:
         return arrays[value["array"]]
     if "tuple" in value:
-        return tuple(_decode(part, arrays) for part in value["tuple"])
+        return tuple(decode(part, arrays) for part in value["tuple"])
     if "mapping" in value:
-        return {_decode(k, arrays): _decode(v, arrays) for k, v in value["mapping"]}
-    given = {name: _decode(part, arrays) for name, part in value["fields"].items()}
+        return {decode(k, arrays): decode(v, arrays) for k, v in value["mapping"]}
+    given = {name: decode(part, arrays) for name, part in value["fields"].items()}
     made = classes()[value["class"]]
     return made(**given)
 
@@ -309,7 +200,8 @@ def classes() -> Mapping[str, type]:
     return MappingProxyType(found)
 
 
-def _h5py() -> Any:
+def open_h5py() -> Any:
+    """Import h5py, or say how to get it."""
     try:
         import h5py
     except ImportError:

@@ -15,13 +15,13 @@ from neurosim.errors import DescriptionError
 from neurosim.units import Quantity, Unit
 
 if TYPE_CHECKING:
-    from neurosim.describe.network import Network
+    from neurosim.describe.contents import Contents
 
 VERSION = "1"
 """Changed whenever the same network would get another hash."""
 
 
-def network_hash(network: Network) -> str:
+def network_hash(network: Contents) -> str:
     """Return the hash of everything that a run of `network` depends on.
 
     The order of populations, projections, drives and injections has a meaning (it numbers

@@ -16,7 +16,7 @@ from neurosim.describe.projection import Projection
 from neurosim.describe.rules import n_shared
 
 if TYPE_CHECKING:
-    from neurosim.describe.network import Network
+    from neurosim.describe.contents import Contents
 
 
 Rows: TypeAlias = list[tuple[str, ...]]
@@ -32,21 +32,21 @@ class Table:
     right: frozenset[str] = frozenset()
 
 
-def network_text(network: Network) -> str:
+def network_text(network: Contents) -> str:
     """Return the network as aligned plain text."""
     parts = [_headline(network)]
     parts += [_as_text(table) for table in _tables(network) if table.rows]
     return "\n\n".join(parts)
 
 
-def network_html(network: Network) -> str:
+def network_html(network: Contents) -> str:
     """Return the network as HTML tables."""
     parts = [f"<p><b>{escape(_headline(network))}</b></p>"]
     parts += [_as_html(table) for table in _tables(network) if table.rows]
     return "\n".join(parts)
 
 
-def _headline(network: Network) -> str:
+def _headline(network: Contents) -> str:
     size = estimate(network)
     return (
         f"Network {network.name!r} (seed {network.seed}): {counted(size.neurons, 'neuron')}, "
@@ -54,11 +54,11 @@ def _headline(network: Network) -> str:
     )
 
 
-def _tables(network: Network) -> list[Table]:
+def _tables(network: Contents) -> list[Table]:
     return [_populations(network), _projections(network), _inputs(network), _recorders(network)]
 
 
-def _populations(network: Network) -> Table:
+def _populations(network: Contents) -> Table:
     rows: Rows = []
     for population in network.populations.values():
         shape = " x ".join(str(n) for n in population.shape) if len(population.shape) > 1 else ""
@@ -68,7 +68,7 @@ def _populations(network: Network) -> Table:
     )
 
 
-def _projections(network: Network) -> Table:
+def _projections(network: Contents) -> Table:
     header = (
         "name", "rule", "synapses", "weight", "delay", "receptor", "autapses", "multapses",
         "release",
@@ -90,7 +90,7 @@ def _projections(network: Network) -> Table:
     return _without_empty(Table("Projections", header, rows, frozenset({"synapses"})))
 
 
-def _inputs(network: Network) -> Table:
+def _inputs(network: Contents) -> Table:
     rows: Rows = [
         (d.target.label, _cut(repr(d.source)), _strength(d.weight, d.unit), d.receptor)
         for d in network.drives
@@ -99,7 +99,7 @@ def _inputs(network: Network) -> Table:
     return Table("Drive and injected current", ("target", "source", "weight", "receptor"), rows)
 
 
-def _recorders(network: Network) -> Table:
+def _recorders(network: Contents) -> Table:
     rows: Rows = []
     for r in network.recorders:
         how = "every spike" if r.variable == "spikes" else "every step"

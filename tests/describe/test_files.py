@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from neurosim.describe import explicit, rules
 from neurosim.describe.currents import ConstantCurrent
 from neurosim.describe.distributions import Exponential, LogNormal, Normal
-from neurosim.describe.files import classes, load_network
+from neurosim.describe.files import classes
 from neurosim.describe.network import Network
 from neurosim.describe.neurons import LIF, AdEx
 from neurosim.describe.positions import RandomPositions
+from neurosim.describe.reading import load_network
 from neurosim.describe.sources import Input, Poisson, SpikeTimes
 from neurosim.describe.synapses import Delta, ExpConductance
 from neurosim.equations.model import NeuronModel
