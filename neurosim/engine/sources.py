@@ -86,13 +86,18 @@ def _table(rate: Any, dt: float) -> RateTable:
     return rate_table(np.zeros(1), np.atleast_1d(rate) if np.ndim(rate) == 0 else rate[None], dt)
 
 
+def scratch_rows(n: int) -> tuple[np.ndarray, ...]:
+    """Return what the drawing of Poisson numbers keeps between two steps."""
+    return np.zeros(n, np.uint32), np.zeros(n, np.uint32), np.zeros(n, np.int64)
+
+
 def _poisson(plan: PlanPopulation, machine: Machine, source: Poisson, key: int) -> SourceState:
     table = _table(source.rate, machine.dt)
     spikes = np.zeros(plan.size * table.largest, np.int32)
     counts = np.zeros(plan.size, np.int32)
     words = [plan.offset, spikes, table.largest, counts, key, *table.words]
     entry = sources.poisson_source_each if table.each else sources.poisson_source
-    context = Context([*words, np.zeros(plan.size, np.uint32), *table.kept])
+    context = Context([*words, *scratch_rows(plan.size), *table.kept])
     return SourceState(plan, entry.address, context, spikes, table.largest, nothing)
 
 
@@ -247,7 +252,7 @@ def make_drive(drive: PlanDrive, state: PopulationState, chosen: np.ndarray) -> 
         [
             state.drives[drive.receptor], _dense(state, local, weight), state.plan.offset,
             int(key[0]), *table.words, np.zeros(state.plan.size, np.int32),
-            np.zeros(state.plan.size, np.uint32), *table.kept,
+            *scratch_rows(state.plan.size), *table.kept,
         ]
     )  # fmt: skip
     return Feeder(entry.address, context)

@@ -141,17 +141,20 @@ def gamma_counts(n, count, due, drawn, shape, scale, first_id, end, key0, key1):
 
 # ctx: first id, spikes, spikes per neuron at most, counts, key, number of segments, their first
 # steps; per segment: number of thresholds, address of the thresholds, parts; scratch words
+# (three rows)
 @entry
 def poisson_source(ctx: int, lo: int, hi: int, step: int) -> int:
     """Poisson trains with one rate for all, constant between given steps."""
-    word = int64_at(ctx, 11)
+    word = int64_at(ctx, 13)
     n = hi - lo
     here = segment_of(step, int64_at(word[6], word[5]))
     thresholds = uint32_at(int64_at(word[8], word[5])[here], int64_at(word[7], word[5])[here])
     count = int32_at(word[3] + 4 * lo, n)
     parts = int64_at(word[9], word[5])[here]
     scratch = uint32_at(word[10] + 4 * lo, n)
-    poisson_counts(n, count, scratch, thresholds, parts, word[0] + lo, step, word[4])
+    spare = uint32_at(word[11] + 4 * lo, n)
+    seen = int64_at(word[12] + 8 * lo, n)
+    poisson_counts(n, count, scratch, spare, seen, thresholds, parts, word[0] + lo, step, word[4])
     out = int32_at(word[1] + 4 * lo * word[2], n * word[2])
     return int(list_spikes(n, count, word[0] + lo, out))
 
@@ -181,8 +184,9 @@ def correlated_source(ctx: int, lo: int, hi: int, step: int) -> int:
     n = hi - lo
     mother = np.empty(1, np.int32)
     scratch = np.empty(1, np.uint32)
+    seen = np.zeros(1, np.int64)
     thresholds = uint32_at(word[7], word[6])
-    poisson_counts(1, mother, scratch, thresholds, word[8], 0, step, word[9])
+    poisson_counts(1, mother, scratch, scratch.copy(), seen, thresholds, word[8], 0, step, word[9])
     count = int32_at(word[3] + 4 * lo, n)
     correlation = float64_at(ctx, 11)[10]
     copy_mother_spikes(n, count, mother[0], correlation, word[0] + lo, step, word[4], word[5])
