@@ -110,7 +110,8 @@ def _(BLUE, GREEN, RED, panels, shapes_run):
 @app.cell(hide_code=True)
 def _(mo):
     mo.md(r"""
-    The membrane smooths: the potential of the exponential synapse is the difference of two
+    The two currents have the same peak, but the alpha function carries $e$ times the charge.
+    The membrane smooths both: the potential of the exponential synapse is the difference of two
     exponentials,
 
     $$V(t) = E_L + \frac{w}{C_m} \frac{\tau\, \tau_m}{\tau_m - \tau}
@@ -311,7 +312,8 @@ def _(mo):
     - `net.drive(cells, ns.Poisson(rate=5000), weight=...)` gives every neuron a train of its
       own. Nothing is shared, no synapses are stored, and it costs far less.
 
-    Here each cell gets on average 5,000 spikes per second in all cases.
+    Here each cell gets on average 5,000 spikes per second in all cases. Where all trains are
+    shared, the two lines lie on top of each other.
     """)
     return
 
@@ -523,7 +525,7 @@ def _(BLUE, RED, image, np, panels, seen_run):
     _axes[3].imshow(_rate.counts().reshape(8, 8), cmap="gray_r")
     _axes[3].set_title("spikes counted", fontsize=10)
     for _ax in (_axes[0], _axes[3]):
-        _ax.set(xticks=[], yticks=[])
+        _ax.set_axis_off()
     _figure
     return
 
