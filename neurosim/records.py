@@ -85,7 +85,8 @@ class Recorded(Frozen[T]):
         try:
             return self._values[name]
         except (KeyError, TypeError):
-            shown = name if isinstance(name, str) else "..."
+            given: object = name
+            shown = given if isinstance(given, str) else "..."
             remedy = self._remedy.replace("{name}", shown)
             raise NotRecordedError(self._place, name, tuple(self._values), remedy) from None
 
@@ -289,7 +290,8 @@ class Trace:
         ids = frozen_array("Trace.ids", self.ids, np.int64)
         if self.reduce not in ("none", "mean"):
             raise DescriptionError("Trace.reduce", self.reduce, "'none' or 'mean'")
-        if not isinstance(self.unit, str) or not self.unit:
+        unit: object = self.unit
+        if not isinstance(unit, str) or not unit:
             raise DescriptionError("Trace.unit", self.unit, "a unit, such as 'mV' ('1' for none)")
         columns = 1 if self.reduce == "mean" else ids.size
         if times.ndim != 1 or ids.ndim != 1 or array.shape != (times.size, columns):
@@ -413,7 +415,8 @@ def inner_interval(outer: tuple[float, float], t1: float, t2: float) -> tuple[fl
 
     A bound that misses an end of `outer` by rounding only is that end.
     """
-    ends = [float(t) if isinstance(t, int | float | np.number) else np.nan for t in (t1, t2)]
+    given: tuple[object, object] = (t1, t2)
+    ends = [float(t) if isinstance(t, int | float | np.number) else np.nan for t in given]
     for k, end in enumerate(ends):
         for outer_end in outer:
             if before(outer_end) <= end <= past(outer_end):
