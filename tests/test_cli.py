@@ -5,9 +5,11 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -353,3 +355,27 @@ def test_ctrl_c_ends_without_a_traceback(script: Path) -> None:
     assert process.returncode == 130
     assert complaint.startswith("Error: Interrupted")
     assert "Traceback" not in complaint
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_ctrl_c_keeps_what_was_simulated(
+    script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neurosim.backend import Session
+
+    plain_run = Session.run
+
+    def interrupted_run(self: Session, *args: Any, **kwargs: Any) -> ns.Run:
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        return plain_run(self, *args, **kwargs)
+
+    monkeypatch.setattr(Session, "run", interrupted_run)
+    saved = tmp_path / "run.h5"
+    done = neurosim("run", f"{script}:small", "--duration", "1e8", "--save", saved)
+    assert done.code == 130
+    run = ns.load(saved)
+    assert isinstance(run, ns.Run)
+    assert 0 < run.duration < 1e8
+    assert run.provenance["interrupted"]
+    assert f"Interrupted at {run.t_stop:g} ms; what was simulated until then is kept." in done.text
+    assert f"Results in {saved}" in done.text

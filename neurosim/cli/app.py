@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -132,7 +133,10 @@ def run(
     console = Console(quiet=quiet, highlight=False)
     report.show_network(console, network)
     session = _compile(network, backend, quiet, dt=step, threads=threads, precision=precision.value)
-    result = session.run(length, progress=False if quiet else None)
+    with warnings.catch_warnings():
+        # Told below, with the rest of what happened.
+        warnings.filterwarnings("ignore", message="Interrupted at")
+        result = session.run(length, progress=False if quiet else None)
     interrupted = bool(result.provenance.get("interrupted"))
     report.show_run(console, result)
     if interrupted:

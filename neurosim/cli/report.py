@@ -69,9 +69,11 @@ def show_run(console: Console, run: Run) -> None:
     approximations = run.provenance.get("approximations", [])
     if approximations:
         bound = max(a["bound"] for a in approximations)
+        n = len(approximations)
         console.print(
-            f"Weights of {len(approximations)} projections are rounded, by at most {bound:.1e} "
-            f"relative: run.provenance['approximations']"
+            f"Weights of {n} projection{'s' if n > 1 else ''} are rounded, by at most {bound:.1e} "
+            f"of their value: run.provenance['approximations']",
+            soft_wrap=True,
         )
 
 
