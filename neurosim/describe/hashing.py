@@ -57,10 +57,15 @@ def digest(value: Any) -> str:
 
 
 def _model(population: Population) -> Any:
-    """Return a model with its parameters in their units, so that spelling does not count."""
+    """Return what a model says: its normalised text, where it starts, and its parameters.
+
+    So neither the spelling of values counts nor whether a model is built in or typed out.
+    """
     if population.interface.is_source:
         return population.model
-    return [population.model, population.parameters]
+    spec = population.model.neuron_model().spec()
+    values = {name: population.parameters[name] for name in spec.parameters}
+    return [spec.source_text, dict(spec.initial), values]
 
 
 def _feed(value: Any, state: hashlib._Hash) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neurosim as ns
+from neurosim.engine.generate import generate
 from tests.oracles import right_hand_side
 
 times = st.floats(0.05, 200)
@@ -114,7 +115,7 @@ def test_conductances_refuse_negative_weights_and_currents_do_not() -> None:
 
 
 def test_receptors_named_by_a_program() -> None:
-    by_name = {f"r{k}": ns.ExpCurrent.receptor(tau=1 + k) for k in range(3)}
+    by_name: dict[str, Any] = {f"r{k}": ns.ExpCurrent.receptor(tau=1 + k) for k in range(3)}
     assert ns.Receptors(named=by_name) == ns.Receptors(**by_name)
     assert ns.Receptors(named=tuple(by_name.items())) == ns.Receptors(**by_name)
     for wrong in (ns.NMDA(), 3, ["r0"], [("r0",)], [(1, ns.NMDA())], {"r": 3}):
@@ -133,4 +134,27 @@ def test_networks_with_many_receptors_hash_and_go_through_files(tmp_path: Any) -
     assert net.content_hash() == network(80).content_hash() != network(81).content_hash()
     net.save(tmp_path / "many.h5")
     again = ns.load(tmp_path / "many.h5")
+    assert isinstance(again, ns.Network)
     assert again.populations["p"].model == net.populations["p"].model
+
+
+def test_a_typed_out_model_means_the_same_as_the_built_in() -> None:
+    """Retyping a built-in's text gives the same hash, program and generated source."""
+    built_in = ns.LIF(tau_m=20, synapses=ns.ExpCurrent(exc=3))
+    m = built_in.neuron_model()
+    retyped = ns.NeuronModel(
+        "my own",
+        equations=m.equations,
+        threshold=m.threshold,
+        reset=m.reset,
+        refractory=m.refractory,
+        inputs=dict(m.inputs),
+        parameters=dict(m.parameters),
+        initial=dict(m.initial),
+    )
+    networks = [ns.Network("n"), ns.Network("n")]
+    for net, model in zip(networks, (built_in, retyped), strict=True):
+        net.record(net.population("p", 3, model), "spikes")
+    assert networks[0].content_hash() == networks[1].content_hash()
+    assert generate(retyped.spec()).source == generate(m.spec()).source
+    assert networks[0].content_hash() != ns.Network("n").content_hash()

@@ -26,7 +26,8 @@ def small_network(random: np.random.Generator) -> ns.Network:
         n_exp,
         ns.LIF(
             tau_m=10, C_m=100, E_L=-65, V_th=-55, V_reset=-68,
-            t_ref=float(random.choice([0, 0.3, 2])), I_e=ns.Uniform(0, 120), synapses=ns.ExpCurrent(exc=3, inh=7),
+            t_ref=float(random.choice([0, 0.3, 2])), I_e=ns.Uniform(0, 120),
+            synapses=ns.ExpCurrent(exc=3, inh=7),
         ),
     )  # fmt: skip
     delta = net.population(
