@@ -20,6 +20,7 @@ from neurosim.describe.projection import Projection
 from neurosim.engine.clock import Engine, Recorded
 from neurosim.engine.memory import check_memory
 from neurosim.engine.progress import reporter
+from neurosim.engine.sources import INPUT_LIMIT
 from neurosim.engine.wiring import enumerate_connections
 from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.lower.lowering import lower
@@ -84,6 +85,12 @@ class CPUSession(Session):
 
     def _feed(self, population: Population, array: npt.NDArray[Any]) -> None:
         if population.model.kind == "spikes":
+            if array.max(initial=0) > INPUT_LIMIT:
+                raise DescriptionError(
+                    f"run: inputs[{population.name!r}]", array,
+                    f"at most {INPUT_LIMIT} spikes per neuron and step",
+                    "Spread them over more steps, or give the synapses a larger weight.",
+                )  # fmt: skip
             counts = array.astype(np.int64)
             step, neuron = np.nonzero(counts)
             times = counts[step, neuron]

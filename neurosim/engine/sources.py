@@ -29,6 +29,10 @@ from neurosim.lower.plan import PlanDrive, PlanInjection, PlanPopulation
 GAMMA_LIMIT = 64
 """Most spikes of one neuron of a gamma process in one step."""
 
+INPUT_LIMIT = 256
+"""Most spikes of one neuron in one step that may be handed over while running: accumulators are
+scaled when a network is built, and must hold whatever comes."""
+
 
 @dataclass
 class SourceState:
@@ -39,9 +43,11 @@ class SourceState:
     whole : bool
         Whether the population must stay in one block.
     largest : int
-        The most spikes that one neuron emits in a step (on average over the population).
+        The most spikes that the population emits in a step, per neuron: room for them.
     reset : callable
         Puts it back to t = 0.
+    multiplicity : int
+        The most spikes that any one neuron emits in a step; `largest` if left out.
     """
 
     plan: PlanPopulation
@@ -53,6 +59,10 @@ class SourceState:
     whole: bool = False
     row: np.ndarray | None = None
     """What a population that emits a current emits now [pA]: (n,) real."""
+    multiplicity: int = 0
+
+    def __post_init__(self) -> None:
+        self.multiplicity = self.multiplicity or max(1, self.largest)
 
 
 def nothing() -> None:
@@ -74,7 +84,9 @@ def make_source(plan: PlanPopulation, machine: Machine) -> SourceState:
     if isinstance(source, Input) and source.kind == "current":
         return make_held_input(plan, machine, np.zeros((1, plan.size)), 0, None)
     if isinstance(source, Input):
-        return make_schedule(plan, [[] for _ in range(plan.size)], machine.dt)
+        state = make_schedule(plan, [[] for _ in range(plan.size)], machine.dt)
+        state.multiplicity = INPUT_LIMIT
+        return state
     raise UnsupportedError(
         f"Population {plan.name!r}: {type(source).__name__}", "the core has no form of this source"
     )
@@ -163,6 +175,7 @@ def make_schedule(plan: PlanPopulation, trains: list[Any], dt: float) -> SourceS
         )  # fmt: skip
     _, per_step = np.unique(labels, return_counts=True)
     largest = int(per_step.max(initial=1))
+    _, per_neuron = np.unique(labels * plan.size + neurons, return_counts=True)
     spikes = np.zeros(max(largest, 1), np.int32)
     cursor = np.zeros(1, np.int64)
 
@@ -171,7 +184,10 @@ def make_schedule(plan: PlanPopulation, trains: list[Any], dt: float) -> SourceS
 
     context = Context([plan.offset, spikes, labels.size, labels, neurons, cursor])
     address = sources.scheduled_source.address
-    return SourceState(plan, address, context, spikes, -(-largest // plan.size), reset, whole=True)
+    return SourceState(
+        plan, address, context, spikes, -(-largest // plan.size), reset, whole=True,
+        multiplicity=int(per_neuron.max(initial=1)),
+    )  # fmt: skip
 
 
 def make_held_input(

@@ -325,6 +325,39 @@ def test_spikes_handed_over_while_running() -> None:
     assert np.array_equal(counted(held, "image"), np.tile([0, 1, 2, 3, 0, 0], (10, 1)))
 
 
+@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("kind", ["times", "input", "relay"])
+def test_many_spikes_at_once_add_up(kind: str, precision: str) -> None:
+    """200 spikes of one neuron in one step move the target by 200 weights: no sum wraps."""
+    at_once = 200
+    net = ns.Network("at once")
+    inputs = {}
+    if kind == "times":
+        source = net.population("in", 3, ns.SpikeTimes([[0.1] * at_once, [], [0.1]]))
+    elif kind == "input":
+        source = net.population("in", 3, ns.Input("spikes"))
+        inputs = {"in": np.array([[at_once, 0, 1], *np.zeros((9, 3))])}
+    else:
+        first = net.population("first", 3, ns.SpikeTimes([[0.1] * at_once, [], [0.1]]))
+        source = net.population("in", 3, ns.Parrot())
+        net.project(first, source, ns.OneToOne(), weight=1.0)
+    cells = net.population("cells", 3, ns.PerfectIntegrator(V_th=1e9, synapses=ns.Delta()))
+    net.project(source, cells, ns.OneToOne(), weight=0.5)
+    net.record(cells, "V_m")
+    run = ns.compile(net, threads=1, precision=precision).run(1, inputs=inputs)
+    assert run.states["cells"]["V_m"].array[-1].tolist() == [0.5 * at_once, 0.0, 0.5]
+
+
+def test_more_spikes_at_once_than_accumulators_are_made_for_are_refused() -> None:
+    """Input beyond the declared limit is an error that names it, and not a wrong sum."""
+    net = ns.Network("at once")
+    net.population("in", 2, ns.Input("spikes"))
+    session = ns.compile(net, threads=1)
+    with pytest.raises(ns.DescriptionError, match=r"inputs\['in'\].* at most 256 spikes"):
+        session.run(0.1, inputs={"in": [[257, 0]]})
+    assert session.time == 0.0
+
+
 # --- currents -------------------------------------------------------------------------------------
 
 TAU, C = 10.0, 200.0
