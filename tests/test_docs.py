@@ -100,6 +100,8 @@ def check_neurosim(words: list[str], command: str) -> None:
         assert words == ["--version"], command
         return
     assert words[0] in group.commands, command
+    if words == ["run"]:  # named, not given
+        return
     context = group.commands[words[0]].make_context(words[0], list(words[1:]))
     if words[0] != "run" or ":" in context.params["model"] or context.params["model"].isupper():
         return
