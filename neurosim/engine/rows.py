@@ -27,8 +27,8 @@ from neurosim.kernels.jit import JIT
 from neurosim.lower.plan import Floats, Ints, PlanProjection
 
 CHUNK = 1 << 19
-"""Synapses generated at once by a worker: up to 20 MB of scratch. The kernels stream through it, so
-that it need not fit into the L2 cache; with a quarter of it, calling kernels costs 2 ns a synapse."""
+"""Synapses generated at once by a worker: up to 20 MB of scratch. Kernels stream through it: it
+need not fit into the L2 cache; a quarter as many cost 2 ns each in calls of kernels."""
 
 BLOCK = 1 << 24
 """Synapses of a fixed in-degree turned from columns to rows at once, 8 bytes each; more where a

@@ -114,12 +114,19 @@ def test_ties_stand_in_order_of_drawing() -> None:
     np.testing.assert_array_equal(rows.weight[0], [2, 4, 3, 1, 5])
 
 
-@pytest.mark.parametrize("n_post", [70_000, 200_000])
-def test_more_targets_than_one_tile_holds(n_post: int) -> None:
-    """Targets beyond 65,536 slots, in several tiles, from rows long and short."""
+@pytest.mark.parametrize(
+    ("n_post", "inner"),
+    [
+        (70_000, [65_536]),
+        (200_000, [65_536, 131_072, 196_608]),
+        (70_000, [*range(7, 70_000, 997)]),
+    ],
+)
+def test_more_targets_than_one_tile_holds(n_post: int, inner: list[int]) -> None:
+    """Targets beyond 65,536 slots, in tiles that end anywhere, from rows long and short."""
     numbers = np.array([0, 30_000, 1, 5, 9000])
     p = projection("fixed_outdegree", 5, n_post, number=numbers, delay_steps=Draw(1, 0.1, 300.0))
-    tiles = np.append(np.arange(0, n_post, 65_536), n_post)
+    tiles = np.array([0, *inner, n_post])
     slots = [np.arange(n_post)]
     found = []
     for threads in (1, 2):
