@@ -127,7 +127,14 @@ def common_scales(
         )
         for j, slots in enumerate(bundle.slots):
             counts = bundle.measured.slot_counts(j)
-            np.add.at(bound, slots, counts * bundle.measured.max_abs_weight[j] * emitted)
+            heaviest = float(bundle.measured.max_abs_weight[j])
+            # So that neither this product nor a sum of a few of them leaves the floats.
+            if counts.size and heaviest > 1e300 / max(1, int(counts.max()) * emitted):
+                raise CapacityError(
+                    f"Projection '{bundle.projections[j].name}': weight is {heaviest:g}, too large "
+                    f"for sums of it to be held. Weights are in the unit of the receptor."
+                )
+            np.add.at(bound, slots, counts * heaviest * emitted)
             blocks = np.unique(np.searchsorted(starts, slots, side="right") - 1)
             for other in blocks[1:]:
                 parent[root(int(other))] = root(int(blocks[0]))
@@ -170,6 +177,8 @@ def choose_format(bundle: Bundle, wanted: str, precision: str, scale: Floats) ->
         bundle.format = "full"
         if wanted != "full" and uniform and largest > 0:
             unit16 = 2.0 ** (math.frexp(largest)[1] - 15)
+            if round(largest / unit16) > 32767:
+                unit16 *= 2
             error = 0.5 * unit16 / smallest if smallest else 0.0
             if wanted == "fixed16" or (precision == "single" and error <= 1e-3):
                 bundle.format = "fixed16"

@@ -26,8 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.kernels.jit import JIT
-from neurosim.kernels.random import inlined
+from neurosim.kernels.jit import JIT, inlined
 
 if JIT:
     from numba.extending import intrinsic

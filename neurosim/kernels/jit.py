@@ -86,6 +86,13 @@ def kernel(function: Function) -> Function:
     return dispatcher  # type: ignore[no-any-return]
 
 
+def inlined(function: Function) -> Function:
+    """Compile `function` into its callers, always: a loop around a call is not vectorised."""
+    if not JIT:
+        return function
+    return numba.njit(**FLAGS, forceinline=True)(function)  # type: ignore[no-any-return]
+
+
 class Entry:
     """A function ``int64(int64 ctx, int64 lo, int64 hi, int64 step)`` with an address.
 

@@ -18,28 +18,16 @@ Flood (2014), Fast splittable pseudorandom number generators, OOPSLA '14 (key mi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from neurosim.errors import DescriptionError
-from neurosim.kernels.jit import FLAGS, JIT, kernel
+from neurosim.kernels.jit import inlined, kernel
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def inlined(function: Function) -> Function:
-    """Compile `function` into its callers, always."""
-    if not JIT:
-        return function
-    return numba.njit(**FLAGS, forceinline=True)(function)  # type: ignore[no-any-return]
-
-
 # What a number is for. Part of the key: a purpose added later changes no number drawn now.
 WIRING = 1
 WEIGHT = 2

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurosim.kernels.jit import kernel
-from neurosim.kernels.random import inlined
+from neurosim.kernels.jit import inlined, kernel
 
 Ints = npt.NDArray[np.int64]
 Int32s = npt.NDArray[np.int32]

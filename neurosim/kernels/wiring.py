@@ -24,11 +24,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurosim.kernels.jit import kernel
+from neurosim.kernels.jit import inlined, kernel
 from neurosim.kernels.random import (
     draw,
     exponential,
-    inlined,
     logarithm,
     philox4x32,
     quantile_centre,
