@@ -25,7 +25,7 @@ def first_block(path: Path) -> str:
 
 
 def balanced() -> None:
-    """Run the ten lines of README.md, and keep the figure."""
+    """Run the example of README.md, and keep the figure."""
     names: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         before = Path.cwd()
