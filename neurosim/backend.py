@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib import metadata
 from typing import Any, Protocol
@@ -25,6 +25,12 @@ from neurosim.results import Run
 from neurosim.units import to_scalar
 
 GROUP = "neurosim.backends"
+
+DT = 0.1
+"""Time step [ms] where neither the run nor the network says one."""
+
+LONGEST = 2**53
+"""Most steps of a run: all of them are told apart by a float64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +69,12 @@ class Options:
             ("precision", ("double", "single")),
             ("synapse_format", ("auto", "full", "fixed16")),
         ):
-            if getattr(self, name) not in known:
-                raise UnknownNameError(f"compile: {name}", getattr(self, name), known)
+            value: Any = getattr(self, name)
+            if not isinstance(value, str) or value not in known:
+                raise UnknownNameError(f"compile: {name}", value, known)
         parts: Any = self.approximate
-        if isinstance(parts, str) or not all(isinstance(p, str) for p in parts):
+        listed = isinstance(parts, (list, tuple, set, frozenset))
+        if not (listed and all(isinstance(p, str) for p in parts)):
             raise DescriptionError("compile: approximate", parts, "a list of names of parts")
         object.__setattr__(self, "approximate", tuple(parts))
 
@@ -162,6 +170,10 @@ class Session(ABC):
             If a state leaves the finite numbers.
         """
         n_steps = whole_steps(duration, self.dt, "run: duration")
+        if progress is not None and not isinstance(progress, bool):
+            raise DescriptionError("run: progress", progress, "True, False or None")
+        if inputs is not None and not isinstance(inputs, Mapping):
+            raise DescriptionError("run: inputs", inputs, "a mapping of population names to arrays")
         checked = self._check_inputs(inputs or {}, n_steps)
         return self._run(n_steps, checked, progress)
 
@@ -227,7 +239,10 @@ class Session(ABC):
 
 def _check_input(value: Any, population: Population, n_steps: int) -> npt.NDArray[Any]:
     place = f"run: inputs[{population.name!r}]"
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        raise DescriptionError(place, value, "an array: rows of equal length") from None
     full = (n_steps, *population.shape)
     if array.dtype.kind not in "biuf":
         raise DescriptionError(place, value, "an array of numbers")
@@ -253,6 +268,8 @@ def whole_steps(duration: Any, dt: float, place: str) -> int:
         If it is not a positive multiple of dt (to one part in 10^6 of a step).
     """
     value = to_scalar(duration, "ms", place, above=0)
+    if not value / dt <= LONGEST:
+        raise DescriptionError(place, value, f"at most {LONGEST:g} steps, {LONGEST * dt:g} ms")
     steps = round(value / dt)
     if steps < 1 or not math.isclose(value / dt, steps, rel_tol=1e-12, abs_tol=1e-6):
         lower, upper = math.floor(value / dt), math.ceil(value / dt)
@@ -278,7 +295,7 @@ def backends() -> tuple[str, ...]:
     return tuple(sorted(_entry_points()))
 
 
-def find_backend(name: str) -> Backend:
+def find_backend(name: Any) -> Backend:
     """Return a backend by name.
 
     Raises
@@ -287,7 +304,7 @@ def find_backend(name: str) -> Backend:
         If no installed package provides it.
     """
     found = _entry_points()
-    if name not in found:
+    if not isinstance(name, str) or name not in found:
         raise UnknownNameError("backend", name, backends())
     backend: Backend = found[name].load()()
     return backend
@@ -297,7 +314,7 @@ def compile(
     network: Network,
     backend: str = "cpu",
     *,
-    dt: Any = 0.1,
+    dt: Any = None,
     threads: int | None = None,
     precision: str = "double",
     trial: int = 0,
@@ -312,7 +329,9 @@ def compile(
         What to run.
     backend : str
         Where: the name of an installed backend, see `backends`.
-    dt, threads, precision, trial, synapse_format, approximate
+    dt : number or quantity, optional
+        Time step [ms]; left out, the one the network was made for, else 0.1.
+    threads, precision, trial, synapse_format, approximate
         See `Options`.
 
     Returns
@@ -327,11 +346,17 @@ def compile(
     if not isinstance(network, Network):
         raise DescriptionError("compile: network", network, "a neurosim.Network")
     options = Options(
-        dt=dt, threads=threads, precision=precision, trial=trial,
-        synapse_format=synapse_format, approximate=tuple(approximate)
-        if not isinstance(approximate, str) else approximate,  # type: ignore[arg-type]
+        dt=time_step(network, dt), threads=threads, precision=precision, trial=trial,
+        synapse_format=synapse_format, approximate=approximate,  # type: ignore[arg-type]
     )  # fmt: skip
     return find_backend(backend).compile(network, options)
+
+
+def time_step(network: Network, dt: Any) -> float:
+    """Return the step of a run: as told, as the network was made for, or 0.1 ms."""
+    if dt is None:
+        return network.dt or DT
+    return to_scalar(dt, "ms", "compile: dt", above=0)
 
 
 def run(
@@ -358,8 +383,12 @@ def run(
     **options
         See `Options`.
     """
+    known = [f.name for f in fields(Options)]
+    for name in options:
+        if name not in known:
+            raise UnknownNameError("run: option", name, known)
     if isinstance(network, Network):
-        step = to_scalar(options.get("dt", 0.1), "ms", "compile: dt", above=0)
+        step = time_step(network, options.get("dt"))
         whole_steps(duration, step, "run: duration")
     session = compile(network, backend, **options)
     return session.run(duration, inputs=inputs, progress=progress)

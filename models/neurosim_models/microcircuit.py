@@ -195,7 +195,7 @@ def potjans_diesmann(
         raise UnknownNameError("potjans_diesmann: drive", drive, ("poisson", "dc"))
     size = sizes(by_n, by_k, drive)
 
-    net = ns.Network("potjans_diesmann", seed=seed)
+    net = ns.Network("potjans_diesmann", seed=seed, dt=dt)
     synapses = ns.ExpCurrent.receptor(tau=TAU_SYN)
     for i, name in enumerate(POPULATIONS):
         model = ns.LIF(

@@ -65,7 +65,7 @@ def izhikevich_2003(seed: int = 1) -> ns.Network:
     generator = np.random.Generator(np.random.Philox(to_int(seed, "izhikevich_2003: seed")))
     r_exc, r_inh = generator.random(N_EXC), generator.random(N_INH)
 
-    net = ns.Network("izhikevich_2003", seed=seed)
+    net = ns.Network("izhikevich_2003", seed=seed, dt=1.0)
     exc = net.population(
         "exc", N_EXC, _model(a=0.02, b=0.2, c=-65 + 15 * r_exc**2, d=8 - 6 * r_exc**2)
     )

@@ -90,7 +90,10 @@ def run(
     ],
     backend: Annotated[str, typer.Option(help="Where to run it.")] = "cpu",
     duration: Annotated[str, typer.Option(help="How long [ms], or with a unit: '2 s'.")] = "1000",
-    dt: Annotated[str, typer.Option(help="Time step [ms].")] = "0.1",
+    dt: Annotated[
+        str | None,
+        typer.Option(help="Time step [ms]; by default the one the network was made for, or 0.1."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the network.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="At most so many threads.")] = None,
     precision: Annotated[Precision, typer.Option(help="Of the state.")] = Precision.double,
@@ -107,7 +110,7 @@ def run(
     """Run a network, and print its rates."""
     from rich.console import Console
 
-    from neurosim.backend import backends, whole_steps
+    from neurosim.backend import backends, time_step, whole_steps
     from neurosim.cli import report, targets
     from neurosim.errors import UnknownNameError
     from neurosim.units import to_scalar
@@ -116,9 +119,11 @@ def run(
         if backend not in backends():
             raise UnknownNameError("--backend", backend, backends())
     with _about("--dt"):
-        step = to_scalar(targets.number_or_text(dt), "ms", "--dt", above=0)
+        wanted = None
+        if dt is not None:
+            wanted = to_scalar(targets.number_or_text(dt), "ms", "--dt", above=0)
     with _about("--duration"):
-        length = whole_steps(targets.number_or_text(duration), step, "--duration") * step
+        to_scalar(targets.number_or_text(duration), "ms", "--duration", above=0)
     with _about("--plot"):
         targets.check_figure(plot)
     with _about("--save"):
@@ -126,10 +131,13 @@ def run(
     with _about("--set"):
         arguments = targets.parse_settings(settings or [])
     try:
-        network = targets.find_network(model, arguments, seed=seed, dt=step)
+        network = targets.find_network(model, arguments, seed=seed, dt=wanted)
     except targets.UsageError as error:
         raise typer.BadParameter(str(error), param_hint=error.option) from None
 
+    with _about("--duration"):
+        step = time_step(network, wanted)
+        length = whole_steps(targets.number_or_text(duration), step, "--duration") * step
     console = Console(quiet=quiet, highlight=False)
     report.show_network(console, network)
     session = _compile(network, backend, quiet, dt=step, threads=threads, precision=precision.value)

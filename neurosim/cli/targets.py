@@ -47,7 +47,7 @@ def entry_points() -> dict[str, metadata.EntryPoint]:
 
 
 def find_network(
-    target: str, arguments: Mapping[str, Any], *, seed: int | None, dt: float
+    target: str, arguments: Mapping[str, Any], *, seed: int | None, dt: float | None
 ) -> Network:
     """Return the network that MODEL names.
 
@@ -59,7 +59,7 @@ def find_network(
         Arguments of the function, from ``--set``.
     seed : int or None
         Handed on as the argument `seed`.
-    dt : float
+    dt : float or None
         Handed on where the function has an argument `dt` that was not set.
 
     Raises
@@ -163,7 +163,7 @@ def _bound(
     function: Callable[..., Any],
     arguments: Mapping[str, Any],
     seed: int | None,
-    dt: float,
+    dt: float | None,
     target: str,
 ) -> dict[str, Any]:
     """Return the arguments that `function` is called with."""
@@ -187,7 +187,7 @@ def _bound(
             near = get_close_matches(name, known, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise UsageError("--set", f"{target} has no argument {name!r}.{hint} {listed}")
-    if "dt" in known:
+    if "dt" in known and dt is not None:
         given.setdefault("dt", dt)
     for name, p in parameters.items():
         needed = p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)

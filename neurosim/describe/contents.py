@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from neurosim.describe.checks import check_name, to_int
 from neurosim.describe.inputs import Drive, InitialValue, Injection
 from neurosim.describe.population import Population
 from neurosim.describe.projection import Projection
 from neurosim.describe.recorders import Recorder
+from neurosim.units import to_scalar
 
 
 class Contents:
     """The parts of a network by name and in order; `Network` adds how they are made."""
 
-    def __init__(self, name: str, *, seed: int = 0) -> None:
+    def __init__(self, name: str, *, seed: int = 0, dt: Any = None) -> None:
         self._name = check_name(name, "Network.name")
         self._seed = to_int(seed, "Network.seed")
+        self._dt = None if dt is None else to_scalar(dt, "ms", "Network.dt", above=0)
         self._populations: dict[str, Population] = {}
         self._projections: dict[str, Projection] = {}
         self._initial_values: list[InitialValue] = []
@@ -34,6 +37,11 @@ class Contents:
     def seed(self) -> int:
         """What fixes wiring, weights, delays, random positions and initial values."""
         return self._seed
+
+    @property
+    def dt(self) -> float | None:
+        """The time step [ms] it was made for, which a run takes unless told otherwise."""
+        return self._dt
 
     @property
     def populations(self) -> Mapping[str, Population]:

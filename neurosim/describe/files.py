@@ -90,6 +90,7 @@ def _network_content(network: Contents, arrays: list[np.ndarray[Any, Any]]) -> d
     return {
         "name": network.name,
         "seed": network.seed,
+        "dt": network.dt,
         "populations": [
             {"name": p.name, "shape": list(p.shape), "model": encoded(p.model),
              "positions": encoded(p.positions)}

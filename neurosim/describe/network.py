@@ -33,6 +33,9 @@ class Network(Contents):
     name : str
     seed : int
         Fixes wiring, weights, delays, random positions and initial values.
+    dt : number or quantity, optional
+        The time step [ms] the network was made for, where its meaning depends on one; a run takes
+        it unless told otherwise.
 
     Attributes
     ----------
@@ -268,7 +271,7 @@ class Network(Contents):
 
     def copy(self) -> Network:
         """Return a network of the same parts; what is added to one is not added to the other."""
-        other = Network(self._name, seed=self._seed)
+        other = Network(self._name, seed=self._seed, dt=self._dt)
         other._populations = dict(self._populations)
         other._projections = dict(self._projections)
         other._initial_values = list(self._initial_values)

@@ -75,7 +75,7 @@ def _damaged(place: str, reason: object) -> DescriptionError:
 
 def _network_from(content: dict[str, Any], arrays: list[np.ndarray[Any, Any]]) -> Network:
     """Write the network again, as a script would."""
-    network = Network(content["name"], seed=content["seed"])
+    network = Network(content["name"], seed=content["seed"], dt=content["dt"])
 
     def decoded(value: Any) -> Any:
         return decode(value, arrays)

@@ -140,6 +140,9 @@ class Engine:
         self._failure: SimulationError | None = None
         self._steps_per_chunk = 8
         self._lock = threading.Lock()
+        # No step, but the machine code of the loop is there afterwards: what a run takes is then
+        # simulation alone, and no two threads compile the same.
+        self._advance(0, 0, 0, self._open_log(0), Taps(self, 0, 0))
         self.build_seconds = time.perf_counter() - started
 
     # --- building -------------------------------------------------------------------------
@@ -381,31 +384,15 @@ class Engine:
                 self.synapses.delivery, log, taps.table, self.accumulator, n_slots,
             )  # fmt: skip
 
-        if self.threads == 1:
-            helpers = []
-        else:
-            # The first call compiles; compiling in several threads at once would be wasted.
-            self._compile(log, taps)
-            helpers = [
-                threading.Thread(target=work, args=(k,), daemon=True)
-                for k in range(1, self.threads)
-            ]
+        helpers = [
+            threading.Thread(target=work, args=(k,), daemon=True) for k in range(1, self.threads)
+        ]
         for helper in helpers:
             helper.start()
         work(0)
         for helper in helpers:
             helper.join()
         return outcome[0]
-
-    def _compile(self, log: loop.Log, taps: Taps) -> None:
-        """Run no step, so that the machine code is there before several threads want it."""
-        if not getattr(self, "_compiled", False):
-            loop.advance(
-                0, 1, self.step, self.step, self.step, self._team, self._blocks,
-                self.synapses.delivery, log, taps.table, self.accumulator,
-                max(1, self.slot_map.n_slots),
-            )  # fmt: skip
-            self._compiled = True
 
     def _spikes_of(self, log: loop.Log, first: int, reached: int) -> tuple[np.ndarray, np.ndarray]:
         """Return labels and global ids of the recorded spikes of steps first .. reached."""
@@ -593,7 +580,7 @@ def shares(bounds: Ints, workers: int) -> Ints:
 
 
 def choose_threads(plan: Plan, wanted: int | None) -> int:
-    """Return how many threads pay off, at most `wanted`.
+    """Return how many threads are used, at most `wanted`; by themselves, those that pay off.
 
     Two barriers a step cost about half a microsecond, a step of 1000 simple neurons some five: a
     network below that runs on one thread.
@@ -603,7 +590,9 @@ def choose_threads(plan: Plan, wanted: int | None) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     limit = wanted if wanted is not None else (cores or 1)
     if wanted is not None:
-        return max(1, limit)
+        # Waiting threads spin, so that those beyond the cores only cost. Four are allowed
+        # everywhere, for comparing results.
+        return max(1, min(wanted, max(4, cores or 1)))
     synapses = sum(layout.expected_connections(p) for p in plan.projections)
     work = plan.size + synapses / 200.0
     return max(1, min(limit, int(work // 2000) or 1))
