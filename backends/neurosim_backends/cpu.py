@@ -123,6 +123,8 @@ class CPUSession(Session):
     def get(self, view: Selectable, name: str) -> npt.NDArray[np.float64]:
         """Return the present value of a state or parameter: shape (len(view),)."""
         checked = self._check_view(view, "session.get: view")
+        if not isinstance(name, str):
+            raise DescriptionError("session.get: name", name, "the name of a state or parameter")
         parts = []
         for population, indices in checked.segments:
             if population.index not in self.engine.neurons:
@@ -136,7 +138,9 @@ class CPUSession(Session):
 
     def connections(self, projection: str | Projection) -> Connections:
         """Return the connections of a projection."""
-        name = projection if isinstance(projection, str) else projection.name
+        name = projection.name if isinstance(projection, Projection) else projection
+        if not isinstance(name, str):
+            raise DescriptionError("session.connections: projection", name, "a projection's name")
         for p in self.plan.projections:
             if p.name == name:
                 found = enumerate_connections(p, self.plan.seed, self.plan.dt)

@@ -14,6 +14,7 @@ from neurosim.engine.module_cache import load
 from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.kernels.random import NOISE, make_key
 from neurosim.lower.plan import PlanPopulation
+from neurosim.lower.values import LONGEST_HOLD, nearest_steps
 
 RELAY_LIMIT = 256
 """Most spikes that one neuron of a relaying model may emit in one step."""
@@ -94,7 +95,8 @@ class PopulationState:
     def initialise(self) -> None:
         """Put every state to its initial value."""
         for name, values in self.states.items():
-            values[:] = self.plan.initial[name]
+            place = f"Population {self.plan.name!r}: initial value of {name}"
+            values[:] = fitting(self.plan.initial[name], self.machine.real, place)
         self.refractory[:] = 0
         for row in (*self.drives.values(), *self.couplings.values()):
             row[:] = 0
@@ -125,7 +127,9 @@ class PopulationState:
         spec = self.spec
         if spec.refractory is None:
             return 0.0
-        steps = np.rint(np.asarray(self.parameters[spec.refractory], np.float64) / self.machine.dt)
+        place = f"Population {self.plan.name!r}: {spec.refractory}"
+        held = self.parameters[spec.refractory]
+        steps = nearest_steps(held, self.machine.dt, place, LONGEST_HOLD).astype(np.float64)
         return float(steps) if steps.ndim == 0 else steps
 
     def _word(self, f: Field, values: dict[str, Any], key: Any) -> Any:
@@ -173,7 +177,8 @@ class PopulationState:
 
     def _value(self, value: Any) -> Any:
         if np.ndim(value) > 0:
-            return np.ascontiguousarray(value, self.machine.real)
+            place = f"Population {self.plan.name!r}: a parameter"
+            return np.ascontiguousarray(fitting(value, self.machine.real, place))
         return float(value)
 
     def _receptor_index(self, name: str) -> int:
@@ -202,7 +207,7 @@ class PopulationState:
         if not np.all(np.isfinite(array)):
             raise DescriptionError(place, value, "finite numbers")
         if name in self.states:
-            self.states[name][where] = array
+            self.states[name][where] = fitting(array, self.machine.real, place)
             return
         current = self.read(name)
         current[where] = array
@@ -215,3 +220,15 @@ class PopulationState:
             self.parameters[name] = old
             self.prepare()
             raise
+
+
+def fitting(value: Any, real: type[np.floating[Any]], place: str) -> np.ndarray:
+    """Return finite values as an array of `real`; refuse those too large for it."""
+    with np.errstate(over="ignore"):
+        array = np.asarray(value, np.float64).astype(real)
+    if not np.all(np.isfinite(array)):
+        largest = float(np.finfo(real).max)
+        raise DescriptionError(
+            place, np.asarray(value), f"values within +-{largest:.2g}", "Use precision='double'."
+        )
+    return array

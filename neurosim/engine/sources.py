@@ -19,12 +19,13 @@ from neurosim.describe.sources import (
     SpikeTimes,
 )
 from neurosim.engine.context import Context
-from neurosim.engine.populations import Machine, PopulationState
+from neurosim.engine.populations import Machine, PopulationState, fitting
 from neurosim.engine.trains import RateTable, poisson_thresholds, rate_table, schedule
 from neurosim.errors import DescriptionError, UnsupportedError
 from neurosim.kernels import feeders, sources
 from neurosim.kernels.random import CURRENT, DRIVE, SOURCE, make_key
 from neurosim.lower.plan import PlanDrive, PlanInjection, PlanPopulation
+from neurosim.lower.values import nearest_steps
 
 GAMMA_LIMIT = 64
 """Most spikes of one neuron of a gamma process in one step."""
@@ -229,7 +230,7 @@ class Feeder:
 def _dense(state: PopulationState, ids: np.ndarray, values: Any) -> np.ndarray:
     """Spread values of some neurons (local ids) over the population: (n,) real, 0 elsewhere."""
     row = np.zeros(state.plan.size, state.machine.real)
-    row[ids] = values
+    row[ids] = fitting(values, state.machine.real, f"Input of population {state.plan.name!r}")
     return row
 
 
@@ -306,7 +307,7 @@ def make_current(injection: PlanInjection, state: PopulationState, chosen: np.nd
             f"Current into {state.plan.name!r}: {type(source).__name__}",
             "the core has no form of this current",
         )
-    first = np.rint(times / machine.dt).astype(np.int64)
+    first = nearest_steps(times, machine.dt, "StepCurrent.times")
     if first[0] > 0:
         first = np.concatenate([[0], first])
         amplitudes = np.concatenate([np.zeros_like(amplitudes[:1]), amplitudes])

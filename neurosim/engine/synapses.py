@@ -128,11 +128,13 @@ def common_scales(
         for j, slots in enumerate(bundle.slots):
             counts = bundle.measured.slot_counts(j)
             heaviest = float(bundle.measured.max_abs_weight[j])
-            # So that neither this product nor a sum of a few of them leaves the floats.
-            if counts.size and heaviest > 1e300 / max(1, int(counts.max()) * emitted):
+            # So that neither sums of it nor the accumulator's unit leave the floats.
+            most = max(1, int(counts.max(initial=0)) * emitted)
+            if heaviest > 1e300 / most or 0 < heaviest < 1e-280:
                 raise CapacityError(
-                    f"Projection '{bundle.projections[j].name}': weight is {heaviest:g}, too large "
-                    f"for sums of it to be held. Weights are in the unit of the receptor."
+                    f"Projection '{bundle.projections[j].name}': weight is {heaviest:g}, too "
+                    f"{'large' if heaviest > 1 else 'small'} for sums of it to be held. Weights "
+                    f"are in the unit of the receptor."
                 )
             np.add.at(bound, slots, counts * heaviest * emitted)
             blocks = np.unique(np.searchsorted(starts, slots, side="right") - 1)

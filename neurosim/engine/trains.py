@@ -10,6 +10,7 @@ import numpy as np
 
 from neurosim.errors import DescriptionError
 from neurosim.lower.plan import Floats, Ints
+from neurosim.lower.values import nearest_steps
 
 MEAN_OF_A_PART = 16.0
 """A Poisson number of larger mean is drawn as a sum, so that tables of thresholds stay short."""
@@ -34,7 +35,7 @@ def poisson_thresholds(mean: float) -> tuple[np.ndarray, int]:
     """
     if mean > 200 * MEAN_OF_A_PART:
         raise DescriptionError(
-            "Poisson.rate", mean, "at most 3200 spikes per time step", "Lower the rate or dt."
+            "Poisson.rate, in spikes per time step,", mean, "at most 3200", "Lower the rate or dt."
         )
     parts = max(1, math.ceil(mean / MEAN_OF_A_PART))
     m = mean / parts
@@ -94,7 +95,7 @@ def rate_table(times: Floats, rates: Floats, dt: float) -> RateTable:
     dt : float
         [ms].
     """
-    first_step = np.rint(times / dt).astype(np.int64)
+    first_step = nearest_steps(times, dt, "RateSteps.times")
     means = np.asarray(rates, np.float64) * 1e-3 * dt
     if first_step[0] > 0:
         first_step = np.concatenate([[0], first_step])
@@ -140,7 +141,7 @@ def schedule(times: list[Any], dt: float) -> tuple[Ints, np.ndarray]:
     labels : (n,) int64
     neurons : (n,) int32
     """
-    labels = [np.rint(np.asarray(t, np.float64) / dt).astype(np.int64) for t in times]
+    labels = [nearest_steps(t, dt, "SpikeTimes.trains") for t in times]
     neurons = [np.full(t.size, k, np.int32) for k, t in enumerate(labels)]
     label = np.concatenate(labels) if labels else np.empty(0, np.int64)
     neuron = np.concatenate(neurons) if neurons else np.empty(0, np.int32)

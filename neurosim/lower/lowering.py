@@ -36,8 +36,10 @@ from neurosim.lower.plan import (
     PlanRecorder,
 )
 from neurosim.lower.values import (
+    LONGEST_HOLD,
     generator,
     lower_distribution,
+    nearest_steps,
     realise_initial,
     realise_parameters,
 )
@@ -116,7 +118,8 @@ def lower_population(population: Population, network: Network, dt: float) -> Pla
     parameters = realise_parameters(population, network.seed)
     steps: int | Ints = 0
     if spec.refractory is not None:
-        rounded = np.rint(np.asarray(parameters[spec.refractory]) / dt).astype(np.int64)
+        place = f"Population {population.name!r}: {spec.refractory}"
+        rounded = nearest_steps(parameters[spec.refractory], dt, place, LONGEST_HOLD)
         steps = int(rounded) if rounded.ndim == 0 else rounded
     return PlanPopulation(
         index=population.index,
@@ -265,11 +268,12 @@ def lower_delay(value: Any, projection: Projection, dt: float, listed: Any) -> D
     lowered = lower_strength(value, projection, place, listed)
     if isinstance(lowered, Draw):
         if lowered.kind == 0:
-            if round(lowered.a / dt) < 1:
+            one = int(nearest_steps(lowered.a, dt, place))
+            if one < 1:
                 raise below_one_step(place, lowered.a, dt)
-            return Draw(0, round(lowered.a / dt) * dt)
+            return Draw(0, one * dt)
         return lowered
-    steps = np.rint(lowered / dt).astype(np.int64)
+    steps = nearest_steps(lowered, dt, place)
     all_connected = listed is not None or (
         isinstance(projection.rule, AllToAll) and projection.rule.autapses
     )
@@ -369,7 +373,8 @@ def lower_recorder(
     """Lower one recorder."""
     every = 1
     if recorder.every is not None:
-        every = round(recorder.every / dt)
+        place = f"Recorder of {recorder.label!r}: every"
+        every = int(nearest_steps(recorder.every, dt, place))
         if every < 1 or abs(every * dt - recorder.every) > 1e-9 * recorder.every:
             nearest = max(1, every) * dt
             raise DescriptionError(

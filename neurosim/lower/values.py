@@ -21,13 +21,38 @@ from neurosim.describe.distributions import (
 )
 from neurosim.describe.population import Population
 from neurosim.errors import DescriptionError, UnknownNameError, brief
-from neurosim.lower.plan import Draw, Floats
+from neurosim.lower.plan import Draw, Floats, Ints
 from neurosim.units import to_float
 
 ATTEMPTS = 10_000
 """Redraws before a distribution is given up: it accepts one draw in 10^4 at least."""
 
 BOUNDS = {"none": 0, "clip": 1, "redraw": 2}
+
+LONGEST = 2**53
+"""Steps up to here are told apart by a float64."""
+
+LONGEST_HOLD = 2**24
+"""Steps up to here are counted down by a float32."""
+
+
+def nearest_steps(times: Any, dt: float, place: str, longest: int = LONGEST) -> Ints:
+    """Return times [ms] as whole steps, rounded to the nearest: int64 of the same shape.
+
+    Raises
+    ------
+    DescriptionError
+        If one is longer than `longest` steps.
+    """
+    # A quotient beyond the floats is infinite, and refused like any that is too large.
+    with np.errstate(over="ignore"):
+        steps = np.rint(np.asarray(times, np.float64) / dt)
+    if steps.size and not np.all(np.abs(steps) <= longest):
+        furthest = np.ravel(times)[np.argmax(np.abs(np.ravel(steps)))]
+        raise DescriptionError(
+            place, float(furthest), f"at most {longest * dt:g} ms, {longest} steps of {dt:g} ms"
+        )
+    return np.asarray(steps.astype(np.int64))
 
 
 def lower_distribution(distribution: Distribution) -> Draw:
