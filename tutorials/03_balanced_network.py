@@ -1,5 +1,7 @@
 import marimo
 
+__generated_with = "0.25.2"
+
 app = marimo.App()
 
 
@@ -193,8 +195,8 @@ def _(mo):
     Why is it irregular? Look at the currents into one neuron of middling rate. At the threshold
     the leak contributes $C_m (E_L - V_{th}) / \tau_m$ = 10 pA, which is nothing beside the
     synapses. Excitation alone would take the neuron far above the threshold, inhibition alone
-    far below. Most of the time their sum, in black, is somewhat below what it takes; only where
-    a fluctuation lifts it above zero for long enough does the neuron fire.
+    far below. Their sum, in black, goes up and down around zero; only where a fluctuation keeps
+    it above zero for long enough does the neuron fire.
     """)
     return
 
@@ -478,9 +480,9 @@ def _(BLUE, GREY, np, panels, regime_statistics, regimes):
         _top, _bottom = _axes[_k], _axes[_k + 4]
         _few = _record.ids < 50
         _top.plot(_record.times[_few], _record.ids[_few], "|", color=BLUE, markersize=4)
-        _first, _last = (500, 1000) if _name == "D" else (200, 300)
-        _counts, _edges = np.histogram(_record.times, np.arange(_first, _last + 0.5, 0.5))
-        _bottom.stairs(_counts / (_record.size * 0.5e-3), _edges, color=GREY, fill=True)
+        _first, _last, _bin = (500, 1000, 4) if _name == "D" else (200, 300, 0.5)
+        _counts, _edges = np.histogram(_record.times, np.arange(_first, _last + _bin, _bin))
+        _bottom.stairs(_counts / (_record.size * _bin * 1e-3), _edges, color=GREY, fill=True)
         _row = regime_statistics[_name]
         _top.set_title(
             f"{_name}: {_row['rate [Hz]']:.1f} Hz, CV {_row['CV']:.2f}\n"
