@@ -19,6 +19,7 @@ from neurosim.describe.projection import INJECTED
 from neurosim.engine import layout
 from neurosim.engine.context import Context
 from neurosim.engine.generate import BAD_MULTIPLICITY
+from neurosim.engine.pace import Pace
 from neurosim.engine.populations import RELAY_LIMIT, Machine, PopulationState
 from neurosim.engine.progress import interruptible
 from neurosim.engine.sources import (
@@ -37,9 +38,6 @@ from neurosim.errors import SimulationError
 from neurosim.kernels import feeders, loop
 from neurosim.kernels.jit import JIT
 from neurosim.lower.plan import Ints, Plan
-
-CHUNK_SECONDS = 0.08
-"""Wall time between two returns to Python, about."""
 
 CACHE_BYTES = 1 << 20
 """How much of a tile's accumulator is kept in use at once: half an L2 cache of today."""
@@ -77,7 +75,8 @@ class Engine:
     plan : Plan
         What to run.
     threads : int or None
-        Upper bound of the threads used; None for the processor's cores.
+        Upper bound of the threads used; None for the processor's cores. One thread is used where
+        it turns out faster.
     precision : {"double", "single"}
         Of states; accumulators are int64 or int32.
     synapse_format : {"auto", "full", "fixed16"}
@@ -138,11 +137,12 @@ class Engine:
         self.step = 0
         self.interrupted = False
         self._failure: SimulationError | None = None
-        self._steps_per_chunk = 8
+        self._pace = Pace(self.threads)
+        self.most_workers = 0
         self._lock = threading.Lock()
         # No step, but the machine code of the loop is there afterwards: what a run takes is then
         # simulation alone, and no two threads compile the same.
-        self._advance(0, 0, 0, self._open_log(0), Taps(self, 0, 0))
+        self._advance(self.threads, 0, 0, 0, self._open_log(0), Taps(self, 0, 0))
         self.build_seconds = time.perf_counter() - started
 
     # --- building -------------------------------------------------------------------------
@@ -262,12 +262,14 @@ class Engine:
             columns["last_gather"], np.array(addresses, np.int64), np.array(contexts, np.int64),
             columns["region"], columns["count"], bool(self.plan.couplings),
         )  # fmt: skip
-        shared = np.zeros(64, np.int64)
-        self._team = loop.Team(
-            shared,
-            shares(layout.split_evenly(load, self.threads, n_blocks + 1), self.threads),
-            shares(np.arange(self.tile_first.size), self.threads),
-        )
+        self._teams = {
+            workers: loop.Team(
+                np.zeros(64, np.int64),
+                shares(layout.split_evenly(load, workers, n_blocks + 1), workers),
+                shares(np.arange(self.tile_first.size), workers),
+            )
+            for workers in {1, self.threads}
+        }
 
     def _make_log(self) -> None:
         self._reserve = sum(
@@ -318,13 +320,13 @@ class Engine:
         kept_ids: list[np.ndarray] = []
         while self.step < goal and not pressed.is_set():
             chunk_first = self.step
-            last = min(goal, chunk_first + self._steps_per_chunk)
+            workers, steps = self._pace.next_chunk()
+            last = min(goal, chunk_first + steps)
             log = self._open_log(last)
             taps.open(chunk_first, last)
             started = time.perf_counter()
-            reason, reached = self._advance(chunk_first, last, first, log, taps)
-            seconds = time.perf_counter() - started
-            self._adapt(reached - chunk_first, seconds)
+            reason, reached = self._advance(workers, chunk_first, last, first, log, taps)
+            self._pace.learn(workers, reached - chunk_first, time.perf_counter() - started)
             if reason == loop.FAILURE:
                 self.step = reached
                 self._failure = self._explain_failure(reached)
@@ -348,13 +350,6 @@ class Engine:
             taps.samples(),
         )
 
-    def _adapt(self, steps: int, seconds: float) -> None:
-        """Choose the next chunk so that it takes about CHUNK_SECONDS."""
-        if steps > 0:
-            wanted = steps * CHUNK_SECONDS / max(seconds, 1e-6)
-            bounded = min(wanted, 4.0 * self._steps_per_chunk)
-            self._steps_per_chunk = int(min(max(1, bounded), 100_000))
-
     def _open_log(self, last: int) -> loop.Log:
         """Keep the spikes that still have arrivals to come, make room for those of the chunk."""
         oldest = max(self._log_origin, self.step + 1 - self.synapses.max_delay)
@@ -370,28 +365,26 @@ class Engine:
         return loop.Log(self._log_ids, full, oldest, self._reserve)
 
     def _advance(
-        self, first: int, last: int, run_first: int, log: loop.Log, taps: Taps
+        self, workers: int, first: int, last: int, run_first: int, log: loop.Log, taps: Taps
     ) -> tuple[int, int]:
-        shared = self._team.shared
-        shared[loop.ARRIVED] = 0
-        shared[loop.FAILED] = 0
-        outcome: list[tuple[int, int]] = [(0, 0)] * self.threads
+        team = self._teams[workers]
+        team.shared[:] = 0
+        outcome: list[tuple[int, int]] = [(0, 0)] * workers
         n_slots = max(1, self.slot_map.n_slots)
 
         def work(worker: int) -> None:
             outcome[worker] = loop.advance(
-                worker, self.threads, first, last, run_first, self._team, self._blocks,
+                worker, workers, first, last, run_first, team, self._blocks,
                 self.synapses.delivery, log, taps.table, self.accumulator, n_slots,
             )  # fmt: skip
 
-        helpers = [
-            threading.Thread(target=work, args=(k,), daemon=True) for k in range(1, self.threads)
-        ]
+        helpers = [threading.Thread(target=work, args=(k,), daemon=True) for k in range(1, workers)]
         for helper in helpers:
             helper.start()
         work(0)
         for helper in helpers:
             helper.join()
+        self.most_workers = max(self.most_workers, int(team.shared[loop.WORKED]))
         return outcome[0]
 
     def _spikes_of(self, log: loop.Log, first: int, reached: int) -> tuple[np.ndarray, np.ndarray]:
@@ -512,8 +505,8 @@ class Engine:
 
     @property
     def workers(self) -> int:
-        """How many workers have entered the loop so far."""
-        return int(self._team.shared[loop.WORKED])
+        """How many threads the run has settled on: those allowed, or one where that is faster."""
+        return self._pace.workers
 
 
 class Taps:

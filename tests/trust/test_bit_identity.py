@@ -67,7 +67,7 @@ def test_threads_and_pieces_change_no_bit(name: str, precision: str) -> None:
     expected = bits(one)
     for threads in (2, 4):
         run = ns.run(net, DURATION, threads=threads, precision=precision, progress=False)
-        assert run.provenance["threads"] == threads
+        assert run.provenance["threads_allowed"] == threads
         assert bits(run) == expected
     for threads, pieces in ((1, (0.5, 100.0, 49.5)), (2, (37.0, 0.5, 12.5, 100.0))):
         assert bits(in_pieces(net, pieces, threads=threads, precision=precision)) == expected
