@@ -59,10 +59,26 @@ class UnknownNameError(DescriptionError):
 
     def __init__(self, place: str, name: object, known: Iterable[str]) -> None:
         self.known = tuple(known)
-        near = get_close_matches(str(name), self.known, n=1)
+        near = _nearest(str(name), self.known)
         hint = f"Did you mean {near[0]!r}?" if near else None
         listed = ", ".join(repr(k) for k in self.known) or "(there are none)"
         super().__init__(place, name, f"one of {listed}", hint)
+
+
+def _nearest(name: str, known: tuple[str, ...]) -> list[str]:
+    """Return the known name that was probably meant, if any: alike, or one begins the other."""
+    near = get_close_matches(name, known, n=1)
+    word = name.lower()
+    longest = max(
+        (
+            k
+            for k in known
+            if len(k) > 2 and (word.startswith(k.lower()) or k.lower().startswith(word))
+        ),
+        key=len,
+        default=None,
+    )
+    return near or ([longest] if longest and len(word) > 1 else [])
 
 
 class EquationError(NeurosimError, ValueError):

@@ -93,9 +93,12 @@ def make_recorders(
     if not variables:
         raise DescriptionError(f"{place}: variable", variable, "at least one variable")
     made = []
+    # Beside states, spikes are recorded as they always are; alone, they refuse what is for states.
+    plain: dict[str, Any] = {"every": None, "reduce": "none", "initial": False}
+    sampling: dict[str, Any] = {"every": interval, "reduce": reduce, "initial": initial}
     for name in variables:
         for population, indices in _subjects(target, name, place):
-            if name == "spikes":
+            if name == "spikes" and len(variables) == 1:
                 for option, given, default in (
                     ("every", every, None), ("reduce", reduce, "none"), ("initial", initial, False)
                 ):  # fmt: skip
@@ -110,10 +113,8 @@ def make_recorders(
                     indices=indices,
                     projection=target if isinstance(target, Projection) else None,
                     variable=name,
-                    every=interval,
-                    reduce=reduce,
-                    initial=initial,
                     where=where,
+                    **(plain if name == "spikes" else sampling),
                 )
             )
     return made
