@@ -20,8 +20,9 @@ from tests.trust.references import measure, over_seeds, reference
 pytestmark = [pytest.mark.slow, pytest.mark.compiled]
 
 REGIMES = ("A", "B", "C", "D")
-SEEDS = {"A": (1,), "B": (1,), "C": (1,), "D": (1, 2, 3)}
-"""In D activity comes in slow waves, so that the rate of one second varies by 6 % over seeds."""
+SEEDS = {"A": (1,), "B": (1,), "C": (1,), "D": tuple(range(1, 13))}
+"""In D activity comes in slow waves, so that the rate of one second varies by 6 % over seeds: 12 of
+them leave 1.8 %. (NEST's three leave 3.3 %.)"""
 
 DURATION = {"A": 300.0, "B": 1000.0, "C": 1000.0, "D": 1000.0}
 """As in NEST, except for A: 100 volleys of all neurons, 3 ms apart, tell as much as 167."""
