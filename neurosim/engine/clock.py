@@ -185,10 +185,9 @@ class Engine:
     def _make_gathers(self) -> dict[int, list[Feeder]]:
         """Prepare continuous coupling: per population, zero the rows, then add each coupling."""
         made: dict[int, list[Feeder]] = {}
-        double = self.precision == "double"
-        clear = feeders.clear_double if double else feeders.clear_single
-        add = feeders.coupling_double if double else feeders.coupling_single
-        itemsize = 8 if double else 4
+        clear = feeders.clear_row[self._machine.real]
+        add = feeders.coupling[self._machine.real]
+        itemsize = np.dtype(self._machine.real).itemsize
         offsets = np.array([p.offset for p in self.plan.populations], np.int64)
         for index, state in self.neurons.items():
             mine = made.setdefault(index, [])

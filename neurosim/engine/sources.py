@@ -260,11 +260,7 @@ def make_drive(drive: PlanDrive, state: PopulationState, chosen: np.ndarray) -> 
         rates = wide
     table = rate_table(times, rates, machine.dt)
     key = make_key(machine.seed, DRIVE, drive.index, machine.trial)
-    double = machine.real is np.float64
-    if table.each:
-        entry = feeders.poisson_drive_each_double if double else feeders.poisson_drive_each_single
-    else:
-        entry = feeders.poisson_drive_double if double else feeders.poisson_drive_single
+    entry = (feeders.poisson_drive_each if table.each else feeders.poisson_drive)[machine.real]
     context = Context(
         [
             state.drives[drive.receptor], _dense(state, local, weight), state.plan.offset,
@@ -277,15 +273,13 @@ def make_drive(drive: PlanDrive, state: PopulationState, chosen: np.ndarray) -> 
 
 def make_clear(state: PopulationState) -> Feeder:
     """Return the feeder that zeroes the injected current."""
-    double = state.machine.real is np.float64
-    entry = feeders.clear_double if double else feeders.clear_single
+    entry = feeders.clear_row[state.machine.real]
     return Feeder(entry.address, Context([state.injected]))
 
 
 def make_transfer(row: np.ndarray, state: PopulationState) -> Feeder:
     """Return the feeder that adds a row of currents, gathered from elsewhere."""
-    double = state.machine.real is np.float64
-    entry = feeders.step_current_double if double else feeders.step_current_single
+    entry = feeders.step_current[state.machine.real]
     address = np.array([row.ctypes.data], np.int64)
     words = [state.injected, 1, np.zeros(1, np.int64), address, np.ones(1)]
     return Feeder(entry.address, Context([*words, row]))
@@ -318,8 +312,7 @@ def make_current(injection: PlanInjection, state: PopulationState, chosen: np.nd
         gains = [_dense(state, local, 1.0)] * amplitudes.size
         levels = np.ascontiguousarray(amplitudes, np.float64)
     addresses = np.array([g.ctypes.data for g in gains], np.int64)
-    double = machine.real is np.float64
-    entry = feeders.step_current_double if double else feeders.step_current_single
+    entry = feeders.step_current[machine.real]
     words = [state.injected, first.size, np.ascontiguousarray(first), addresses, levels]
     return Feeder(entry.address, Context([*words, *gains]))
 
@@ -355,8 +348,7 @@ def _noise(
             )
 
     reset()
-    double = machine.real is np.float64
-    entry = feeders.noise_current_double if double else feeders.noise_current_single
+    entry = feeders.noise_current[machine.real]
     words = [
         state.injected, row(source.mean), row(source.sd), level, interval, state.plan.offset,
         int(key[0]), int(key[1]), decay, spread,

@@ -3,20 +3,24 @@
 Each has a kernel on plain arrays and, per precision, an entry of the uniform signature that
 `kernels.loop.advance` calls for a block [lo, hi) of a population just before the population's
 own kernel. An entry finds its arrays through `ctx`, the address of one word per field; floats lie
-in their word as their bits. The order of the words is given above each entry.
+in their word as their bits. The order of the words is given with each entry.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from neurosim.kernels.jit import (
+    Entry,
     entry,
-    float32_at,
     float64_at,
     int32_at,
     int64_at,
     kernel,
+    reals_at,
     uint32_at,
 )
 from neurosim.kernels.random import normal_quantile, philox2x32, philox4x32, uniform53
@@ -198,189 +202,146 @@ def add_poisson_each(n, row, weight, silent, mean, parts, first_id, step, key):
 
 
 @kernel
-def add_coupling(lo, hi, row, start, address, weight, own, single):
+def add_coupling(lo, hi, row, start, address, weight, own):
     """Sum weighted presynaptic states, connection by connection in a fixed order.
 
-    row     : (n,) real, added to   the coupling term of the population's neurons
-    start   : (n + 1,) int64        connections of each neuron
-    address : (n_connections,) int64   where each presynaptic state lies
+    row     : (n,) real, added to      the coupling term of the population's neurons
+    start   : (n + 1,) int64           connections of each neuron
+    address : (n_connections,) int64   where each presynaptic state lies, of the type of `row`
     weight  : (n_connections,) float64
     own     : address of the neuron's own states for diffusive coupling, sum w (x_j - x_i); else 0
-    single  : whether states are float32
     """
+    real = row.dtype.type
     for k in range(lo, hi):
         total = 0.0
-        x_own = 0.0
-        if own != 0:
-            x_own = np.float64(float32_at(own, k + 1)[k]) if single else float64_at(own, k + 1)[k]
+        x_own = np.float64(reals_at(own, k + 1, real)[k]) if own != 0 else 0.0
         for c in range(start[k], start[k + 1]):
-            if single:
-                x = np.float64(float32_at(address[c], 1)[0])
-            else:
-                x = float64_at(address[c], 1)[0]
-            total += weight[c] * (x - x_own)
+            total += weight[c] * (np.float64(reals_at(address[c], 1, real)[0]) - x_own)
         row[k] += total
 
 
-# ctx: row
-@entry
-def clear_double(ctx: int, lo: int, hi: int, step: int) -> int:
-    """Zero a float64 row."""
-    clear(hi - lo, float64_at(int64_at(ctx, 1)[0] + 8 * lo, hi - lo))
-    return 0
+def of_either_precision(make: Callable[[Any, int], Any]) -> dict[Any, Entry]:
+    """Make an entry for float64 and one for float32 states: real type -> entry."""
+    return {np.float64: entry(make(np.float64, 8)), np.float32: entry(make(np.float32, 4))}
 
 
-@entry
-def clear_single(ctx: int, lo: int, hi: int, step: int) -> int:
-    """Zero a float32 row."""
-    clear(hi - lo, float32_at(int64_at(ctx, 1)[0] + 4 * lo, hi - lo))
-    return 0
+@of_either_precision
+def clear_row(real: Any, size: int) -> Any:
+    """Zero a row. ctx: row."""
+
+    def clear_row(ctx, lo, hi, step):
+        clear(hi - lo, reals_at(int64_at(ctx, 1)[0] + size * lo, hi - lo, real))
+        return 0
+
+    return clear_row
 
 
-# ctx: row, number of segments, their first steps; per segment: address of the gain, amplitude
-@entry
-def step_current_double(ctx: int, lo: int, hi: int, step: int) -> int:
-    """Add a current that is constant between given steps."""
-    word = int64_at(ctx, 5)
-    n = hi - lo
-    here = segment_of(step, int64_at(word[2], word[1]))
-    gain = float64_at(int64_at(word[3], word[1])[here] + 8 * lo, n)
-    add_step_current(n, float64_at(word[0] + 8 * lo, n), gain, float64_at(word[4], word[1])[here])
-    return 0
+@of_either_precision
+def step_current(real: Any, size: int) -> Any:
+    """Add a current that is constant between given steps.
+
+    ctx: row, number of segments, their first steps; per segment: address of the gain, amplitude.
+    """
+
+    def step_current(ctx, lo, hi, step):
+        word = int64_at(ctx, 5)
+        n = hi - lo
+        here = segment_of(step, int64_at(word[2], word[1]))
+        gain = reals_at(int64_at(word[3], word[1])[here] + size * lo, n, real)
+        amplitude = real(float64_at(word[4], word[1])[here])
+        add_step_current(n, reals_at(word[0] + size * lo, n, real), gain, amplitude)
+        return 0
+
+    return step_current
 
 
-@entry
-def step_current_single(ctx: int, lo: int, hi: int, step: int) -> int:
-    """Add a current that is constant between given steps."""
-    word = int64_at(ctx, 5)
-    n = hi - lo
-    here = segment_of(step, int64_at(word[2], word[1]))
-    gain = float32_at(int64_at(word[3], word[1])[here] + 4 * lo, n)
-    add_step_current(
-        n, float32_at(word[0] + 4 * lo, n), gain, np.float32(float64_at(word[4], word[1])[here])
-    )
-    return 0
+@of_either_precision
+def noise_current(real: Any, size: int) -> Any:
+    """Add a noise current.
+
+    ctx: row, mean, sd, level, steps per interval, first id, key0, key1, decay, spread.
+    """
+
+    def noise_current(ctx, lo, hi, step):
+        word = int64_at(ctx, 10)
+        value = float64_at(ctx, 10)
+        n = hi - lo
+        interval = step // word[4] if step % word[4] == 0 else -1
+        row = reals_at(word[0] + size * lo, n, real)
+        mean = reals_at(word[1] + size * lo, n, real)
+        sd = reals_at(word[2] + size * lo, n, real)
+        level = float64_at(word[3] + 8 * lo, n)
+        add_noise_current(
+            n, row, mean, sd, value[8], value[9], level, word[5] + lo, interval, word[6], word[7]
+        )
+        return 0
+
+    return noise_current
 
 
-# ctx: row, mean, sd, level, steps per interval, first id, key0, key1, decay, spread
-@entry
-def noise_current_double(ctx: int, lo: int, hi: int, step: int) -> int:
-    """Add a noise current."""
-    word = int64_at(ctx, 10)
-    value = float64_at(ctx, 10)
-    n = hi - lo
-    interval = step // word[4] if step % word[4] == 0 else -1
-    add_noise_current(
-        n, float64_at(word[0] + 8 * lo, n), float64_at(word[1] + 8 * lo, n),
-        float64_at(word[2] + 8 * lo, n), value[8], value[9],
-        float64_at(word[3] + 8 * lo, n), word[5] + lo, interval, word[6], word[7],
-    )  # fmt: skip
-    return 0
+@of_either_precision
+def poisson_drive(real: Any, size: int) -> Any:
+    """Add Poisson drive, at a rate that is constant between given steps.
+
+    ctx: row, weight, first id, key, number of segments, their first steps; per segment: number of
+    thresholds, address of the thresholds, parts; counts, scratch words (three rows).
+    """
+
+    def poisson_drive(ctx, lo, hi, step):
+        word = int64_at(ctx, 13)
+        n = hi - lo
+        here = segment_of(step, int64_at(word[5], word[4]))
+        thresholds = uint32_at(int64_at(word[7], word[4])[here], int64_at(word[6], word[4])[here])
+        count = int32_at(word[9] + 4 * lo, n)
+        parts = int64_at(word[8], word[4])[here]
+        scratch = uint32_at(word[10] + 4 * lo, n)
+        spare = uint32_at(word[11] + 4 * lo, n)
+        seen = int64_at(word[12] + 8 * lo, n)
+        poisson_counts(
+            n, count, scratch, spare, seen, thresholds, parts, word[2] + lo, step, word[3]
+        )
+        weight = reals_at(word[1] + size * lo, n, real)
+        add_weighted(n, reals_at(word[0] + size * lo, n, real), weight, count)
+        return 0
+
+    return poisson_drive
 
 
-@entry
-def noise_current_single(ctx: int, lo: int, hi: int, step: int) -> int:
-    """Add a noise current."""
-    word = int64_at(ctx, 10)
-    value = float64_at(ctx, 10)
-    n = hi - lo
-    interval = step // word[4] if step % word[4] == 0 else -1
-    add_noise_current(
-        n, float32_at(word[0] + 4 * lo, n), float32_at(word[1] + 4 * lo, n),
-        float32_at(word[2] + 4 * lo, n), value[8], value[9],
-        float64_at(word[3] + 8 * lo, n), word[5] + lo, interval, word[6], word[7],
-    )  # fmt: skip
-    return 0
+@of_either_precision
+def poisson_drive_each(real: Any, size: int) -> Any:
+    """Add Poisson drive at rates that differ between neurons, constant between given steps.
+
+    ctx: as for `poisson_drive`, but per segment: addresses of the means and of exp(-mean), parts.
+    """
+
+    def poisson_drive_each(ctx, lo, hi, step):
+        word = int64_at(ctx, 9)
+        n = hi - lo
+        here = segment_of(step, int64_at(word[5], word[4]))
+        mean = float64_at(int64_at(word[6], word[4])[here] + 8 * lo, n)
+        silent = float64_at(int64_at(word[7], word[4])[here] + 8 * lo, n)
+        parts = int64_at(word[8], word[4])[here]
+        row = reals_at(word[0] + size * lo, n, real)
+        weight = reals_at(word[1] + size * lo, n, real)
+        add_poisson_each(n, row, weight, silent, mean, parts, word[2] + lo, step, word[3])
+        return 0
+
+    return poisson_drive_each
 
 
-# ctx: row, weight, first id, key, number of segments, their first steps; per segment: number of
-# thresholds, address of the thresholds, parts; counts, scratch words (three rows)
-@entry
-def poisson_drive_double(ctx: int, lo: int, hi: int, step: int) -> int:
-    """Add Poisson drive, at a rate that is constant between given steps."""
-    word = int64_at(ctx, 13)
-    n = hi - lo
-    here = segment_of(step, int64_at(word[5], word[4]))
-    thresholds = uint32_at(int64_at(word[7], word[4])[here], int64_at(word[6], word[4])[here])
-    count = int32_at(word[9] + 4 * lo, n)
-    parts = int64_at(word[8], word[4])[here]
-    scratch = uint32_at(word[10] + 4 * lo, n)
-    spare = uint32_at(word[11] + 4 * lo, n)
-    seen = int64_at(word[12] + 8 * lo, n)
-    poisson_counts(n, count, scratch, spare, seen, thresholds, parts, word[2] + lo, step, word[3])
-    weight = float64_at(word[1] + 8 * lo, n)
-    add_weighted(n, float64_at(word[0] + 8 * lo, n), weight, count)
-    return 0
+@of_either_precision
+def coupling(real: Any, size: int) -> Any:
+    """Sum one continuous coupling of a block, from the states at t.
 
+    ctx: row, population size, start, number of connections, address, weight, own.
+    """
 
-@entry
-def poisson_drive_single(ctx: int, lo: int, hi: int, step: int) -> int:
-    """Add Poisson drive, at a rate that is constant between given steps."""
-    word = int64_at(ctx, 13)
-    n = hi - lo
-    here = segment_of(step, int64_at(word[5], word[4]))
-    thresholds = uint32_at(int64_at(word[7], word[4])[here], int64_at(word[6], word[4])[here])
-    count = int32_at(word[9] + 4 * lo, n)
-    parts = int64_at(word[8], word[4])[here]
-    scratch = uint32_at(word[10] + 4 * lo, n)
-    spare = uint32_at(word[11] + 4 * lo, n)
-    seen = int64_at(word[12] + 8 * lo, n)
-    poisson_counts(n, count, scratch, spare, seen, thresholds, parts, word[2] + lo, step, word[3])
-    weight = float32_at(word[1] + 4 * lo, n)
-    add_weighted(n, float32_at(word[0] + 4 * lo, n), weight, count)
-    return 0
+    def coupling(ctx, lo, hi, step):
+        word = int64_at(ctx, 7)
+        row = reals_at(word[0], word[1], real)
+        start = int64_at(word[2], word[1] + 1)
+        address = int64_at(word[4], word[3])
+        add_coupling(lo, hi, row, start, address, float64_at(word[5], word[3]), word[6])
+        return 0
 
-
-# ctx: as for `poisson_drive_double`, but per segment: addresses of the means and of
-# exp(-mean), parts
-@entry
-def poisson_drive_each_double(ctx: int, lo: int, hi: int, step: int) -> int:
-    """Add Poisson drive at rates that differ between neurons, constant between given steps."""
-    word = int64_at(ctx, 9)
-    n = hi - lo
-    here = segment_of(step, int64_at(word[5], word[4]))
-    add_poisson_each(
-        n, float64_at(word[0] + 8 * lo, n), float64_at(word[1] + 8 * lo, n),
-        float64_at(int64_at(word[7], word[4])[here] + 8 * lo, n),
-        float64_at(int64_at(word[6], word[4])[here] + 8 * lo, n),
-        int64_at(word[8], word[4])[here], word[2] + lo, step, word[3],
-    )  # fmt: skip
-    return 0
-
-
-@entry
-def poisson_drive_each_single(ctx: int, lo: int, hi: int, step: int) -> int:
-    """Add Poisson drive at rates that differ between neurons, constant between given steps."""
-    word = int64_at(ctx, 9)
-    n = hi - lo
-    here = segment_of(step, int64_at(word[5], word[4]))
-    add_poisson_each(
-        n, float32_at(word[0] + 4 * lo, n), float32_at(word[1] + 4 * lo, n),
-        float64_at(int64_at(word[7], word[4])[here] + 8 * lo, n),
-        float64_at(int64_at(word[6], word[4])[here] + 8 * lo, n),
-        int64_at(word[8], word[4])[here], word[2] + lo, step, word[3],
-    )  # fmt: skip
-    return 0
-
-
-# ctx: row, population size, start, number of connections, address, weight, own
-@entry
-def coupling_double(ctx: int, lo: int, hi: int, step: int) -> int:
-    """Sum one continuous coupling of a block, from the states at t."""
-    word = int64_at(ctx, 7)
-    add_coupling(
-        lo, hi, float64_at(word[0], word[1]), int64_at(word[2], word[1] + 1),
-        int64_at(word[4], word[3]), float64_at(word[5], word[3]), word[6], False,
-    )  # fmt: skip
-    return 0
-
-
-@entry
-def coupling_single(ctx: int, lo: int, hi: int, step: int) -> int:
-    """Sum one continuous coupling of a block, from the states at t."""
-    word = int64_at(ctx, 7)
-    add_coupling(
-        lo, hi, float32_at(word[0], word[1]), int64_at(word[2], word[1] + 1),
-        int64_at(word[4], word[3]), float64_at(word[5], word[3]), word[6], True,
-    )  # fmt: skip
-    return 0
+    return coupling

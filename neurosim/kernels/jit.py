@@ -214,6 +214,11 @@ if JIT:
         """View n float32 at an address as an array."""
         return numba.carray(as_pointer(address), n, np.float32)
 
+    @inlined
+    def reals_at(address: int, n: int, real: Any) -> Any:
+        """View n numbers of the type `real` (np.float64 or np.float32) at an address."""
+        return numba.carray(as_pointer(address), n, real)
+
     @kernel
     def int64_at(address: int, n: int) -> Any:
         """View n int64 at an address as an array."""
@@ -267,6 +272,10 @@ else:
     def float32_at(address: int, n: int) -> Any:
         """View n float32 at an address as an array."""
         return _view(address, n, np.float32)
+
+    def reals_at(address: int, n: int, real: Any) -> Any:
+        """View n numbers of the type `real` (np.float64 or np.float32) at an address."""
+        return _view(address, n, real)
 
     def int64_at(address: int, n: int) -> Any:
         """View n int64 at an address as an array."""
