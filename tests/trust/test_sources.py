@@ -270,7 +270,7 @@ def test_correlated_poisson(correlation: float, bin_steps: int) -> None:
     count of all has the cumulants mu / c E[B^k]: its variance n mu (1 + (n - 1) c) tells the mean
     correlation of all pairs, and the fourth cumulant tells the error.
     """
-    n, rate, duration = 20, 400.0, 10_000.0
+    n, rate, duration = 20, 2000.0, 10_000.0
     source = ns.CorrelatedPoisson(rate=rate, correlation=correlation)
     counts = counted(as_population(source, n, duration), "in", steps=bin_steps)
     mean = rate * 1e-3 * DT * bin_steps

@@ -156,21 +156,24 @@ def cobahh_by_script(seed: int, duration: float, dt: float = 0.1) -> tuple[float
 
 
 def test_cobahh_fires_as_its_published_text() -> None:
-    """Rates within 15 % of a plain script; the review shows rasters and tells no rates.
+    """Rates agree with a plain script; the review shows rasters and tells no rates.
 
-    Two seeds of 300 ms each. The network starts in mid-activity and its rate wanders by 5 %.
+    Six seeds of 300 ms each, from mid-activity. Rates of excitatory neurons spread by 4 Hz over
+    seeds, those of inhibitory ones, which say more, by 2 Hz. Within 4 standard errors, at least
+    10 %.
     """
-    duration = 300.0
-    script = np.array([cobahh_by_script(seed, duration) for seed in (1, 2)]).mean(axis=0)
+    duration, seeds = 300.0, range(1, 7)
+    script = np.array([cobahh_by_script(seed, duration) for seed in seeds])
     rates = []
-    for seed in (1, 2):
+    for seed in seeds:
         run = ns.run(cobahh(seed=seed), duration, threads=1, progress=False)
         rates.append([run.spikes[p].mean_rate() for p in ("exc", "inh")])
         assert all(run.spikes[p].times.max() > duration - 10 for p in ("exc", "inh"))
-    found = np.mean(rates, axis=0)
-    print(f"COBAHH: {found}, script {script}")
-    assert np.all(np.abs(found / script - 1) < 0.15)
-    assert np.all((found > 5) & (found < 60))
+    found = np.array(rates)
+    print(f"COBAHH: {found.mean(axis=0)}, script {script.mean(axis=0)}")
+    for k in range(2):
+        off = abs(found[:, k].mean() - script[:, k].mean())
+        assert off < tolerance(script[:, k], found[:, k], least=0.1)
 
 
 # --- Izhikevich (2003) ----------------------------------------------------------------------------
