@@ -173,13 +173,7 @@ def deliver_unreliably(
                 weight = weight64[k]
         rank = rank + 1 if place == previous else 0
         previous = place
-        drawn = philox4x32(
-            np.uint32(source),
-            np.uint32(tile_first + place),
-            np.uint32(label & 0xFFFFFFFF),
-            np.uint32(((delay & 0xFFFF) << 16) | ((rank & 0xFF) << 8) | (repeat & 0xFF)),
-            key[0],
-            key[1],
-        )
+        what = ((delay & 0xFFFF) << 16) | ((rank & 0xFF) << 8) | (repeat & 0xFF)
+        drawn = philox4x32(source, tile_first + place, label, what, key[0], key[1])
         if np.int64(drawn[0]) < release:
             accumulator[base + place] += weight

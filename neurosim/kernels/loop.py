@@ -155,6 +155,8 @@ def advance(
     finite in the step before `next step`; LOG_FULL when the log could not take another step.
     """
     round_ = 0
+    # As an argument, a literal 0 would have the callee compiled once more.
+    nothing = np.int64(0)
     shared = team.shared
     my_first = team.block_share[worker]
     my_last = team.block_share[worker + 1]
@@ -215,8 +217,8 @@ def advance(
                         count = blocks.count[b]
                         if count > 0:
                             deliver(
-                                accumulator, n_slots, delivery, bundle, tile, 0, label,
-                                int32_at(blocks.region[b], count), 0, count,
+                                accumulator, n_slots, delivery, bundle, tile, nothing, label,
+                                int32_at(blocks.region[b], count), nothing, count,
                             )  # fmt: skip
                 for wave in range(1, delivery.bundle[bundle, B_WAVES]):
                     earlier = label - wave * depth

@@ -280,7 +280,8 @@ def _by_delay_slowly(
             to = counters[d]
             counters[d] = to + np.int32(1)
             other[to] = items[i]
-        items[:] = other[:n]
+        for k in range(n):
+            items[k] = other[k]
         shift += 8
 
 
