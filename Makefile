@@ -1,5 +1,6 @@
 # make demo        a figure in one command, from a fresh clone
-# make test        every check a change must pass (slow tests: make test-slow)
+# make test        every check a change must pass (make test-fast leaves out the slow ones)
+# make bench       measure start-up and delivery on this machine
 # make lint        style, types and import rules only
 # make format      rewrite the code in the house style
 # make venv        .venv with the package and its tools; PYTHON=... names the interpreter
@@ -16,18 +17,22 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow lint format venv
+.PHONY: demo test test-fast lint format venv bench
 
 demo: venv
 	$(BIN)/python tools/demo.py
 
 # The kernels are tested twice: as the Python they are written in, and compiled.
 test: lint
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/kernels -n $(WORKERS) -m "not slow and not compiled"
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/kernels -n $(WORKERS) -m "not compiled"
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-fast: lint
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
 
-test-slow: venv
-	$(BIN)/python -m pytest -n $(WORKERS) -m slow
+bench: venv
+	$(BIN)/python -m benchmarks start-up
+	$(BIN)/python -m benchmarks delivery
 
 lint: venv
 	$(BIN)/python -m ruff check

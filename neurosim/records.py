@@ -410,13 +410,21 @@ def checked_interval(place: str, interval: object) -> tuple[float, float]:
     return start, stop
 
 
+def _as_float(value: object) -> float:
+    """Return a number as a float; NaN, which lies in no interval, for everything else."""
+    try:
+        return float(value) if isinstance(value, int | float | np.number) else np.nan
+    except (OverflowError, TypeError):
+        return np.nan
+
+
 def inner_interval(outer: tuple[float, float], t1: float, t2: float) -> tuple[float, float]:
     """Return (t1, t2) as floats, refusing a stretch that was not simulated.
 
     A bound that misses an end of `outer` by rounding only is that end.
     """
     given: tuple[object, object] = (t1, t2)
-    ends = [float(t) if isinstance(t, int | float | np.number) else np.nan for t in given]
+    ends = [_as_float(t) for t in given]
     for k, end in enumerate(ends):
         for outer_end in outer:
             if before(outer_end) <= end <= past(outer_end):

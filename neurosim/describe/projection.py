@@ -182,7 +182,8 @@ def _readable(pre: Selectable, source: str | None, place: str) -> str | None:
         if source is not None:
             if facts.is_source:
                 raise DescriptionError(where, source, "None", f"{kind(model)} has no states.")
-            if source not in facts.state_units:
+            word: object = source
+            if not isinstance(word, str) or word not in facts.state_units:
                 raise UnknownNameError(where, source, facts.state_units)
     return source
 

@@ -85,7 +85,7 @@ def make_recorders(
     place = f"Recorder of {label!r}"
     if reduce is None:
         reduce = "none"
-    if reduce not in ("none", "mean"):
+    if not isinstance(reduce, str) or reduce not in ("none", "mean"):
         raise UnknownNameError(f"{place}: reduce", reduce, ["none", "mean"])
     check_bool(initial, f"{place}: initial")
     interval = None if every is None else to_scalar(every, "ms", f"{place}: every", above=0)
@@ -125,7 +125,7 @@ def _subjects(
 ) -> list[tuple[Population | None, Ints]]:
     """Return populations and ascending indices that have `variable`; refuse unknown variables."""
     if isinstance(target, Projection):
-        if variable != "weight":
+        if not isinstance(variable, str) or variable != "weight":
             raise UnknownNameError(f"{place}: variable", variable, ["weight"])
         return [(None, np.zeros(0, np.int64))]
     chosen: dict[str, tuple[Population, list[Ints]]] = {}
@@ -133,7 +133,7 @@ def _subjects(
         known = list(population.interface.state_units)
         if population.interface.emits_spikes:
             known.insert(0, "spikes")
-        if variable not in known:
+        if not isinstance(variable, str) or variable not in known:
             where = f"{place}: variable (of {population.name!r})"
             raise UnknownNameError(where, variable, known)
         chosen.setdefault(population.name, (population, []))[1].append(indices)

@@ -269,7 +269,7 @@ def lower_delay(value: Any, projection: Projection, dt: float, listed: Any) -> D
     if isinstance(lowered, Draw):
         if lowered.kind == 0:
             one = int(nearest_steps(lowered.a, dt, place))
-            if one < 1:
+            if below_step(lowered.a, dt):
                 raise below_one_step(place, lowered.a, dt)
             return Draw(0, one * dt)
         return lowered
@@ -277,9 +277,14 @@ def lower_delay(value: Any, projection: Projection, dt: float, listed: Any) -> D
     all_connected = listed is not None or (
         isinstance(projection.rule, AllToAll) and projection.rule.autapses
     )
-    if all_connected and steps.size and steps.min() < 1:
+    if all_connected and steps.size and below_step(float(lowered.min()), dt):
         raise below_one_step(place, float(lowered.min()), dt)
     return steps
+
+
+def below_step(delay: float, dt: float) -> bool:
+    """Whether a delay that was written down, rather than drawn, is below one step."""
+    return delay < dt * (1 - 1e-9)
 
 
 def below_one_step(place: str, delay: float, dt: float) -> DescriptionError:
