@@ -41,8 +41,8 @@ def test_table_stands_beside_nest_and_the_published_rates() -> None:
         name="a", interval=(0.0, 1000.0), populations=dict.fromkeys(rates, 1),
         spikes={
             name: ns.SpikeRecord(
-                times=np.linspace(10.0, 500.0, int(rate)), ids=np.zeros(int(rate), np.int64), size=1,
-                interval=(0.0, 1000.0),
+                times=np.linspace(10.0, 500.0, int(rate)), ids=np.zeros(int(rate), np.int64),
+                size=1, interval=(0.0, 1000.0),
             )
             for name, rate in rates.items()
         },

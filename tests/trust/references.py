@@ -53,9 +53,7 @@ def measure(
     return found
 
 
-def tolerance(
-    one: npt.NDArray[np.float64], two: npt.NDArray[np.float64], *, least: float
-) -> float:
+def tolerance(one: npt.NDArray[np.float64], two: npt.NDArray[np.float64], *, least: float) -> float:
     """How far the means over seeds may lie apart: 4 standard errors, at least `least` of `one`."""
     error = np.hypot(one.std(ddof=1) / one.size**0.5, two.std(ddof=1) / two.size**0.5)
     return max(4.0 * float(error), least * abs(float(one.mean())))

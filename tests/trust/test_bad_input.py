@@ -17,9 +17,7 @@ pytestmark = pytest.mark.compiled
 
 Call = Callable[[], Any]
 
-RUNAWAY = ns.NeuronModel(
-    "runaway", equations="dV_m/dt = V_m**2/(ms*mV) : mV", initial={"V_m": 5.0}
-)
+RUNAWAY = ns.NeuronModel("runaway", equations="dV_m/dt = V_m**2/(ms*mV) : mV", initial={"V_m": 5.0})
 
 
 def cells(model: Any = None, size: int = 4) -> ns.Network:

@@ -154,9 +154,7 @@ def siegert(regime: str) -> float:
     ("regime", "theory", "deviation"),
     [("A", 327.0, 0.02), ("B", 55.84, 0.05), ("C", 37.95, 0.0), ("D", 6.52, -0.08)],
 )
-def test_rates_lie_beside_theory_as_expected(
-    regime: str, theory: float, deviation: float
-) -> None:
+def test_rates_lie_beside_theory_as_expected(regime: str, theory: float, deviation: float) -> None:
     """Mean-field theory ignores synchrony: it is off by +2, +5, 0 and -8 %."""
     expected = siegert(regime)
     assert expected == pytest.approx(theory, rel=1e-3)

@@ -43,9 +43,7 @@ def response(
     target = net.population("target", 1, model)
     sources = net.population("in", 4, ns.SpikeTimes([[t] for t in ARRIVALS["times"]]))
     weights = np.array(ARRIVALS["weights"])[:, np.newaxis]
-    net.project(
-        sources, target, ns.AllToAll(), weight=weights, delay=DELAY, receptor=receptor
-    )
+    net.project(sources, target, ns.AllToAll(), weight=weights, delay=DELAY, receptor=receptor)
     net.record(target, "V_m")
     run = ns.run(net, duration, dt=dt, threads=1, precision=precision)
     trace = run.states["target"]["V_m"]
@@ -247,9 +245,7 @@ def test_an_arrival_that_reaches_threshold_fires_in_its_step(
 ) -> None:
     """V_m >= V_th, tested after arrivals: 20 mV onto a threshold of 20 mV fires at its arrival."""
     model = neuron(V_th=20.0, V_reset=5.0, t_ref=1.0, synapses=ns.Delta())
-    run = ns.run(
-        pulses([1.5], [weight], model, "delta"), 3, threads=1, precision=precision
-    )
+    run = ns.run(pulses([1.5], [weight], model, "delta"), 3, threads=1, precision=precision)
     assert run.spikes["cells"].times.tolist() == ([1.5] if fires else [])
     v = run.states["cells"]["V_m"].array[:, 0]
     assert v[13] == 0.0
@@ -273,10 +269,7 @@ def test_a_neuron_that_starts_above_threshold_fires_after_one_step() -> None:
 
 def solve(rates: Any, start: list[float], duration: float, dt: float, jump: Any) -> Floats:
     """V (the first variable) on the grid from dt on: pieces between arrivals at 2.7, 9.0, ..."""
-    arrivals = [
-        (s + DELAY, w)
-        for s, w in zip(ARRIVALS["times"], ARRIVALS["weights"], strict=True)
-    ]
+    arrivals = [(s + DELAY, w) for s, w in zip(ARRIVALS["times"], ARRIVALS["weights"], strict=True)]
     edges = [0.0, *(t for t, _ in arrivals), duration]
     y = np.array(start, np.float64)
     grid = dt * np.arange(1, round(duration / dt) + 1)
