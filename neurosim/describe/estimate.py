@@ -10,8 +10,8 @@ from neurosim.describe.projection import Projection
 if TYPE_CHECKING:
     from neurosim.describe.contents import Contents
 
-BYTES_PER_SYNAPSE = {"constant": 2, "fixed16": 5, "full": 10}
-"""Memory of a stored synapse: weights all equal; 16-bit weights; 64-bit weights."""
+BYTES_PER_SYNAPSE = {"constant": 2, "full": 10}
+"""Memory of a stored synapse in double precision: weights all equal, or one of 64 bits each."""
 
 BYTES_PER_VARIABLE = 8
 
@@ -27,7 +27,8 @@ class Estimate:
     synapses : float
         Expected number.
     bytes : float
-        Expected memory of synapses and state when built.
+        Expected memory of synapses and state when built in double precision; single precision
+        takes 16-bit weights and about half of it.
     """
 
     neurons: int
@@ -50,5 +51,5 @@ def estimate(network: Contents) -> Estimate:
 
 
 def synapse_format(projection: Projection) -> str:
-    """Return the most compact format that the description allows."""
-    return "constant" if isinstance(projection.weight, float) else "fixed16"
+    """Return how a run in double precision stores the weights."""
+    return "constant" if isinstance(projection.weight, float) else "full"
