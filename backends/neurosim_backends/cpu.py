@@ -21,6 +21,7 @@ from neurosim.engine.clock import Engine, Recorded
 from neurosim.engine.memory import check_memory
 from neurosim.engine.progress import reporter
 from neurosim.engine.sources import INPUT_LIMIT
+from neurosim.engine.taps import check_recording
 from neurosim.engine.wiring import enumerate_connections
 from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.lower.lowering import lower
@@ -72,6 +73,12 @@ class CPUSession(Session):
     ) -> Run:
         for name, array in inputs.items():
             self._feed(self.network.populations[name], array)
+        counts = {
+            r.projection: self._n_connections(r.projection)
+            for r in self.plan.recorders
+            if r.projection is not None
+        }
+        check_recording(self.plan, n_steps, counts)
         started = time.perf_counter()
         with reporter(self.dt, progress) as report:
             recorded = self.engine.run(n_steps, progress=report)
@@ -250,6 +257,10 @@ class CPUSession(Session):
                 unit=unit,
             )
         }
+
+    def _n_connections(self, projection: int) -> int:
+        name = self.plan.projections[projection].name
+        return self.engine.synapses.connections[name]
 
     def _weight_unit(self, projection: PlanProjection) -> str:
         for p in self.plan.populations:

@@ -34,6 +34,7 @@ from neurosim.engine.sources import (
     make_transfer,
 )
 from neurosim.engine.synapses import Synapses, build
+from neurosim.engine.taps import Taps
 from neurosim.errors import SimulationError
 from neurosim.kernels import feeders, loop
 from neurosim.kernels.jit import JIT
@@ -142,7 +143,7 @@ class Engine:
         self._lock = threading.Lock()
         # No step, but the machine code of the loop is there afterwards: what a run takes is then
         # simulation alone, and no two threads compile the same.
-        self._advance(self.threads, 0, 0, 0, self._open_log(0), Taps(self, 0, 0))
+        self._advance(self.threads, 0, 0, 0, self._open_log(0), Taps(self.plan, self.neurons, 0))
         self.build_seconds = time.perf_counter() - started
 
     # --- building -------------------------------------------------------------------------
@@ -314,7 +315,7 @@ class Engine:
             raise SimulationError(f"{self._failure} Go back with session.reset().")
         first = self.step
         goal = first + n_steps
-        taps = Taps(self, first, n_steps)
+        taps = Taps(self.plan, self.neurons, n_steps)
         kept_labels: list[np.ndarray] = []
         kept_ids: list[np.ndarray] = []
         while self.step < goal and not pressed.is_set():
@@ -322,7 +323,6 @@ class Engine:
             workers, steps = self._pace.next_chunk()
             last = min(goal, chunk_first + steps)
             log = self._open_log(last)
-            taps.open(chunk_first, last)
             started = time.perf_counter()
             reason, reached = self._advance(workers, chunk_first, last, first, log, taps)
             self._pace.learn(workers, reached - chunk_first, time.perf_counter() - started)
@@ -334,7 +334,6 @@ class Engine:
             labels, ids = self._spikes_of(log, chunk_first, reached)
             kept_labels.append(labels)
             kept_ids.append(ids)
-            taps.collect()
             self.step = reached
             if reason == loop.LOG_FULL and reached == chunk_first:
                 self._log_ids = np.concatenate([self._log_ids, np.zeros_like(self._log_ids)])
@@ -506,63 +505,6 @@ class Engine:
     def workers(self) -> int:
         """How many threads the run has settled on: those allowed, or one where that is faster."""
         return self._pace.workers
-
-
-class Taps:
-    """Buffers of the recorded states of one call of `Engine.run`."""
-
-    def __init__(self, engine: Engine, first: int, n_steps: int) -> None:
-        self._engine = engine
-        self._first = first
-        plan = engine.plan
-        self._recorders = [
-            r
-            for r in plan.recorders
-            if r.variable not in ("spikes", "weight") and r.population in engine.neurons
-        ]
-        self.table = np.zeros((len(self._recorders), loop.V_WIDTH), np.int64)
-        self._buffers: list[np.ndarray] = []
-        self._pieces: list[list[np.ndarray]] = [[] for _ in self._recorders]
-        self._local = []
-        for k, recorder in enumerate(self._recorders):
-            population = plan.populations[recorder.population]
-            rows = engine.neurons[recorder.population].states[recorder.variable]
-            local = (recorder.ids - population.offset).astype(np.int32)
-            self._local.append(local)
-            mean = recorder.reduce == "mean"
-            self.table[k, loop.V_ADDRESS] = rows.ctypes.data
-            self.table[k, loop.V_SINGLE] = rows.dtype == np.float32
-            self.table[k, loop.V_IDS] = local.ctypes.data
-            self.table[k, loop.V_COUNT] = local.size
-            self.table[k, loop.V_EVERY] = recorder.every_steps
-            self.table[k, loop.V_MEAN] = mean
-            self._buffers.append(np.empty((0, 1 if mean else local.size)))
-            if recorder.initial:
-                now = rows[local].astype(np.float64)
-                self._pieces[k].append(now.mean(keepdims=True)[None] if mean else now[None])
-
-    def open(self, first: int, last: int) -> None:
-        """Make room for the samples of a chunk."""
-        for k, recorder in enumerate(self._recorders):
-            every = recorder.every_steps
-            n = (last - self._first) // every - (first - self._first) // every
-            self._buffers[k] = np.empty((max(n, 1), self._buffers[k].shape[1]))
-            self.table[k, loop.V_BUFFER] = self._buffers[k].ctypes.data
-            self.table[k, loop.V_SAMPLES] = 0
-
-    def collect(self) -> None:
-        """Take over the samples of a chunk."""
-        for k in range(len(self._recorders)):
-            n = int(self.table[k, loop.V_SAMPLES])
-            if n:
-                self._pieces[k].append(self._buffers[k][:n])
-
-    def samples(self) -> dict[int, np.ndarray]:
-        """Return all samples by recorder index."""
-        return {
-            r.index: np.concatenate(pieces) if pieces else np.empty((0, b.shape[1]))
-            for r, pieces, b in zip(self._recorders, self._pieces, self._buffers, strict=True)
-        }
 
 
 def shares(bounds: Ints, workers: int) -> Ints:

@@ -26,6 +26,9 @@ FORMATS = ("auto", "full", "fixed16")
 WORST_RELATIVE_ERROR = {"double": 1e-9, "single": 1e-3}
 """Largest relative error that the smallest non-zero weight may carry."""
 
+LARGEST_SINGLE = 1e37
+"""Largest sum of weights in single precision: a tenth of the largest number there is."""
+
 ACCUMULATOR_BITS = {"double": 62, "single": 30}
 
 
@@ -63,8 +66,8 @@ class Synapses:
         In steps; 1 where there are no synapses.
     n_synapses, n_bytes : int
         Number of synapses and bytes held for them.
-    bounds : dict
-        Projection name -> bound of the relative error of its weights.
+    bounds, formats, connections : dict
+        Projection name -> bound of the relative error of its weights; format; number of synapses.
     """
 
     delivery: d.Delivery
@@ -75,6 +78,7 @@ class Synapses:
     n_bytes: int
     bounds: dict[str, float]
     formats: dict[str, str]
+    connections: dict[str, int]
     keep: list[Any] = field(default_factory=list)
 
 
@@ -150,6 +154,11 @@ def common_scales(
     scale = np.ones(slot_map.n_slots)
     for k in range(starts.size):
         top = largest[root(k)]
+        if precision == "single" and top > LARGEST_SINGLE:
+            raise CapacityError(
+                f"Weights that add up to {top:.3g} onto one neuron are beyond single precision "
+                f"({LARGEST_SINGLE:.0e}). Use precision='double', or smaller weights."
+            )
         if top > 0:
             scale[starts[k] : ends[k]] = 2.0 ** (math.frexp(top)[1] - bits)
     return scale
@@ -257,24 +266,14 @@ def build(
         check_measured(bundle, plan)
     scale = common_scales(plan, slot_map, bundles, precision, multiplicity)
     accumulator = np.dtype(np.int64 if precision == "double" else np.int32)
-    bounds: dict[str, float] = {}
-    formats: dict[str, str] = {}
-    max_delay = 1
-    n_synapses = 0
     for bundle in bundles:
         assert bundle.measured is not None
         choose_format(bundle, synapse_format, precision, scale)
-        units = [scale[s] * 2.0**bundle.shift for s in bundle.slots]
+        units = [scale[slots] * 2.0**bundle.shift for slots in bundle.slots]
         bundle.rows = fill(bundle.measured, units, bundle.format, accumulator)
-        max_delay = max(max_delay, bundle.measured.max_delay)
-        n_synapses += int(sum(bundle.measured.n_connections))
-        for projection in bundle.projections:
-            bounds[projection.name] = error_bound(bundle, scale)
-            formats[projection.name] = bundle.format
+    max_delay = max((b.measured.max_delay for b in bundles if b.measured is not None), default=1)
     depth = wave_depth(tile_first, max_delay, accumulator.itemsize, target_bytes)
-    return assemble(
-        plan, bundles, scale, tile_first, depth, max_delay, n_synapses, bounds, formats, trial
-    )
+    return assemble(plan, bundles, scale, tile_first, depth, max_delay, trial)
 
 
 def wave_depth(tile_first: Ints, max_delay: int, itemsize: int, target_bytes: int) -> int:
@@ -290,7 +289,7 @@ def wave_depth(tile_first: Ints, max_delay: int, itemsize: int, target_bytes: in
 
 def assemble(
     plan: Plan, bundles: list[Bundle], scale: Floats, tile_first: Ints, depth: int,
-    max_delay: int, n_synapses: int, bounds: dict[str, float], formats: dict[str, str], trial: int,
+    max_delay: int, trial: int,
 ) -> Synapses:  # fmt: skip
     """Collect the addresses of all rows into the tables that delivery reads."""
     n_tiles = tile_first.size - 1
@@ -338,7 +337,25 @@ def assemble(
                 table[b, t, column] = array.ctypes.data
     key = np.array(make_key(plan.seed, RELEASE, trial), np.uint64)
     delivery = d.Delivery(tile_first, info, table, depth, key)
-    return Synapses(delivery, bundles, scale, max_delay, n_synapses, n_bytes, bounds, formats, keep)
+    connections = {
+        projection.name: int(bundle.measured.n_connections[j])
+        for bundle in bundles
+        if bundle.measured is not None
+        for j, projection in enumerate(bundle.projections)
+    }
+    of_all = [(p.name, bundle) for bundle in bundles for p in bundle.projections]
+    return Synapses(
+        delivery=delivery,
+        bundles=bundles,
+        scale=scale,
+        max_delay=max_delay,
+        n_synapses=sum(connections.values()),
+        n_bytes=n_bytes,
+        bounds={name: error_bound(bundle, scale) for name, bundle in of_all},
+        formats={name: bundle.format for name, bundle in of_all},
+        connections=connections,
+        keep=keep,
+    )
 
 
 def scale_is_wide(bundles: list[Bundle]) -> bool:
