@@ -7,6 +7,7 @@ on. Backends are found through the entry-point group ``neurosim.backends``.
 from __future__ import annotations
 
 import math
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -20,7 +21,7 @@ import numpy.typing as npt
 from neurosim.describe.network import Network
 from neurosim.describe.population import Population, Selectable, require_view
 from neurosim.describe.projection import Projection
-from neurosim.errors import DescriptionError, UnknownNameError
+from neurosim.errors import ApproximationWarning, DescriptionError, UnknownNameError
 from neurosim.results import Run
 from neurosim.units import to_scalar
 
@@ -345,6 +346,13 @@ def compile(
     """
     if not isinstance(network, Network):
         raise DescriptionError("compile: network", network, "a neurosim.Network")
+    if network.dt is not None and dt is not None and time_step(network, dt) != network.dt:
+        warnings.warn(
+            f"Network {network.name!r} was made for dt = {network.dt:g} ms; at dt = "
+            f"{time_step(network, dt):g} ms it means something else.",
+            ApproximationWarning,
+            stacklevel=2,
+        )
     options = Options(
         dt=time_step(network, dt), threads=threads, precision=precision, trial=trial,
         synapse_format=synapse_format, approximate=approximate,  # type: ignore[arg-type]

@@ -377,5 +377,5 @@ def test_ctrl_c_keeps_what_was_simulated(
     assert isinstance(run, ns.Run)
     assert 0 < run.duration < 1e8
     assert run.provenance["interrupted"]
-    assert f"Interrupted at {run.t_stop:g} ms; what was simulated until then is kept." in done.text
+    assert f"Interrupted at {run.t_stop:g} ms. What came before is saved." in done.text
     assert f"Results in {saved}" in done.text

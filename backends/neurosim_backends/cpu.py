@@ -19,11 +19,11 @@ from neurosim.describe.population import Population, Selectable
 from neurosim.describe.projection import Projection
 from neurosim.engine.clock import Engine, Recorded
 from neurosim.engine.memory import check_memory
-from neurosim.engine.progress import reporter
+from neurosim.engine.progress import announce_compilation, reporter
 from neurosim.engine.sources import INPUT_LIMIT
 from neurosim.engine.taps import check_recording
 from neurosim.engine.wiring import enumerate_connections
-from neurosim.errors import DescriptionError, UnknownNameError
+from neurosim.errors import ApproximationWarning, DescriptionError, UnknownNameError
 from neurosim.lower.lowering import lower
 from neurosim.lower.plan import PlanProjection, PlanRecorder
 from neurosim.lower.values import settable_value
@@ -53,6 +53,14 @@ class CPUSession(Session):
         super().__init__(snapshot, options)
         started = time.perf_counter()
         self.plan = lower(snapshot, options.dt)
+        for a in self.plan.approximations:
+            if a.written:
+                warnings.warn(
+                    f"{a.part} is {a.how}: off by up to {a.bound:.3g} {a.unit}.",
+                    ApproximationWarning,
+                    stacklevel=5,
+                )
+        announce_compilation()
         check_memory(self.plan, options.precision, options.synapse_format)
         self.engine = Engine(
             self.plan,
@@ -271,7 +279,11 @@ class CPUSession(Session):
     def _provenance(self, recorded: Recorded, seconds: float) -> dict[str, Any]:
         engine = self.engine
         synapses = engine.synapses
-        approximations = [
+        approximations: list[dict[str, Any]] = [
+            {"part": a.part, "how": a.how, "bound": a.bound, "unit": a.unit}
+            for a in self.plan.approximations
+        ]
+        approximations += [
             {
                 "part": f"Projection '{name}': weights",
                 "how": f"stored as {synapses.formats[name]} integers",
@@ -296,7 +308,6 @@ class CPUSession(Session):
             "formats": dict(synapses.formats),
             "methods": {p.name: p.spec.method for p in self.plan.populations if p.spec is not None},
             "approximations": approximations,
-            "notes": list(self.plan.notes),
             "wall_seconds": {"build": self._build_seconds, "run": seconds},
             "versions": {
                 "python": platform.python_version(),

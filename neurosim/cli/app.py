@@ -89,10 +89,10 @@ def run(
         ),
     ],
     backend: Annotated[str, typer.Option(help="Where to run it.")] = "cpu",
-    duration: Annotated[str, typer.Option(help="How long [ms], or with a unit: '2 s'.")] = "1000",
+    duration: Annotated[str, typer.Option(help="How long, in ms or with a unit: '2 s'.")] = "1000",
     dt: Annotated[
         str | None,
-        typer.Option(help="Time step [ms]; by default the one the network was made for, or 0.1."),
+        typer.Option(help="Time step in ms; by default the one the network was made for, or 0.1."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the network.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="At most so many threads.")] = None,
@@ -148,7 +148,8 @@ def run(
     interrupted = bool(result.provenance.get("interrupted"))
     report.show_run(console, result)
     if interrupted:
-        _complain(f"Interrupted at {result.t_stop:g} ms; what was simulated until then is kept.")
+        kept = " What came before is saved." if save is not None else ""
+        _complain(f"Interrupted at {result.t_stop:g} ms.{kept}")
     if save is not None:
         console.print(f"Results in {result.save(save)}", soft_wrap=True)
     if plot is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import warnings
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -74,7 +75,9 @@ def _cache() -> Iterator[tuple[str, str]]:
     wanted = os.environ.get("NEUROSIM_CACHE_DIR") or platformdirs.user_cache_dir(
         "neurosim", appauthor=False
     )
-    used = cache_directory()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # said below, in the table
+        used = cache_directory()
     if used == Path(wanted):
         yield "cache", f"{used} (writable)"
     else:

@@ -9,8 +9,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from neurosim.kernels.cache import compiled_directory
+
 PATIENCE = 1.0
 """Seconds before a bar appears by itself."""
+
+
+def announce_compilation() -> None:
+    """Say, where there is someone to read it, that the first run on a machine compiles."""
+    if not (in_notebook() or sys.stderr.isatty()):
+        return
+    if not any(compiled_directory().glob("loop.advance*")):
+        message = (
+            "neurosim: compiling for this machine, about half a minute; later runs start at once."
+        )
+        print(message, file=sys.stderr, flush=True)
 
 
 @contextmanager

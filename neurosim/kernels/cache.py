@@ -13,6 +13,7 @@ import platform
 import stat
 import sys
 import tempfile
+import warnings
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -21,7 +22,14 @@ KERNELS = Path(__file__).parent
 
 
 @cache
-def _private_temporary_directory() -> Path:
+def _private_temporary_directory(instead_of: Path) -> Path:
+    warnings.warn(
+        f"The cache directory {str(instead_of)!r} cannot be used (it cannot be written, or belongs "
+        f"to someone else): compiled code is kept for this process only, and every run compiles "
+        f"anew. Name another one in NEUROSIM_CACHE_DIR.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
     return Path(tempfile.mkdtemp(prefix="neurosim-"))
 
 
@@ -29,7 +37,8 @@ def cache_directory() -> Path:
     """Return the directory for generated and compiled code, private to the user.
 
     ``NEUROSIM_CACHE_DIR`` overrides the user's cache directory. Where nothing can be written, or
-    where others could write too, a temporary directory of this process takes its place: code that
+    where others could write too, a temporary directory of this process takes its place, with a
+    RuntimeWarning: code that
     is going to be executed must not come from a place that others can change.
     """
     named = os.environ.get("NEUROSIM_CACHE_DIR")
@@ -44,12 +53,12 @@ def cache_directory() -> Path:
         if os.name == "posix":
             status = directory.stat()
             if status.st_uid != os.geteuid():
-                return _private_temporary_directory()
+                return _private_temporary_directory(directory)
             if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 directory.chmod(0o700)
         tempfile.TemporaryFile(dir=directory).close()
     except OSError:
-        return _private_temporary_directory()
+        return _private_temporary_directory(directory)
     return directory
 
 

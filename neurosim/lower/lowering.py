@@ -24,6 +24,7 @@ from neurosim.describe.rules import (
 )
 from neurosim.errors import CapacityError, DescriptionError
 from neurosim.lower.plan import (
+    Approximation,
     Draw,
     Floats,
     Ints,
@@ -96,7 +97,36 @@ def lower(network: Network, dt: float) -> Plan:
             PlanInjection(k, i.target.ids, i.current) for k, i in enumerate(network.injections)
         ),
         recorders=tuple(recorders),
+        approximations=tuple(roundings(network, populations, dt)),
     )
+
+
+def roundings(
+    network: Network, populations: tuple[PlanPopulation, ...], dt: float
+) -> list[Approximation]:
+    """List the times that are no multiples of dt and are rounded to the nearest step."""
+    found = []
+
+    def rounded(part: str, times: Any) -> None:
+        off = np.abs(np.asarray(times, np.float64) - np.rint(np.asarray(times) / dt) * dt)
+        if off.size and off.max() > 1e-9 * dt:
+            how = f"rounded to the nearest step of {dt:g} ms"
+            found.append(Approximation(part, how, float(off.max()), "ms"))
+
+    for population in populations:
+        spec = population.spec
+        if spec is not None and spec.refractory is not None:
+            times = population.parameters[spec.refractory]
+            rounded(f"Population {population.name!r}: {spec.refractory}", times)
+    for projection in network.projections.values():
+        part = f"Projection {projection.name!r}: delay"
+        if isinstance(projection.delay, (Distribution, FunctionOfDistance)):
+            how = f"rounded to the nearest step of {dt:g} ms"
+            found.append(Approximation(part, how, 0.5 * dt, "ms", written=False))
+        elif projection.delay is not None:
+            times = np.asarray(projection.delay, np.float64)
+            rounded(part, times[times > 0])
+    return found
 
 
 def lower_population(population: Population, network: Network, dt: float) -> PlanPopulation:

@@ -177,6 +177,20 @@ class PlanRecorder:
 
 
 @dataclass(frozen=True)
+class Approximation:
+    """A number that was changed, with the bound of the change.
+
+    `written` tells values that somebody wrote down from those that were drawn.
+    """
+
+    part: str
+    how: str
+    bound: float
+    unit: str
+    written: bool = True
+
+
+@dataclass(frozen=True)
 class Plan:
     """A whole network, ready for a backend."""
 
@@ -190,7 +204,7 @@ class Plan:
     drives: tuple[PlanDrive, ...] = ()
     injections: tuple[PlanInjection, ...] = ()
     recorders: tuple[PlanRecorder, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    approximations: tuple[Approximation, ...] = field(default=())
 
     @property
     def size(self) -> int:

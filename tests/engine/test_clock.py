@@ -307,3 +307,38 @@ def test_threads_that_do_not_pay_off_are_left_idle() -> None:
         pace.learn(workers, steps, cost[workers] * steps)
     assert pace.workers == 2
     assert steps == pytest.approx(0.08 / 5e-6, rel=0.1)
+
+
+def test_recordings_that_cannot_fit_are_refused_before_the_run() -> None:
+    """States of 10^5 neurons in 10^7 steps: the message says what takes most, and what to do."""
+    net = ns.Network("films")
+    cells = net.population("cells", 100_000, ns.LIF())
+    net.record(cells, "V_m")
+    session = ns.compile(net, threads=1)
+    with pytest.raises(ns.CapacityError, match=r"for the V_m of 'cells'.*every="):
+        session.run(1e6)
+    assert session.time == 0
+    assert session.run(0.3).states["cells"]["V_m"].array.shape == (3, 100_000)
+
+
+def test_weights_beyond_single_precision_are_refused() -> None:
+    """A weight that float32 cannot hold is refused while building, and is fine in double."""
+    net = ns.Network("heavy")
+    cells = net.population("cells", 2, ns.LIF())
+    net.project(cells, cells, ns.AllToAll(), weight=1e39, receptor="exc")
+    with pytest.raises(ns.CapacityError, match="single precision"):
+        ns.compile(net, precision="single")
+    ns.compile(net)
+
+
+def test_rounded_times_are_told() -> None:
+    """A written delay off the grid warns; a drawn one is in the provenance only."""
+    net = ns.Network("off", seed=1)
+    cells = net.population("cells", 2, ns.LIF())
+    net.project(cells, cells, ns.AllToAll(), delay=0.14, receptor="exc")
+    net.project(cells, cells, ns.AllToAll(), delay=ns.Uniform(1, 2), receptor="inh")
+    with pytest.warns(ns.ApproximationWarning, match=r"'cells->cells': delay is rounded.*0\.04 ms"):
+        run = ns.run(net, 1)
+    told = {a["part"]: a["bound"] for a in run.provenance["approximations"]}
+    assert told["Projection 'cells->cells': delay"] == pytest.approx(0.04)
+    assert told["Projection 'cells->cells#2': delay"] == pytest.approx(0.05)

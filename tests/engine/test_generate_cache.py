@@ -114,7 +114,8 @@ def test_without_a_place_to_write_a_temporary_directory_serves(
     blocked = tmp_path / "file"
     blocked.write_text("")
     monkeypatch.setenv("NEUROSIM_CACHE_DIR", str(blocked / "below"))
-    path = store(kernel())
+    with pytest.warns(RuntimeWarning, match="kept for this process only"):
+        path = store(kernel())
     assert path.exists()
     assert not path.is_relative_to(tmp_path)
 

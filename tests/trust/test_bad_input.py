@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -267,7 +268,7 @@ TABLE: dict[str, tuple[Call, type[Exception], tuple[str, ...]]] = {
         ("run: inputs['image']", "1e+300", "at most 256 spikes", "Spread them")),
     "currents that are NaN": (
         lambda: run(image("current"), inputs={"image": ZEROS + math.nan}), ns.DescriptionError,
-        ("run: inputs['image']", "nan", "finite")),
+        ("run: inputs['image']", "NaN", "finite")),
     "spikes that were not recorded": (
         lambda: run(image(), inputs={"image": ZEROS}).spikes["image"], ns.NotRecordedError,
         ("run.spikes", "'image'", 'net.record(net["image"], "spikes")')),
@@ -485,9 +486,11 @@ def test_what_once_escaped(call: str) -> None:
 @settings(max_examples=500)
 @given(call=st.sampled_from(sorted(CALLS)), value=anything)
 def test_whatever_is_written_works_or_is_a_neurosim_error(call: str, value: Any) -> None:
-    """No other exception and no warning (they are errors here): nothing wrong reaches a kernel."""
+    """No other exception, no warning but of a rounded time: nothing wrong reaches a kernel."""
     try:
-        made = CALLS[call](value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ns.ApproximationWarning)
+            made = CALLS[call](value)
     except ns.NeurosimError:
         return
     if isinstance(made, ns.Run):
