@@ -6,8 +6,10 @@ alone is enough to mend the script.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 import numpy as np
 
@@ -59,13 +61,13 @@ class UnknownNameError(DescriptionError):
 
     def __init__(self, place: str, name: object, known: Iterable[str]) -> None:
         self.known = tuple(known)
-        near = _nearest(str(name), self.known)
+        near = nearest(str(name), self.known)
         hint = f"Did you mean {near[0]!r}?" if near else None
         listed = ", ".join(repr(k) for k in self.known) or "(there are none)"
         super().__init__(place, name, f"one of {listed}", hint)
 
 
-def _nearest(name: str, known: tuple[str, ...]) -> list[str]:
+def nearest(name: str, known: tuple[str, ...]) -> list[str]:
     """Return the known name that was probably meant, if any: alike, or one begins the other."""
     near = get_close_matches(name, known, n=1)
     word = name.lower()
@@ -79,6 +81,10 @@ def _nearest(name: str, known: tuple[str, ...]) -> list[str]:
         default=None,
     )
     return near or ([longest] if longest and len(word) > 1 else [])
+
+
+class FrozenError(DescriptionError, AttributeError):
+    """An attempt to change a description, which is a value."""
 
 
 class EquationError(NeurosimError, ValueError):
@@ -163,9 +169,26 @@ class ApproximationWarning(UserWarning):
 
 def brief(value: object, limit: int = 80) -> str:
     """Return a short `repr` of `value`: arrays by shape and range, long texts cut."""
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        value = value.item()  # a number is a number, however it is kept
     if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
-        if value.size and np.issubdtype(value.dtype, np.number):
-            return f"an array of shape {value.shape} from {value.min():.6g} to {value.max():.6g}"
+        if value.size and value.dtype.kind in "iuf":
+            return f"an array of shape {value.shape} {_range(value)}"
         return f"an array of shape {value.shape}, dtype {value.dtype}"
-    text = repr(value)
+    text = _NUMPY_SCALAR.sub(r"\1\2", repr(value))
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+_NUMPY_SCALAR = re.compile(
+    r"\bnp\.(?:(?:u?int|float|complex|bool|str)\w*\(([^()]*)\)|(True|False)_\b)"
+)
+"""A numpy scalar in the `repr` of a list or tuple, as in ``(np.int64(3), np.float64(0.5))``."""
+
+
+def _range(array: np.ndarray[Any, Any]) -> str:
+    """Return "from ... to ..." of the numbers of an array, and how many are none."""
+    good = array[~np.isnan(array)] if array.dtype.kind == "f" else array
+    if not good.size:
+        return "of NaN"
+    missing = array.size - good.size
+    return f"from {good.min():.6g} to {good.max():.6g}" + (f", {missing} NaN" if missing else "")

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from neurosim.describe.checks import check_name, to_int
+from neurosim.describe.explained import explained_call
 from neurosim.describe.inputs import Drive, InitialValue, Injection
 from neurosim.describe.population import Population
 from neurosim.describe.projection import Projection
@@ -17,6 +18,7 @@ from neurosim.units import to_scalar
 class Contents:
     """The parts of a network by name and in order; `Network` adds how they are made."""
 
+    @explained_call("Network")
     def __init__(self, name: str, *, seed: int = 0, dt: Any = None) -> None:
         self._name = check_name(name, "Network.name")
         self._seed = to_int(seed, "Network.seed")

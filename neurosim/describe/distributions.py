@@ -15,6 +15,7 @@ from typing import Any, Literal, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from neurosim.describe.explained import explained
 from neurosim.describe.formulas import Formula
 from neurosim.errors import DescriptionError, UnitError
 from neurosim.units import Quantity, coherent_unit, declared, defer, to_scalar
@@ -28,6 +29,7 @@ LEAST_ACCEPTANCE = 1e-4
 """Redrawing is refused where fewer draws than this fraction would be accepted."""
 
 
+@explained
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Distribution:
     """Base of all distributions.
@@ -35,7 +37,7 @@ class Distribution:
     Attributes
     ----------
     clip : (low, high), optional
-        Values beyond are set to the bound. Either may be None: no bound on that side.
+        Values beyond are set to the bound. None, or an infinity, is no bound on that side.
     redraw : (low, high), optional
         Values beyond are drawn again until they lie within. Only one of the two may be given.
     """
@@ -174,6 +176,7 @@ class Distribution:
             raise DescriptionError(f"{type(self).__name__}.{own}", getattr(self, own), expected)
 
 
+@explained
 @dataclass(frozen=True, slots=True, repr=False)
 class Uniform(Distribution):
     """Uniform on [low, high).
@@ -198,6 +201,7 @@ class Uniform(Distribution):
         return float(np.clip((x - self.low) / (self.high - self.low), 0.0, 1.0))
 
 
+@explained
 @dataclass(frozen=True, slots=True, repr=False)
 class Normal(Distribution):
     """Normal, with mean and standard deviation (at least 0) before any clipping or redrawing.
@@ -224,6 +228,7 @@ class Normal(Distribution):
         return 0.5 * math.erfc((self.mean - x) / (self.sd * math.sqrt(2)))
 
 
+@explained
 @dataclass(frozen=True, slots=True, repr=False)
 class LogNormal(Distribution):
     """exp(x) times one unit of the place where it is used, x normal.
@@ -259,6 +264,7 @@ class LogNormal(Distribution):
         return Normal(self.mu, self.sigma)._below(math.log(x) if x < math.inf else x)
 
 
+@explained
 @dataclass(frozen=True, slots=True, repr=False)
 class Exponential(Distribution):
     """Exponential, shifted: offset + an exponential variable of mean `scale`.
@@ -285,6 +291,7 @@ class Exponential(Distribution):
         return -math.expm1(-max(x - self.offset, 0.0) / self.scale)
 
 
+@explained
 @dataclass(frozen=True, slots=True, repr=False)
 class FunctionOfDistance:
     """A weight or delay that follows from the distance d between two neurons.
@@ -331,13 +338,21 @@ def _shown(number: Number) -> str:
     return repr(str(number)) if isinstance(number, Quantity) else str(number).removesuffix(".0")
 
 
+def _is(value: object, number: float) -> bool:
+    """Whether a value is this plain number."""
+    return isinstance(value, (float, np.floating)) and float(value) == number
+
+
 def _bounds(value: object, place: str) -> Bounds:
     """Read (low, high)."""
     if value is None:
         return None
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise DescriptionError(place, value, "(low, high), where None is no bound")
-    low, high = (None if end is None else _one(end, place) for end in value)
+    low, high = (
+        None if end is None or _is(end, unbounded) else _one(end, place)
+        for end, unbounded in zip(value, (-math.inf, math.inf), strict=True)
+    )
     if low is None and high is None:
         raise DescriptionError(place, value, "(low, high) with at least one bound")
     return low, high

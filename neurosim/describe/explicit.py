@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.describe.checks import Ints, check_bool, to_int, to_ints
+from neurosim.describe.explained import explained
 from neurosim.describe.formulas import Formula
 from neurosim.describe.population import Selectable
 from neurosim.describe.positions import distances
@@ -36,6 +37,7 @@ class Explicit(NamedTuple):
     delay: Floats | None = None
 
 
+@explained
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ExplicitRule(Rule):
     """Base of the rules that can list their connections."""
@@ -61,6 +63,7 @@ class ExplicitRule(Rule):
         raise NotImplementedError
 
 
+@explained
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FromList(ExplicitRule):
     """The listed connections.
@@ -157,6 +160,7 @@ class FromList(ExplicitRule):
         return f"FromList({len(self.pairs)} pairs)"
 
 
+@explained
 @dataclass(frozen=True, slots=True, eq=False)
 class Sparse:
     """A matrix as its entries, sorted by row and then column, each pair once.
@@ -192,6 +196,7 @@ class Sparse:
             raise DescriptionError("Sparse.pre, .post", place, "sorted, each pair once")
 
 
+@explained
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FromMatrix(ExplicitRule):
     """The connections and weights of a matrix.
@@ -254,6 +259,7 @@ class FromMatrix(ExplicitRule):
         return f"FromMatrix({n} x {m}, {len(self.matrix.pre)} entries)"
 
 
+@explained
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class DistanceDependent(ExplicitRule):
     """Every pair is connected independently, with a probability that depends on its distance.
@@ -348,6 +354,7 @@ class DistanceDependent(ExplicitRule):
         return f"DistanceDependent({self.probability.text!r}{far})"
 
 
+@explained
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Conv2D(ExplicitRule):
     """A two-dimensional convolution (as in torch: cross-correlation).

@@ -50,7 +50,8 @@ def save_network(network: Contents, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     DescriptionError
-        If a part of the network is no value of a class that can be read back.
+        If a part of the network is no value of a class that can be read back, the folder does not
+        exist, or the path is a folder.
     OSError
         If the file cannot be written.
     """
@@ -58,6 +59,10 @@ def save_network(network: Contents, path: str | os.PathLike[str]) -> None:
     arrays: list[np.ndarray[Any, Any]] = []
     content = _network_content(network, arrays)
     target = Path(path)
+    if not target.parent.is_dir():
+        raise DescriptionError("save: path", str(path), "a file in a folder that exists")
+    if target.is_dir():
+        raise DescriptionError("save: path", str(path), "the name of a file, not of a folder")
     # In the same folder: replacing is atomic within one file system only.
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     os.close(handle)

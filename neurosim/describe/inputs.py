@@ -11,6 +11,7 @@ import numpy.typing as npt
 from neurosim.describe.checks import Ints
 from neurosim.describe.currents import Current
 from neurosim.describe.distributions import Distribution
+from neurosim.describe.explained import explained
 from neurosim.describe.model_protocol import is_source
 from neurosim.describe.population import Population, Selectable, View, common_input, kind
 from neurosim.describe.projection import refuse_negative
@@ -20,6 +21,7 @@ from neurosim.units import to_float
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 
+@explained
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Drive:
     """An independent source per neuron, without synapses. Made by ``net.drive``.
@@ -45,6 +47,7 @@ class Drive:
     where: str = field(default="", compare=False)
 
 
+@explained
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Injection:
     """A current added to neurons. Made by ``net.inject``."""
@@ -54,6 +57,7 @@ class Injection:
     where: str = field(default="", compare=False)
 
 
+@explained
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class InitialValue:
     """Values of one state of some neurons at the start. Made by ``net.initialise``.

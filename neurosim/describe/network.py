@@ -9,6 +9,7 @@ from typing import Any
 from neurosim.describe.checks import check_name, to_int
 from neurosim.describe.contents import Contents
 from neurosim.describe.estimate import Estimate, estimate
+from neurosim.describe.explained import explained_call
 from neurosim.describe.inputs import (
     Drive,
     Injection,
@@ -45,6 +46,7 @@ class Network(Contents):
         What `initialise`, `drive`, `inject` and `record` were told.
     """
 
+    @explained_call("net.population")
     def population(
         self, name: str, size: int | tuple[int, ...], model: Any, *, positions: Any = None
     ) -> Population:
@@ -86,6 +88,7 @@ class Network(Contents):
         self._populations[name] = population
         return population
 
+    @explained_call("net.initialise")
     def initialise(self, target: Selectable, /, **states: Any) -> None:
         """Say what state variables are at the start.
 
@@ -104,6 +107,7 @@ class Network(Contents):
         made = make_initial_values(self._own(target, "initialise: target"), states)
         self._initial_values.extend(made)
 
+    @explained_call("net.project")
     def project(
         self,
         pre: Selectable,
@@ -170,6 +174,7 @@ class Network(Contents):
         self._projections[name] = projection
         return projection
 
+    @explained_call("net.drive")
     def drive(
         self, target: Selectable, source: Any, *, weight: Any = 1.0, receptor: str | None = None
     ) -> Drive:
@@ -189,6 +194,7 @@ class Network(Contents):
         self._drives.append(made)
         return made
 
+    @explained_call("net.inject")
     def inject(self, target: Selectable, current: Any) -> Injection:
         """Add a current to the constant current `I_e` of neurons.
 
@@ -201,6 +207,7 @@ class Network(Contents):
         self._injections.append(made)
         return made
 
+    @explained_call("net.record")
     def record(
         self,
         target: Selectable | Projection,
@@ -320,7 +327,10 @@ class Network(Contents):
         for population, _ in chosen.segments:
             if self._populations.get(population.name) is not population:
                 raise DescriptionError(
-                    where, population, f"a population of this network, {self._name!r}"
+                    where,
+                    population,
+                    f"a population of this network, {self._name!r}",
+                    "It belongs to another network.",
                 )
         return chosen if isinstance(chosen, View) else View(tuple(chosen.segments), chosen.shape)
 

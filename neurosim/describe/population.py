@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from neurosim.describe.checks import Ints
 from neurosim.describe.distributions import Distribution
+from neurosim.describe.explained import explained
 from neurosim.describe.model_protocol import CouplingLike, Interface, ReceptorLike, interface
 from neurosim.describe.positions import Coordinates
-from neurosim.errors import DescriptionError, UnknownNameError
+from neurosim.errors import DescriptionError, UnknownNameError, brief
 
 Segment: TypeAlias = "tuple[Population, Ints]"
 
@@ -53,6 +55,11 @@ class Selectable:
             names[population.name] = population.name + part
         return "+".join(names.values())
 
+    @property
+    def shown(self) -> str:
+        """The selection as it could be written: "exc[0:3]", "exc[::-1]+inh", "exc[7 of 100]"."""
+        return "+".join(_written(population, indices) for population, indices in self.segments)
+
     def flat(self) -> View:
         """Return the same neurons as a view of one axis."""
         return View(tuple(self.segments), (len(self),))
@@ -78,12 +85,27 @@ class Selectable:
                 start = stop
         return View(tuple(segments), chosen.shape or (1,))
 
+    def _hint_of(self, name: str, value: object) -> str | None:
+        """Tell how states and parameters are read and set; see `explained`."""
+        target = self.shown
+        if any(name in p.interface.state_units for p, _ in self.segments):
+            if value is None:
+                return f"It is a state: session.get({target}, {name!r}), or net.record it."
+            told = "..." if isinstance(value, np.ndarray) else brief(value)
+            return f"For a state at the start: net.initialise({target}, {name}={told})."
+        if any(name in p.interface.parameter_units for p, _ in self.segments):
+            if value is None:
+                return f"It is a parameter of the model: {target}.parameters[{name!r}]."
+            return "It is a parameter of the model: give it there, or set it in a session."
+        return None
+
     def __add__(self, other: object) -> View:
         if not isinstance(other, Selectable):
             return NotImplemented
         return View((*self.segments, *other.segments), (len(self) + len(other),))
 
 
+@explained
 @dataclass(frozen=True, slots=True, eq=False)
 class View(Selectable):
     """Some neurons, of one or several populations, in order. Made by indexing and by ``+``."""
@@ -96,6 +118,7 @@ class View(Selectable):
             indices.setflags(write=False)
         kept = tuple(segment for segment in self._segments if len(segment[1]))
         object.__setattr__(self, "_segments", kept)
+        self._require_one_network()
         values, counts = np.unique(self.ids, return_counts=True)
         if (counts > 1).any():
             twice = int(values[counts > 1][0])
@@ -104,6 +127,19 @@ class View(Selectable):
                     place = f"View of {self.label!r}: index"
                     twice -= population.offset
                     raise DescriptionError(place, twice, "every neuron once", "It occurs twice.")
+
+    def _require_one_network(self) -> None:
+        """Refuse populations that cannot be of one network: they would share global ids."""
+        ordered = sorted({id(p): p for p, _ in self._segments}.values(), key=lambda p: p.offset)
+        for first, second in pairwise(ordered):
+            clash = second.offset < first.offset + first.size
+            if clash or first.name == second.name or first.index == second.index:
+                raise DescriptionError(
+                    f"View of {self.label!r}",
+                    second,
+                    "populations of one network",
+                    f"It belongs to another network than {first!r}.",
+                )
 
     @property
     def segments(self) -> list[Segment]:
@@ -116,9 +152,10 @@ class View(Selectable):
         return self._shape
 
     def __repr__(self) -> str:
-        return f"<View of {self.label or 'nothing'}: {len(self)} neurons>"
+        return f"<View of {self.shown or 'nothing'}: {len(self)} neuron{'s' * (len(self) != 1)}>"
 
 
+@explained
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Population(Selectable):
     """Neurons (or sources) of one model. Made by ``net.population``.
@@ -188,6 +225,27 @@ class Population(Selectable):
         return parameters
 
 
+def _written(population: Population, indices: Ints) -> str:
+    """Return how a selection of one population could be written, or how many it selects."""
+    name, size, n = population.name, population.size, len(indices)
+    if n == size and np.array_equal(indices, np.arange(size)):
+        return name
+    if n == 0 or len(population.shape) > 1:
+        return f"{name}[{n:,} of {size:,}]"
+    first, last = int(indices[0]), int(indices[-1])
+    if n == 1:
+        return f"{name}[{first}]"
+    step = int(indices[1]) - first
+    if not (np.diff(indices) == step).all():
+        return f"{name}[{n:,} of {size:,}]"
+    if step == 1:
+        return f"{name}[{first}:{last + 1}]"
+    # An end that the slice runs into is left out, as people do.
+    start = "" if first == (0 if step > 0 else size - 1) else str(first)
+    stop = "" if not 0 <= last + step < size else str(last + (1 if step > 0 else -1))
+    return f"{name}[{start}:{stop}:{step}]"
+
+
 def kind(model: object) -> str:
     """Return what to call a model: its own name if it has one, else its class."""
     name = getattr(model, "name", None)
@@ -234,6 +292,13 @@ def common_input(
         couplings: dict[str, Any] = {c.name: c for c in population.interface.couplings}
         if continuous:
             inputs, couplings = couplings, inputs
+        if isinstance(name, str) and name in couplings and name not in inputs:
+            states = list(population.interface.state_units)
+            source = "V_m" if "V_m" in states else states[0] if states else "..."
+            remedy = f"{name!r} is a coupling, which reads a state: say source={source!r}."
+            if continuous:
+                remedy = f"{name!r} is a receptor of spikes: leave out source=."
+            raise DescriptionError(target, name, f"a {word}", remedy)
         if not inputs:
             raise DescriptionError(
                 target, name, f"a model with a {word}", f"{kind(population.model)} has none."
@@ -248,13 +313,6 @@ def common_input(
         if not isinstance(name, str):
             raise DescriptionError(target, name, f"the name of a {word}")
         if name not in inputs:
-            if name in couplings:
-                remedy = (
-                    "leave out source=" if continuous else "say source=, the state that is read"
-                )
-                raise DescriptionError(
-                    target, name, f"a {word}", f"It is of the other kind: {remedy}."
-                )
             raise UnknownNameError(target, name, inputs)
         if found is not None and inputs[name].unit != found.unit:
             raise DescriptionError(

@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.describe.checks import check_bool
+from neurosim.describe.explained import explained
 from neurosim.errors import DescriptionError
 from neurosim.units import to_float, to_scalar
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 
+@explained
 @dataclass(frozen=True, slots=True, eq=False)
 class Coordinates:
     """One point per neuron.
@@ -94,6 +96,7 @@ class Layout(Protocol):
         """
 
 
+@explained
 @dataclass(frozen=True, slots=True)
 class Grid:
     """Neurons on a regular grid, one axis of space per axis of the population's shape.
@@ -129,6 +132,7 @@ class Grid:
         return Coordinates(axes * np.array(spacing), period if self.periodic else None)
 
 
+@explained
 @dataclass(frozen=True, slots=True)
 class Line:
     """Neurons along a line, neuron k at ``k * spacing``; a ring if periodic.
@@ -148,6 +152,7 @@ class Line:
         return Grid(self.spacing, self.periodic).coordinates((int(np.prod(shape)),), key)
 
 
+@explained
 @dataclass(frozen=True, slots=True)
 class RandomPositions:
     """Neurons placed uniformly at random in a box, fixed by the network's seed.

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
+from neurosim.describe.explained import explained
 from neurosim.describe.explicit import ExplicitRule, located
 from neurosim.describe.population import Selectable, View, common_input, kind, require_view
 from neurosim.describe.rules import AllToAll, Rule
@@ -22,6 +23,7 @@ INJECTED = "I_e"
 """The receptor word for current that is injected; what ``Input("current")`` projects to."""
 
 
+@explained
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Projection:
     """Connections between neurons. Made by ``net.project``, which says what the words mean.

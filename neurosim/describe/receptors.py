@@ -5,14 +5,28 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from neurosim.describe.parts import Inlet, Part
 from neurosim.describe.values import Quantity, Value, described, quantity
+from neurosim.errors import DescriptionError
+
+SEVERAL = "Several are written ns.Receptors(ns.ExpConductance(), nmda=ns.NMDA(), gap=...)."
+"""The remedy wherever synapses are put together in another way."""
+
+
+class NotAdded:
+    """What is joined by `Receptors`, not by ``+``, and says so."""
+
+    __slots__ = ()
+
+    def __add__(self, other: object) -> NoReturn:
+        place = f"{type(self).__name__} + {type(other).__name__}"
+        raise DescriptionError(place, other, "synapses joined by name", SEVERAL)
 
 
 @described
-class ReceptorKind(Value):
+class ReceptorKind(NotAdded, Value):
     """One receptor; the base of all kinds. As a neuron's only synapse it has a default name."""
 
     default_name: ClassVar[str] = "syn"

@@ -8,12 +8,14 @@ from typing import Any, Literal
 import numpy as np
 
 from neurosim.describe.checks import Ints, check_bool
+from neurosim.describe.explained import explained
 from neurosim.describe.population import Population, View
 from neurosim.describe.projection import Projection
 from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.units import to_scalar
 
 
+@explained
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Recorder:
     """One variable of one population, or the weights of one projection. Made by ``net.record``.

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.describe.checks import check_bool, to_int, to_ints
+from neurosim.describe.explained import explained
 from neurosim.describe.population import Selectable
 from neurosim.errors import DescriptionError
 from neurosim.units import to_scalar
@@ -21,6 +22,7 @@ from neurosim.units import to_scalar
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 
+@explained
 @dataclass(frozen=True, slots=True, eq=False)
 class Rule:
     """Base of all rules."""
@@ -42,6 +44,7 @@ class Rule:
         return f"{type(self).__name__}()"
 
 
+@explained
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class AllToAll(Rule):
     """Every neuron of `pre` to every neuron of `post`, once.
@@ -62,6 +65,7 @@ class AllToAll(Rule):
         return len(pre) * len(post) - (0 if self.autapses else n_shared(pre, post))
 
 
+@explained
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OneToOne(Rule):
     """The k-th neuron of `pre` to the k-th of `post`; both have the same size."""
@@ -78,6 +82,7 @@ class OneToOne(Rule):
         return len(pre)
 
 
+@explained
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FixedProbability(Rule):
     """Every pair is connected independently with the same probability, never more than once.
@@ -107,6 +112,7 @@ class FixedProbability(Rule):
         return f"FixedProbability({self.probability:g})"
 
 
+@explained
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _FixedNumber(Rule):
     """What the three rules with fixed numbers share.
@@ -162,6 +168,7 @@ class _FixedNumber(Rule):
         return float(np.broadcast_to(self.number, len(own)).sum())
 
 
+@explained
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FixedIndegree(_FixedNumber):
     """Every neuron of `post` receives the same number of connections, from sources at random.
@@ -185,6 +192,7 @@ class FixedIndegree(_FixedNumber):
         return self._per_neuron_total(post)
 
 
+@explained
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FixedOutdegree(_FixedNumber):
     """Every neuron of `pre` makes the same number of connections, to targets at random.
@@ -208,6 +216,7 @@ class FixedOutdegree(_FixedNumber):
         return self._per_neuron_total(pre)
 
 
+@explained
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FixedTotalNumber(_FixedNumber):
     """A fixed number of connections, each between a pair at random.

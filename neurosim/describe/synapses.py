@@ -22,8 +22,10 @@ from dataclasses import dataclass
 from keyword import iskeyword
 from typing import Any, ClassVar
 
+from neurosim.describe.explained import explained
 from neurosim.describe.parts import Part
 from neurosim.describe.receptors import NMDA as NMDA
+from neurosim.describe.receptors import SEVERAL, NotAdded
 from neurosim.describe.receptors import AlphaConductanceReceptor as AlphaConductanceReceptor
 from neurosim.describe.receptors import AlphaCurrentReceptor as AlphaCurrentReceptor
 from neurosim.describe.receptors import BetaConductanceReceptor as BetaConductanceReceptor
@@ -38,7 +40,7 @@ from neurosim.errors import DescriptionError
 
 
 @described
-class SynapsePair(Value):
+class SynapsePair(NotAdded, Value):
     """Two receptors named "exc" and "inh"; the base of the usual pairs."""
 
     @property
@@ -213,8 +215,9 @@ class BetaConductance(SynapsePair):
         return (("exc", exc), ("inh", inh))
 
 
+@explained
 @dataclass(frozen=True, slots=True, init=False, repr=False)
-class Receptors:
+class Receptors(NotAdded):
     """Any number of receptors, each under a name of its own.
 
     Parameters
@@ -286,7 +289,10 @@ def check_synapses(synapses: object, place: str) -> None:
             place, synapses, "synapses", f"Call it to make some: {synapses.__name__}(...)."
         )
     if synapses is not None and not isinstance(synapses, (ReceptorKind, SynapsePair, Receptors)):
-        raise DescriptionError(place, synapses, "synapses such as ExpCurrent(exc=5, inh=10)")
+        several = SEVERAL if isinstance(synapses, (list, tuple, set, Mapping)) else None
+        raise DescriptionError(
+            place, synapses, "synapses such as ExpCurrent(exc=5, inh=10)", several
+        )
 
 
 def synapse_parts(

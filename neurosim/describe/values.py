@@ -8,13 +8,13 @@ refuses it there and then.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, dataclass, field, fields
-from functools import wraps
+from dataclasses import Field, dataclass, field, fields
 from typing import Any, Literal, TypeVar, dataclass_transform
 
 import numpy as np
 
 from neurosim.describe.distributions import Distribution
+from neurosim.describe.explained import explained
 from neurosim.errors import DescriptionError, UnknownNameError, brief
 from neurosim.units import to_float
 
@@ -69,34 +69,7 @@ def described(cls: type[T]) -> type[T]:
     An unknown, missing or positional argument raises a `DescriptionError` that names the known
     ones, where Python alone would raise a `TypeError`.
     """
-    made = dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)(cls)
-    plain_init = made.__init__
-    taken = _in_order(made)
-    known = tuple(f.name for f in taken)
-    positional = tuple(f.name for f in taken if not f.kw_only)
-    required = tuple(f.name for f in taken if f.default is MISSING and f.default_factory is MISSING)
-
-    @wraps(plain_init)
-    def init(self: T, *args: Any, **kwargs: Any) -> None:
-        for name in kwargs:
-            if name not in known:
-                raise UnknownNameError(f"{made.__name__}: argument", name, known)
-        if len(args) > len(positional):
-            raise DescriptionError(
-                made.__name__,
-                args[len(positional)],
-                "arguments by name",
-                f"Write {made.__name__}({known[0]}=...)." if known else None,
-            )
-        for name in required:
-            if name not in kwargs and name not in positional[: len(args)]:
-                raise DescriptionError(
-                    f"{made.__name__}.{name}", None, "a value; it has no default"
-                )
-        plain_init(self, *args, **kwargs)
-
-    made.__init__ = init  # type: ignore[assignment, method-assign]
-    return made
+    return explained(dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)(cls))
 
 
 @described

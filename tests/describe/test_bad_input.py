@@ -53,6 +53,11 @@ TEXT: list[Any] = [v for v in NUMBER if not isinstance(v, str)] + [3, "", "d +",
 """What is no formula."""
 
 
+def _bounds(unbounded: float) -> list[Any]:
+    """What is no bound; None and the infinity of that side say that there is none."""
+    return [v for v in NUMBER if v is not None and not (type(v) is float and v == unbounded)]
+
+
 def _counts(value: Any) -> bool:
     """Whether a bad number is a good list of counts."""
     try:
@@ -77,8 +82,8 @@ SLOTS: dict[str, tuple[Callable[[Any], Any], list[Any]]] = {
     "Uniform.high": (lambda v: Uniform(-1e300, v), NUMBER),
     "Normal.mean": (lambda v: Normal(v, 1), NUMBER),
     "Normal.sd": (lambda v: Normal(0, v), [*NUMBER, -1, "-1 ms", np.int64(-1)]),
-    "Normal.clip": (lambda v: Normal(0, 1, clip=(v, 5)), [v for v in NUMBER if v is not None]),
-    "Normal.redraw": (lambda v: Normal(0, 1, redraw=(-5, v)), [v for v in NUMBER if v is not None]),
+    "Normal.clip": (lambda v: Normal(0, 1, clip=(v, 5)), _bounds(-math.inf)),
+    "Normal.redraw": (lambda v: Normal(0, 1, redraw=(-5, v)), _bounds(math.inf)),
     "LogNormal.mu": (lambda v: LogNormal(v, 1), [*NUMBER, "1 ms"]),
     "LogNormal.sigma": (lambda v: LogNormal(0, v), [*NUMBER, -1, "1 ms"]),
     "Exponential.scale": (lambda v: Exponential(v), [*NUMBER, 0, -1, "-1 ms"]),

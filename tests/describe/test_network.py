@@ -217,7 +217,7 @@ PROJECTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "name taken": ({"name": "exc"}, "not taken"),
     "name": ({"name": "a/b"}, "Projection.name"),
     "name number": ({"name": 3}, "Projection.name"),
-    "source": ({"source": "V_m"}, "has none"),
+    "source": ({"source": "V_m"}, "leave out source="),
     "both weights": ({"rule": FromMatrix(np.ones((6, 4))), "weight": 2.0}, "its own weights"),
     "both delays": (
         {"rule": FromList([(0, 0)], delay=[1]), "delay": 2.0}, "its own delays"),
