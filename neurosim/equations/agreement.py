@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fractions import Fraction
+from itertools import product
 
 from neurosim.equations.checking import UnitChecker
 from neurosim.equations.contents import Contents
@@ -21,7 +22,7 @@ from neurosim.equations.dimensions import (
 )
 from neurosim.equations.statements import ResetLine, parse_unit, unit_of
 from neurosim.equations.syntax import Node, names
-from neurosim.errors import EquationError, UnitError, UnknownNameError
+from neurosim.errors import DescriptionError, EquationError, UnitError, UnknownNameError
 
 
 @dataclass
@@ -49,6 +50,16 @@ _CANDIDATES: tuple[Dimension, ...] = tuple(
     for dimension in (NONE, CURRENT, CONDUCTANCE, VOLTAGE)
 )
 """Units that an undeclared input may turn out to have."""
+
+_LIKELY = tuple(dict.fromkeys([NONE, *(unit.dimension for unit in UNITS.values())]))
+"""Units that an undeclared parameter was probably meant in."""
+
+
+def _advised(error: EquationError, advice: str) -> EquationError:
+    """`error` at its place, with advice below."""
+    longer = EquationError(f"{error}\n{advice}", error.text)
+    longer.position = error.position
+    return longer
 
 
 class CheckedContents(Contents):
@@ -150,7 +161,44 @@ class CheckedContents(Contents):
         dimensions["I_injected"] = CURRENT
         self._infer(clauses, dimensions)
         for clause in clauses:
+            self._check_and_advise(clause, dimensions)
+
+    def _check_and_advise(self, clause: _Clause, dimensions: Mapping[str, Dimension]) -> None:
+        try:
             self._check(clause, dimensions)
+        except EquationError as error:
+            advice = self._undeclared(clause, dimensions)
+            if not advice:
+                raise
+            raise _advised(error, advice) from None
+
+    def _undeclared(self, clause: _Clause, dimensions: Mapping[str, Dimension]) -> str:
+        """Which parameters of `clause` lack a line, if lines for them make its units agree."""
+        bare = [n for n in self.model.parameters if n in clause.names and n not in self.by_name]
+        unknown = [n for n in self.input_symbols() if n in clause.names and n not in dimensions]
+        asked = [*bare, *unknown]
+        # Each name multiplies the combinations to try by eight.
+        if not bare or len(asked) > 4:
+            return ""
+        likely = [*[_LIKELY] * len(bare), *[_CANDIDATES] * len(unknown)]
+        fitting = [
+            units
+            for units in product(*likely)
+            if self._fits([clause], {**dimensions, **dict(zip(asked, units, strict=True))})
+        ]
+        lines = {}
+        for k, name in enumerate(bare):
+            found = {units[k] for units in fitting}
+            if found and found != {NONE}:
+                lines[name] = f"'{name} : {found.pop() if len(found) == 1 else 'unit'}'"
+        if not lines:
+            return ""
+        which = " and ".join(map(repr, lines))
+        if len(lines) == 1:
+            means, add = "so its value in parameters= is a plain number", "a line"
+        else:
+            means, add = "so their values in parameters= are plain numbers", "the lines"
+        return f"No line declares {which}, {means}: add {add} {' and '.join(lines.values())}."
 
     def _infer(self, clauses: list[_Clause], dimensions: dict[str, Dimension]) -> None:
         """Find the unit of inputs that are not declared: the only one that fits."""
@@ -192,19 +240,28 @@ class CheckedContents(Contents):
         }
         for clause in clauses:
             if name not in clause.names:
-                self._check(clause, trial)
+                self._check_and_advise(clause, trial)
         clause = next(c for c in clauses if name in c.names)
         place = next(n for n in names(clause.node) if n.name == name)
-        raise EquationError(
+        error = EquationError(
             f"{clause.where}: the unit of the input {name!r} does not follow from the equations; "
             f"declare it in them with a line '{name} : unit'",
             clause.text,
             place.position,
         )
+        advice = self._undeclared(clause, dimensions)
+        raise _advised(error, advice) if advice else error
 
     def _check_conventions(self) -> None:
         model = self.model
         if model.refractory is not None:
+            if not model.refractory.isidentifier():
+                raise DescriptionError(
+                    "refractory",
+                    model.refractory,
+                    "the name of a parameter that holds the refractory time",
+                    f"Write refractory='t_ref' and parameters={{'t_ref': {model.refractory!r}}}.",
+                )
             if model.refractory not in self.parameters:
                 raise UnknownNameError("refractory", model.refractory, self.parameters)
             unit = self.units[model.refractory]

@@ -12,6 +12,7 @@ applications to neuronal modeling", Biol. Cybern. 81:381-402.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import sympy
@@ -79,7 +80,17 @@ def _names(expression: Any) -> set[str]:
 
 def exact(system: System, builder: ProgramBuilder) -> Step:
     """The exact step; `system` is linear, its noise additive."""
-    return _Exact(system, builder).step()
+    solver = _Exact(system, builder)
+    named = named_step(list(solver.values(system.states).items()), builder.names)
+    return replace(named, n_normals=len(solver.noisy), linear=solver.linear())
+
+
+def exact_values(
+    system: System, states: tuple[str, ...], builder: ProgramBuilder
+) -> tuple[dict[str, Any], LinearSystem]:
+    """What `states`, some of those of a linear `system`, are after a step, and its constants."""
+    solver = _Exact(system, builder)
+    return solver.values(states), solver.linear()
 
 
 class _Exact:
@@ -150,17 +161,21 @@ class _Exact:
         affected |= {j for j in self.noisy if self.component[j] in hit}
         return frozenset(affected - clamped)
 
-    def step(self) -> Step:
-        lines = []
-        for j, state in enumerate(self.system.states):
-            x = symbol(state)
+    def values(self, states: tuple[str, ...]) -> dict[str, Any]:
+        """What each of `states` is after the step."""
+        found = {}
+        for state in states:
+            j = self.system.states.index(state)
             value = self._sum(j, held=False)
             if j in self.affected:
                 active = sympy.StrictGreaterThan(symbol("active"), 0, evaluate=False)
                 value = select(active, value, self._sum(j, held=True))
-            lines.append((state, while_active(self.system, state, value, x)))
-        named = named_step(lines, self.builder.names)
-        linear = LinearSystem(
+            found[state] = while_active(self.system, state, value, symbol(state))
+        return found
+
+    def linear(self) -> LinearSystem:
+        """The system as a computer of what the values asked for so far read."""
+        return LinearSystem(
             self.system.states,
             self.drift,
             self.offsets,
@@ -170,7 +185,6 @@ class _Exact:
             tuple(j for j in range(len(self.system.states)) if self._is_alone(j)),
             tuple(self.outputs),
         )
-        return Step(named.assignments, named.next_names, len(self.noisy), linear)
 
     def _is_alone(self, j: int) -> bool:
         reach = self.active.reach

@@ -49,10 +49,15 @@ class NeuronModel:
     equation. Where the noise is additive (its factor is made of parameters alone) the two agree.
 
     Method: "exact" (linear equations; with additive noise the exact Ornstein-Uhlenbeck step),
-    "exponential_euler" (each variable linear in itself), "rk4", "rk2", "euler"; with noise "euler",
-    "milstein" (each variable with noise of its own), "heun". By default: exact where linear (and
-    noise additive), else exponential_euler where conditionally linear, else rk4; with noise that
-    is not exact: euler if additive, heun (Stratonovich) if multiplicative.
+    "exponential_euler" (each variable linear in itself; see below), "rk4", "rk2", "euler"; with
+    noise "euler", "milstein" (each variable with noise of its own), "heun". By default: exact where
+    linear (and noise additive), else exponential_euler where conditionally linear, else rk4; with
+    noise that is not exact: euler if additive, heun (Stratonovich) if multiplicative.
+
+    "exponential_euler" advances the states that are linear among themselves, with coefficients of
+    parameters alone, and that read no other state (synaptic conductances, say; no clamped states)
+    as "exact" does: inputs held over the step, the rest without error. Every other state is
+    advanced with all others as they were at t, which is of first order.
 
     Parameters
     ----------
@@ -65,7 +70,7 @@ class NeuronModel:
     reset : str, optional
         What a spike changes, in order: ``"V_m = V_reset; w += b"``.
     refractory : str, optional
-        Parameter that holds the refractory time [ms].
+        Name of the parameter that holds the refractory time [ms].
     inputs : mapping, optional
         Receptor name -> ``"jump STATE"`` (arriving weights are added to the state; on a clamped
         state of a refractory neuron they are lost), ``"pulse"`` or ``"pulse SYMBOL"`` (the symbol

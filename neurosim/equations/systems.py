@@ -84,6 +84,33 @@ class System:
                 return f"d{state}/dt has the term {error.term}, which is not linear in {state}"
         return None
 
+    def closed_linear(self) -> dict[str, frozenset[str]]:
+        """The largest linear part that nothing else acts on: state -> states it reads.
+
+        Its right-hand sides are sums of states of the part with coefficients made of parameters
+        alone, and of anything that is free of states. No state of it is clamped.
+        """
+        part = {state: frozenset[str]() for state in self.states if state not in self.clamped}
+        while True:
+            inside = frozenset(symbol(state) for state in part)
+            # A state that leaves takes along those that read it, in the next round.
+            found = {s: read for s in part if (read := self._read(s, inside)) is not None}
+            if len(found) == len(part):
+                return found
+            part = found
+
+    def _read(self, state: str, inside: frozenset[Any]) -> frozenset[str] | None:
+        """What `state` reads of `inside` where it is linear in that and reads no other state."""
+        try:
+            coefficients, rest = affine(self.drift[state], inside)
+        except NotAffine:
+            return None
+        if depends(rest, self.symbols - inside):
+            return None
+        if any(not c.free_symbols <= self.static for c in coefficients.values()):
+            return None
+        return frozenset(str(variable) for variable in coefficients)
+
     def multiplicative(self) -> str | None:
         """Which noise depends on a state or input, or None where all noise is additive."""
         for state in self.states:

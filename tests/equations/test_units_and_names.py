@@ -9,7 +9,7 @@ import pytest
 
 from neurosim.equations import NeuronModel
 from neurosim.equations.dimensions import UNITS
-from neurosim.errors import EquationError, UnknownNameError
+from neurosim.errors import DescriptionError, EquationError, UnknownNameError
 from neurosim.units import to_float
 from tests.equations.models import lif_exp
 from tests.oracles import after_reset, right_hand_side
@@ -86,6 +86,8 @@ def test_unit_errors_point_at_the_place(equations: str, message: str, at: str) -
         ({"refractory": "t_reff"}, UnknownNameError, "Did you mean 't_ref'?"),
         ({"refractory": "C_m"}, EquationError, "a refractory time is in ms"),
         ({"refractory": None}, EquationError, "never refractory"),
+        ({"refractory": "5 ms"}, DescriptionError, "the name of a parameter"),
+        ({"refractory": "5 ms"}, DescriptionError, "parameters={'t_ref': '5 ms'}"),
         ({"inputs": {"exc": "jump I_ex"}}, UnknownNameError, "Did you mean 'I_exc'?"),
         ({"inputs": {"exc": "leap I_exc"}}, EquationError, "it can be 'jump STATE'"),
         ({"inputs": {"exc": "pulse"}}, EquationError, "read nowhere"),
@@ -103,6 +105,44 @@ def test_other_texts_are_checked_too(
     with pytest.raises(error) as caught:
         lif_exp(**changes)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "changes", "advice"),
+    [
+        (("E_L",), {}, "add a line 'E_L : mV'."),
+        (("E_L", "tau"), {}, "add the lines 'E_L : mV' and 'tau : ms'."),
+        (("E_L", "C"), {}, "add the lines 'E_L : mV' and 'C : pF'."),
+        (("V_r",), {}, "add a line 'V_r : mV'."),
+        (("E_L",), {"inputs": {"in": "pulse I"}}, "add a line 'E_L : mV'."),
+    ],
+)
+def test_undeclared_numbers_that_should_have_a_unit(
+    given: tuple[str, ...], changes: dict[str, Any], advice: str
+) -> None:
+    """A number without a line is a plain number; where that does not fit, the line is said."""
+    units = {"E_L": "mV", "tau": "ms", "C": "pF", "V_r": "mV"}
+    lines = [f"{name} : {unit}" for name, unit in units.items() if name not in given]
+    current = "I" if "inputs" in changes else "I_injected"
+    equations = "\n".join([f"dV/dt = (E_L - V)/tau + {current}/C : mV", *lines])
+    with pytest.raises(EquationError) as caught:
+        NeuronModel(
+            "m",
+            equations=equations,
+            threshold="V > 0*mV",
+            reset="V = V_r",
+            parameters=dict.fromkeys(units, 1.0),
+            **changes,
+        )
+    assert advice in str(caught.value)
+    assert caught.value.position is not None
+
+
+def test_errors_that_no_line_would_mend_have_no_such_advice() -> None:
+    """A plain number that is one, beside a mistake elsewhere."""
+    with pytest.raises(EquationError) as caught:
+        NeuronModel("m", equations="dV/dt = a*V/ms + 3*pA : mV", parameters={"a": 1.0})
+    assert "No line declares" not in str(caught.value)
 
 
 def test_other_units_are_converted() -> None:

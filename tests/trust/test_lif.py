@@ -301,11 +301,12 @@ CONDUCTANCES: dict[str, tuple[Any, Any, int]] = {
 @pytest.mark.parametrize("method", ["exponential_euler", "rk4"])
 @pytest.mark.parametrize("kind", CONDUCTANCES)
 def test_conductances(kind: str, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exponential Euler, the default: within 5 % of the largest deflection at dt = 0.1 ms, falling
-    as dt, so that the extrapolation to dt = 0 is within 0.1 %. RK4: within 1e-6, falling as dt^4.
+    """Exponential Euler, the default: within 2 % of the largest deflection at dt = 0.1 ms, falling
+    as dt, so that the extrapolation to dt = 0 is within 2e-4. RK4: within 1e-6, falling as dt^4.
 
-    Exponential Euler takes the conductance at the start of the step for all of it, which is too
-    large by dt / (2 tau) on average: by 1.7 % for tau = 3 ms and dt = 0.1 ms.
+    Exponential Euler has the conductance right at the grid points, but the membrane sees that of
+    the start of a step for all of it. Where it jumps and decays, this is too large by dt / (2 tau)
+    on average, 1.7 % for tau = 3 ms and dt = 0.1 ms; where it rises from 0, it is half a step late.
     """
     synapses, kinetics, jumps = CONDUCTANCES[kind]
     monkeypatch.setitem(ARRIVALS, "weights", (4.0, 2.5, 6.0, 0.5))
@@ -325,10 +326,12 @@ def test_conductances(kind: str, method: str, monkeypatch: pytest.MonkeyPatch) -
     coarse, fine = (float(np.abs(v - exact).max() / largest) for v in found)
     order = 1 if method == "exponential_euler" else 4
     print(kind, method, coarse, fine)
-    assert coarse < (0.05 if order == 1 else 1e-6)
+    assert coarse < (1e-6 if order == 4 else 0.02 if kind == "exp" else 0.011)
     assert coarse / fine == pytest.approx(2**order, rel=0.05 * order)
     extrapolated = found[1] + (found[1] - found[0]) / (2**order - 1)
-    assert np.abs(extrapolated - exact).max() / largest < (1e-3 if order == 1 else 1e-8)
+    error = float(np.abs(extrapolated - exact).max() / largest)
+    print("extrapolated", error)
+    assert error < (2e-4 if order == 1 else 1e-8)
 
 
 def squid(t: float, y: Floats) -> list[float]:
