@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
-from neurosim.describe.estimate import estimate
+from neurosim.describe.estimate import estimate, recording_bytes_per_ms
 from neurosim.describe.explicit import ExplicitRule
+from neurosim.describe.population import Population
 from neurosim.describe.projection import Projection
 from neurosim.describe.rules import n_shared
 
@@ -62,7 +64,7 @@ def _populations(network: Contents) -> Table:
     rows: Rows = []
     for population in network.populations.values():
         shape = " x ".join(str(n) for n in population.shape) if len(population.shape) > 1 else ""
-        rows.append((population.name, number(population.size), shape, _cut(repr(population.model))))
+        rows.append((population.name, number(population.size), shape, _model(population)))
     return _without_empty(
         Table("Populations", ("name", "size", "shape", "model"), rows, frozenset({"size"}))
     )
@@ -76,7 +78,7 @@ def _projections(network: Contents) -> Table:
     rows: Rows = [
         (
             p.name,
-            _cut(repr(p.rule)),
+            _shown(p.rule),
             number(p.expected_connections()),
             _strength(p.weight, p.unit) if p.weight is not None else "of the rule",
             _delay(p),
@@ -92,16 +94,17 @@ def _projections(network: Contents) -> Table:
 
 def _inputs(network: Contents) -> Table:
     rows: Rows = [
-        (d.target.label, _cut(repr(d.source)), _strength(d.weight, d.unit), d.receptor)
+        (d.target.shown, _shown(d.source), _strength(d.weight, d.unit), d.receptor)
         for d in network.drives
     ]
-    rows += [(i.target.label, _cut(repr(i.current)), "", "I_e") for i in network.injections]
+    rows += [(i.target.shown, _shown(i.current), "", "I_e") for i in network.injections]
     return Table("Drive and injected current", ("target", "source", "weight", "receptor"), rows)
 
 
 def _recorders(network: Contents) -> Table:
     rows: Rows = []
     for r in network.recorders:
+        per_ms = recording_bytes_per_ms(network, r)
         how = "every spike" if r.variable == "spikes" else "every step"
         if r.every is not None:
             how = f"every {r.every:g} ms"
@@ -109,9 +112,11 @@ def _recorders(network: Contents) -> Table:
             ", and at the start" if r.initial else ""
         )
         count = number(len(r.indices)) if r.population is not None else ""
-        rows.append((r.label, r.variable, count, how + extra))
-    header = ("of", "variable", "neurons", "when")
-    return Table("Recorders", header, rows, frozenset({"neurons"}))
+        of = r.label if r.population is None else r.population.flat()[r.indices].shown
+        taken = f"{memory(per_ms)} per ms" if per_ms else ""
+        rows.append((of, r.variable, count, how + extra, taken))
+    header = ("of", "variable", "neurons", "when", "memory")
+    return _without_empty(Table("Recorders", header, rows, frozenset({"neurons", "memory"})))
 
 
 def _delay(projection: Projection) -> str:
@@ -128,7 +133,7 @@ def _strength(value: Any, unit: str) -> str:
         axes = " x ".join(str(n) for n in value.shape)
         return f"{axes} values, {value.min():.4g} to {value.max():.4g}{suffix}"
     if isinstance(value, (Distribution, FunctionOfDistance)):
-        return f"{value!r}{suffix}"
+        return f"{_shown(value)}{suffix}"
     return f"{value:.6g}{suffix}"
 
 
@@ -177,6 +182,23 @@ def memory(value: float) -> str:
             return f"{value:.3g} {unit}" if value < 10 else f"{value:.0f} {unit}"
         value /= 1000
     return f"{value:.3g} TB"
+
+
+def _model(population: Population) -> str:
+    """Return a built-in model with what was given to it, a model of equations with its states."""
+    model = population.model
+    if population.interface.is_source or not hasattr(model, "equations"):
+        return _shown(model)
+    states = ", ".join(population.interface.state_units)
+    return _cut(f"{type(model).__name__} {model.name!r} (states {states})")
+
+
+def _shown(value: object) -> str:
+    """Return the `repr` of a value with numbers of six significant digits at most."""
+    return _cut(_LONG_NUMBER.sub(lambda found: f"{float(found.group()):.6g}", repr(value)))
+
+
+_LONG_NUMBER = re.compile(r"(?<![\w.])\d+\.\d{4,}(?:e[+-]?\d+)?(?![\w.])")
 
 
 def _cut(text: str, limit: int = 72) -> str:

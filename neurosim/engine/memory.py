@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
+from neurosim.describe.estimate import BYTES_PER_SYNAPSE, NEURON_BYTES, projection_bytes
 from neurosim.engine.layout import expected_connections
 from neurosim.errors import CapacityError
 from neurosim.lower.plan import Draw, Plan, PlanProjection
-
-BYTES = {"constant": 2, "fixed16": 4, "full64": 10, "full32": 6}
-"""Per synapse, by format: a target within its tile is 2 bytes."""
-
-RUN_BYTES = 8
-"""Per delay that occurs in a row: the delay and where its run ends."""
-
-TABLE_BYTES = 32
-"""Per source of a projection: where its row, runs and waves begin."""
-
-NEURON_BYTES = 400
-"""Per neuron: states, parameters, accumulator, spikes. Generous."""
 
 
 def synapse_bytes(projection: PlanProjection, precision: str, synapse_format: str) -> int:
     """Return the bytes that one synapse of a projection will take."""
     if isinstance(projection.weight, Draw) and projection.weight.kind == 0:
-        return BYTES["constant"]
+        return BYTES_PER_SYNAPSE["constant"]
     if synapse_format == "fixed16" or (synapse_format == "auto" and precision == "single"):
-        return BYTES["fixed16"]
-    return BYTES["full64" if precision == "double" else "full32"]
+        return BYTES_PER_SYNAPSE["fixed16"]
+    return BYTES_PER_SYNAPSE["full64" if precision == "double" else "full32"]
 
 
 def needed_bytes(plan: Plan, precision: str, synapse_format: str) -> int:
@@ -34,10 +23,9 @@ def needed_bytes(plan: Plan, precision: str, synapse_format: str) -> int:
     for p in plan.projections:
         synapses = expected_connections(p)
         delays = p.delay_steps
-        spread = 64 if not (isinstance(delays, Draw) and delays.kind == 0) else 1
-        runs = min(synapses, p.pre.size * spread)
-        total += int(synapses * synapse_bytes(p, precision, synapse_format))
-        total += int(runs * RUN_BYTES + p.pre.size * TABLE_BYTES)
+        differ = not (isinstance(delays, Draw) and delays.kind == 0)
+        per_synapse = synapse_bytes(p, precision, synapse_format)
+        total += int(projection_bytes(synapses, p.pre.size, per_synapse, differ))
     return total
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MAX_TRACES = 4
 """Variables shown by `overview`; its title names how many more were recorded."""
 
+DOT_COVER = 0.03
+"""Part of the axes that the dots of a raster cover, if that makes them no smaller than visible."""
+
 
 def raster(
     spikes: Mapping[str, SpikeRecord],
@@ -65,7 +68,11 @@ def raster(
     least = 0.06 * sum(drawn.values())
     heights = {name: max(n, least) for name, n in drawn.items()}
     rows = sum(heights.values())
-    points = ax.bbox.height * 72 / ax.figure.dpi / rows
+    height, width = (n * 72 / ax.figure.dpi for n in (ax.bbox.height, ax.bbox.width))
+    points = height / rows
+    # Few spikes would be lost as dots of a pixel: all together they cover some of the axes.
+    n_drawn = max(1, total // step)
+    dot = float(np.clip(np.sqrt(DOT_COVER * width * height / n_drawn), 1.1, 4.0))
     top, middles = 0.0, []
     for name, record in spikes.items():
         row = np.full(record.size, -1, dtype=np.int64)
@@ -78,7 +85,7 @@ def raster(
             top + (rows_hit[shown] + 0.5) * spacing,
             linestyle="none",
             marker="|" if spacing * points >= 3 else "o",
-            markersize=float(np.clip(0.75 * spacing * points, 1.1, 16)),
+            markersize=float(np.clip(0.75 * spacing * points, dot, 16)),
             markeredgewidth=1.0 if spacing * points >= 3 else 0.0,
             color=palette[name],
             rasterized=len(record) > 2000,  # keeps a PDF of the figure small

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+import pytest
+
+from neurosim.describe.distributions import Normal
 from neurosim.describe.network import Network
 from neurosim.describe.neurons import LIF
 from neurosim.describe.rules import AllToAll, FixedIndegree, FixedTotalNumber
+from neurosim.describe.sources import Poisson
 from neurosim.describe.synapses import Delta
+from neurosim.engine.memory import needed_bytes
+from neurosim.equations import NeuronModel
+from neurosim.lower.lowering import lower
 from tests.describe.builders import balanced
 
 
@@ -60,3 +68,47 @@ def test_estimates() -> None:
     size = net.estimate()
     assert (size.neurons, size.synapses) == (1000, 30_000)
     assert size.bytes > 20_000 * 2 + 10_000 * 5
+    assert size.recording_bytes_per_ms == 0
+
+
+def test_recordings_are_estimated() -> None:
+    net = Network("recorded", dt=0.5)
+    a = net.population("a", 1000, LIF(synapses=Delta()))
+    net.record(a, ["spikes", "V_m"])
+    net.record(a, "V_m", reduce="mean", every=2)
+    net.record(net.project(a, a, FixedIndegree(10), weight=0.1), "weight", every=10)
+    assert net.estimate().recording_bytes_per_ms == 8 * (1000 / 0.5 + 1 / 2 + 10_000 / 10)
+    assert "16 kB per ms" in repr(net)
+
+
+@pytest.mark.parametrize("delay", [1.0, Normal(5, 1, redraw=(1, None))])
+@pytest.mark.parametrize("weight", [0.1, Normal(0.1, 0.01)])
+def test_the_estimate_is_that_of_the_engine(weight: Any, delay: Any) -> None:
+    net = balanced()
+    net.project(
+        net["exc"], net["inh"], FixedIndegree(3), weight=weight, delay=delay, receptor="exc"
+    )
+    needed = needed_bytes(lower(net, dt=0.1), "double", "full")
+    assert net.estimate().bytes == pytest.approx(needed, rel=0.01)
+
+
+def test_models_from_equations_and_long_numbers_are_shown_in_short() -> None:
+    net = Network("short")
+    own = NeuronModel(
+        "eif_thr",
+        equations="dv/dt = -v/tau : mV\ndw/dt = -w/tau : pA",
+        threshold="v > 1*mV",
+        reset="v = 0*mV",
+        parameters={"tau": "0.123456789 ms"},
+    )
+    a = net.population("a", 10, own)
+    b = net.population("b", (4, 4), LIF(tau_m=10 / 3, synapses=Delta()))
+    net.project(a[::-1], b, AllToAll(), weight=Normal(1 / 3, 0.1 + 0.2))
+    net.drive(b[1, :] + b[0, :], Poisson(rate=1e4 / 3))
+    net.record(a[:3], "v")
+    text = repr(net)
+    assert "NeuronModel 'eif_thr' (states v, w)" in text
+    assert "LIF(tau_m=3.33333, " in text
+    assert "Normal(0.333333, 0.3) mV" in text
+    assert "b[4 of 16]+b[4 of 16]  Poisson(rate=3333.33)" in text
+    assert "a[0:3]" in text

@@ -66,6 +66,23 @@ def test_a_raster_of_a_part_says_so_and_keeps_all_spikes_of_the_neurons_shown() 
     assert [t.get_text() for t in ax.get_yticklabels()] == ["exc (100)"]
 
 
+def test_dots_are_larger_where_spikes_are_few() -> None:
+    """They cover 3 % of the axes, as long as they are dots that can be seen."""
+    rng = np.random.default_rng(1)
+    sizes = {}
+    for n in (50, 1000, 60_000):
+        times, ids = np.sort(rng.uniform(0.1, 100, n)), rng.integers(0, 9000, n)
+        record = spike_record(times=times, ids=ids, size=9000, interval=(0, 100))
+        ax = plot.raster({"exc": record})
+        area = ax.bbox.width * ax.bbox.height * (72 / ax.figure.dpi) ** 2
+        line = ax.get_lines()[0]
+        assert line.get_marker() == "o"
+        sizes[n] = float(line.get_markersize())
+    assert (sizes[50], sizes[60_000]) == (4.0, 1.1)
+    assert sizes[1000] ** 2 * 1000 == pytest.approx(0.03 * area)
+    plt.close("all")
+
+
 def test_bands_follow_the_order_from_the_top_without_overlap() -> None:
     ax = plot.raster(make_run().spikes)
     exc, inh = (line.get_ydata() for line in ax.lines if line.get_linestyle() == "None")
