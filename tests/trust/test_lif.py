@@ -189,7 +189,8 @@ def test_t_ref_is_rounded_to_the_nearest_step() -> None:
     net = ns.Network("rounding")
     cells = net.population("cells", 2, neuron(V_th=10.0, t_ref=[0.24, 0.26], I_e=1e6))
     net.record(cells, "spikes")
-    two, three = intervals(net, 10)
+    with pytest.warns(ns.ApproximationWarning, match=r"'cells': t_ref is rounded .* 0\.04 ms"):
+        two, three = intervals(net, 10)
     assert np.all(np.diff(two) == 3)
     assert np.all(np.diff(three) == 4)
 
