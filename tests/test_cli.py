@@ -351,7 +351,10 @@ def test_ctrl_c_ends_without_a_traceback(script: Path) -> None:
     assert "Network 'small'" in process.stdout.readline()  # the description stands
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    _, complaint = process.communicate(timeout=120)
+    try:
+        _, complaint = process.communicate(timeout=120)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert complaint.startswith("Error: Interrupted")
     assert "Traceback" not in complaint

@@ -19,7 +19,7 @@ from neurosim.describe.population import Population, Selectable
 from neurosim.describe.projection import Projection
 from neurosim.engine.clock import Engine, Recorded
 from neurosim.engine.memory import check_memory
-from neurosim.engine.progress import announce_compilation, reporter
+from neurosim.engine.progress import announce_compilation, interruptible, reporter
 from neurosim.engine.sources import INPUT_LIMIT
 from neurosim.engine.taps import check_recording
 from neurosim.engine.wiring import enumerate_connections
@@ -42,7 +42,11 @@ class CPU:
 
     def compile(self, network: Network, options: Options) -> CPUSession:
         """Build the network in memory."""
-        return CPUSession(network, options)
+        with interruptible(at_once=True) as pressed:
+            session = CPUSession(network, options)
+        if pressed.is_set():
+            raise KeyboardInterrupt
+        return session
 
 
 class CPUSession(Session):
@@ -58,7 +62,7 @@ class CPUSession(Session):
                 warnings.warn(
                     f"{a.part} is {a.how}: off by up to {a.bound:.3g} {a.unit}.",
                     ApproximationWarning,
-                    stacklevel=5,
+                    stacklevel=6,
                 )
         announce_compilation()
         check_memory(self.plan, options.precision, options.synapse_format)

@@ -27,11 +27,17 @@ def announce_compilation() -> None:
 
 
 @contextmanager
-def interruptible() -> Iterator[threading.Event]:
+def interruptible(*, at_once: bool = False) -> Iterator[threading.Event]:
     """Turn Ctrl-C into an event for as long as the block lasts.
 
     Python would raise KeyboardInterrupt at whatever line comes next, and with it would go what
     the present chunk of a run has recorded. Outside the main thread signals do not arrive anyway.
+
+    Parameters
+    ----------
+    at_once : bool
+        Raise KeyboardInterrupt as well. The compiler calls back from C, where an exception is
+        printed and lost: the event is what remains of it.
     """
     pressed = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -41,6 +47,8 @@ def interruptible() -> Iterator[threading.Event]:
 
     def note(number: int, frame: object) -> None:
         pressed.set()
+        if at_once:
+            raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, note)
     try:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.describe.currents import StepCurrent
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
-from neurosim.describe.explicit import ExplicitRule, located
+from neurosim.describe.explicit import ExplicitRule, FromList, located
 from neurosim.describe.model_protocol import is_source
 from neurosim.describe.network import Network
 from neurosim.describe.population import Population
@@ -22,6 +23,7 @@ from neurosim.describe.rules import (
     FixedTotalNumber,
     OneToOne,
 )
+from neurosim.describe.sources import RateSteps, SpikeTimes
 from neurosim.errors import CapacityError, DescriptionError
 from neurosim.lower.plan import (
     Approximation,
@@ -104,28 +106,45 @@ def lower(network: Network, dt: float) -> Plan:
 def roundings(
     network: Network, populations: tuple[PlanPopulation, ...], dt: float
 ) -> list[Approximation]:
-    """List the times that are no multiples of dt and are rounded to the nearest step."""
-    found = []
+    """List the times that are no multiples of dt and are rounded to the nearest step.
 
-    def rounded(part: str, times: Any) -> None:
+    One number that somebody wrote counts as written; arrays of times and drawn ones are seldom
+    on any grid, and do not.
+    """
+    found = []
+    how = f"rounded to the nearest step of {dt:g} ms"
+
+    def rounded(part: str, times: Any, written: bool = False) -> None:
         off = np.abs(np.asarray(times, np.float64) - np.rint(np.asarray(times) / dt) * dt)
         if off.size and off.max() > 1e-9 * dt:
-            how = f"rounded to the nearest step of {dt:g} ms"
-            found.append(Approximation(part, how, float(off.max()), "ms"))
+            found.append(Approximation(part, how, float(off.max()), "ms", written))
 
     for population in populations:
-        spec = population.spec
+        part = f"Population {population.name!r}"
+        spec, source = population.spec, population.source
         if spec is not None and spec.refractory is not None:
-            times = population.parameters[spec.refractory]
-            rounded(f"Population {population.name!r}: {spec.refractory}", times)
+            rounded(f"{part}: {spec.refractory}", population.parameters[spec.refractory], True)
+        if isinstance(source, SpikeTimes):
+            rounded(f"{part}: spike times", source.flat[0])
+        if isinstance(getattr(source, "rate", None), RateSteps):
+            rounded(f"{part}: times of the rate", source.rate.times)  # type: ignore[union-attr]
     for projection in network.projections.values():
         part = f"Projection {projection.name!r}: delay"
-        if isinstance(projection.delay, (Distribution, FunctionOfDistance)):
-            how = f"rounded to the nearest step of {dt:g} ms"
+        delay = projection.delay
+        if isinstance(projection.rule, FromList) and projection.rule.delay is not None:
+            delay = np.asarray(projection.rule.delay)
+        if isinstance(delay, (Distribution, FunctionOfDistance)):
             found.append(Approximation(part, how, 0.5 * dt, "ms", written=False))
-        elif projection.delay is not None:
-            times = np.asarray(projection.delay, np.float64)
-            rounded(part, times[times > 0])
+        elif delay is not None:
+            times = np.asarray(delay, np.float64)
+            rounded(part, times[times > 0], np.ndim(delay) == 0)
+    for drive in network.drives:
+        if isinstance(getattr(drive.source, "rate", None), RateSteps):
+            rounded(f"Drive of {drive.target.label!r}: times of the rate", drive.source.rate.times)
+    for injection in network.injections:
+        if isinstance(injection.current, StepCurrent):
+            part = f"Injection into {injection.target.label!r}: times"
+            rounded(part, injection.current.times)
     return found
 
 

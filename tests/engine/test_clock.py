@@ -339,6 +339,13 @@ def test_rounded_times_are_told() -> None:
     net.project(cells, cells, ns.AllToAll(), delay=ns.Uniform(1, 2), receptor="inh")
     with pytest.warns(ns.ApproximationWarning, match=r"'cells->cells': delay is rounded.*0\.04 ms"):
         run = ns.run(net, 1)
+    source = net.population("in", 1, ns.SpikeTimes([[0.33]]))
+    net.project(source, cells, ns.FromList([(0, 1)], delay=[0.27]), receptor="exc", name="listed")
+    with pytest.warns(ns.ApproximationWarning) as warned:
+        run = ns.run(net, 1)
+    assert len(warned) == 1
     told = {a["part"]: a["bound"] for a in run.provenance["approximations"]}
+    assert told["Population 'in': spike times"] == pytest.approx(0.03)
+    assert told["Projection 'listed': delay"] == pytest.approx(0.03)
     assert told["Projection 'cells->cells': delay"] == pytest.approx(0.04)
     assert told["Projection 'cells->cells#2': delay"] == pytest.approx(0.05)
