@@ -10,8 +10,8 @@ import numpy as np
 
 import neurosim as ns
 
-SIZES = ((1_000, 100), (10_000, 1_000), (50_000, 1_000))
-"""Neurons, synapses per neuron."""
+SIZES = ((1_000, 100, 10_000.0), (10_000, 1_000, 200.0), (50_000, 1_000, 200.0))
+"""Neurons, synapses per neuron, duration [ms]: enough events that differences of runs mean much."""
 
 
 def network(n: int, k: int, kind: str, synapses: bool) -> ns.Network:
@@ -38,7 +38,7 @@ def seconds(net: ns.Network, precision: str, threads: int, duration: float) -> t
     return time.perf_counter() - started, len(run.spikes["in"])
 
 
-def measure(repeats: int = 3, duration: float = 200.0) -> list[dict[str, Any]]:
+def measure(repeats: int = 3) -> list[dict[str, Any]]:
     """Time delivery as the difference of a run with synapses and the same run without.
 
     Returns
@@ -47,7 +47,7 @@ def measure(repeats: int = 3, duration: float = 200.0) -> list[dict[str, Any]]:
         One row per size, format and number of threads: ns per synaptic event, median over repeats.
     """
     rows = []
-    for n, k in SIZES:
+    for n, k, duration in SIZES:
         for kind, precision in (("constant", "double"), ("full", "double"), ("fixed16", "single")):
             for threads in (1, 2):
                 costs = []
