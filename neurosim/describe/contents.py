@@ -7,11 +7,11 @@ from types import MappingProxyType
 from typing import Any
 
 from neurosim.describe.checks import check_name, to_int
-from neurosim.describe.explained import explained_call
 from neurosim.describe.inputs import Drive, InitialValue, Injection
 from neurosim.describe.population import Population
 from neurosim.describe.projection import Projection
 from neurosim.describe.recorders import Recorder
+from neurosim.explained import explained_call
 from neurosim.units import to_scalar
 
 

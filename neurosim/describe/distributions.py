@@ -15,9 +15,9 @@ from typing import Any, Literal, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from neurosim.describe.explained import explained
 from neurosim.describe.formulas import Formula
 from neurosim.errors import DescriptionError, UnitError
+from neurosim.explained import explained
 from neurosim.units import Quantity, coherent_unit, declared, defer, to_scalar
 
 Number: TypeAlias = Any

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.describe.checks import Ints, check_bool, to_int, to_ints
-from neurosim.describe.explained import explained
 from neurosim.describe.formulas import Formula
 from neurosim.describe.population import Selectable
 from neurosim.describe.positions import distances
 from neurosim.describe.rules import Rule
 from neurosim.errors import DescriptionError
+from neurosim.explained import explained
 from neurosim.units import Quantity, defer, magnitudes, to_float, to_scalar
 
 Floats: TypeAlias = npt.NDArray[np.float64]

@@ -11,11 +11,11 @@ import numpy.typing as npt
 from neurosim.describe.checks import Ints
 from neurosim.describe.currents import Current
 from neurosim.describe.distributions import Distribution
-from neurosim.describe.explained import explained
 from neurosim.describe.model_protocol import is_source
 from neurosim.describe.population import Population, Selectable, View, common_input, kind
 from neurosim.describe.projection import refuse_negative
 from neurosim.errors import DescriptionError, UnknownNameError
+from neurosim.explained import explained
 from neurosim.units import to_float
 
 Floats: TypeAlias = npt.NDArray[np.float64]

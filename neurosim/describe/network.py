@@ -9,7 +9,6 @@ from typing import Any
 from neurosim.describe.checks import check_name, to_int
 from neurosim.describe.contents import Contents
 from neurosim.describe.estimate import Estimate, estimate
-from neurosim.describe.explained import explained_call
 from neurosim.describe.inputs import (
     Drive,
     Injection,
@@ -22,6 +21,7 @@ from neurosim.describe.positions import place
 from neurosim.describe.projection import Projection, make_projection
 from neurosim.describe.recorders import Recorder, make_recorders
 from neurosim.errors import DescriptionError, UnknownNameError
+from neurosim.explained import explained_call
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from neurosim.describe.checks import Ints
 from neurosim.describe.distributions import Distribution
-from neurosim.describe.explained import explained
 from neurosim.describe.model_protocol import CouplingLike, Interface, ReceptorLike, interface
 from neurosim.describe.positions import Coordinates
 from neurosim.errors import DescriptionError, UnknownNameError, brief
+from neurosim.explained import explained
 
 Segment: TypeAlias = "tuple[Population, Ints]"
 

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.describe.checks import check_bool
-from neurosim.describe.explained import explained
 from neurosim.errors import DescriptionError
+from neurosim.explained import explained
 from neurosim.units import to_float, to_scalar
 
 Floats: TypeAlias = npt.NDArray[np.float64]

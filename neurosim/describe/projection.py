@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
-from neurosim.describe.explained import explained
 from neurosim.describe.explicit import ExplicitRule, located
 from neurosim.describe.population import Selectable, View, common_input, kind, require_view
 from neurosim.describe.rules import AllToAll, Rule
 from neurosim.errors import DescriptionError, UnknownNameError, UnsupportedError
+from neurosim.explained import explained
 from neurosim.units import to_float, to_scalar
 
 Floats: TypeAlias = npt.NDArray[np.float64]

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 
 from neurosim.describe.checks import Ints, check_bool
-from neurosim.describe.explained import explained
 from neurosim.describe.population import Population, View
 from neurosim.describe.projection import Projection
 from neurosim.errors import DescriptionError, UnknownNameError
+from neurosim.explained import explained
 from neurosim.units import to_scalar
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.describe.checks import check_bool, to_int, to_ints
-from neurosim.describe.explained import explained
 from neurosim.describe.population import Selectable
 from neurosim.errors import DescriptionError
+from neurosim.explained import explained
 from neurosim.units import to_scalar
 
 Floats: TypeAlias = npt.NDArray[np.float64]

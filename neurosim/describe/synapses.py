@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from keyword import iskeyword
 from typing import Any, ClassVar
 
-from neurosim.describe.explained import explained
 from neurosim.describe.parts import Part
 from neurosim.describe.receptors import NMDA as NMDA
 from neurosim.describe.receptors import SEVERAL, NotAdded
@@ -37,6 +36,7 @@ from neurosim.describe.receptors import Pulse as Pulse
 from neurosim.describe.receptors import ReceptorKind as ReceptorKind
 from neurosim.describe.values import Quantity, Value, described, quantity
 from neurosim.errors import DescriptionError
+from neurosim.explained import explained
 
 
 @described

@@ -14,8 +14,8 @@ from typing import Any, Literal, TypeVar, dataclass_transform
 import numpy as np
 
 from neurosim.describe.distributions import Distribution
-from neurosim.describe.explained import explained
 from neurosim.errors import DescriptionError, UnknownNameError, brief
+from neurosim.explained import explained
 from neurosim.units import to_float
 
 Quantity = Any

@@ -12,6 +12,7 @@ import numpy as np
 from neurosim.equations.dimensions import Unit
 from neurosim.equations.statements import parse_equations
 from neurosim.errors import DescriptionError, UnitError, UnknownNameError
+from neurosim.explained import explained
 from neurosim.units import Quantity, coherent_unit, defer, to_float
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _TEXTS = ("threshold", "reset", "refractory", "hazard", "multiplicity", "method"
 """Texts that a model may do without."""
 
 
+@explained
 @dataclass(frozen=True, slots=True, eq=False)
 class NeuronModel:
     """A model neuron from equations.

@@ -220,3 +220,13 @@ def test_importing_loads_no_sympy() -> None:
     """The first model does, not the import."""
     code = "import neurosim.equations, sys; sys.exit('sympy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_misspelt_arguments_and_assignments_explain_themselves() -> None:
+    """Neither ends in a TypeError of Python."""
+    wrong: dict[str, Any] = {"equation": "dv/dt = -v/ms : 1"}
+    with pytest.raises(UnknownNameError, match="Did you mean 'equations'"):
+        NeuronModel("m", **wrong)
+    model = NeuronModel("m", equations="dv/dt = -v/ms : 1")
+    with pytest.raises(DescriptionError, match="values that do not change"):
+        model.name = "other"  # type: ignore[misc]
