@@ -84,15 +84,15 @@ class Engine:
         How drawn weights are stored.
     trial : int
         Which realisation of drive and noise.
-    wave_steps : int, optional
-        Delay steps delivered per visit; chosen by cache size if left out. Changes no result.
+    target_bytes : int
+        How much of a tile's accumulator may be in use at once; decides how many delay steps are
+        delivered per visit, and changes no result.
     """
 
     def __init__(
         self, plan: Plan, *, threads: int | None = None, precision: str = "double",
         synapse_format: str = "auto", trial: int = 0, target_bytes: int = CACHE_BYTES,
     ) -> None:  # fmt: skip
-        started = time.perf_counter()
         self.plan = plan
         self.trial = trial
         self.precision = precision
@@ -144,7 +144,6 @@ class Engine:
         # No step, but the machine code of the loop is there afterwards: what a run takes is then
         # simulation alone, and no two threads compile the same.
         self._advance(self.threads, 0, 0, 0, self._open_log(0), Taps(self.plan, self.neurons, 0))
-        self.build_seconds = time.perf_counter() - started
 
     # --- building -------------------------------------------------------------------------
 
