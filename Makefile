@@ -8,7 +8,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS := dev,analysis,brian2,datasets,tutorials
+EXTRAS := dev,analysis,brian2,datasets,nest,tutorials
 WORKERS ?= 2
 PYTHON ?=
 

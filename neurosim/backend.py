@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib import metadata
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from neurosim.capabilities import Capabilities
 from neurosim.describe.network import Network
 from neurosim.describe.population import Population, Selectable, require_view
 from neurosim.describe.projection import Projection
@@ -81,12 +82,30 @@ class Options:
 
 
 class Backend(Protocol):
-    """Something that runs networks."""
+    """Something that runs networks.
+
+    Attributes
+    ----------
+    name : str
+        As in ``ns.run(net, T, backend=name)``.
+    capabilities : Capabilities
+        What it can do. Reading it imports nothing foreign: it is known of backends whose
+        simulator is not installed.
+    """
 
     name: str
+    capabilities: Capabilities
 
     def compile(self, network: Network, options: Options) -> Session:
         """Take a snapshot of the network and make it ready to run."""
+
+
+@runtime_checkable
+class Exporter(Protocol):
+    """A backend that writes networks as scripts of its own community."""
+
+    def export(self, network: Network, duration: float, options: Options) -> str:
+        """Return the text of a script that runs the network for `duration` [ms]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.backend import Connections, Options, Session
+from neurosim.capabilities import PASSES, Capabilities
 from neurosim.describe.network import Network
 from neurosim.describe.population import Population, Selectable
 from neurosim.describe.projection import Projection
@@ -39,6 +40,11 @@ class CPU:
     """Runs everything a description can say."""
 
     name = "cpu"
+    capabilities = Capabilities(
+        backend="cpu",
+        title="neurosim's own core: exact propagators, any number of threads, the same bits",
+        supports={"*": PASSES},
+    )
 
     def compile(self, network: Network, options: Options) -> CPUSession:
         """Build the network in memory."""

@@ -146,6 +146,14 @@ def entry(function: Callable[[int, int, int, int], int]) -> Entry:
     return Entry(function)
 
 
+def function_at(address: int) -> Callable[[int, int, int, int], int]:
+    """Return the entry at an address as a Python function."""
+    if not JIT:
+        return Entry._uncompiled[address]
+    word = ctypes.c_int64
+    return ctypes.CFUNCTYPE(word, word, word, word, word)(address)
+
+
 if JIT:
 
     @intrinsic

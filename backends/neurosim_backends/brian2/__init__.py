@@ -1,0 +1,3 @@
+"""Brian2 as a backend: equations emitted from ours, advanced by Brian2's own state updaters."""
+
+from neurosim_backends.brian2.backend import Brian2 as Brian2
