@@ -81,6 +81,7 @@ class Options:
         object.__setattr__(self, "approximate", tuple(parts))
 
 
+@runtime_checkable
 class Backend(Protocol):
     """Something that runs networks.
 
@@ -316,13 +317,15 @@ def backends() -> tuple[str, ...]:
 
 
 def find_backend(name: Any) -> Backend:
-    """Return a backend by name.
+    """Return a backend by name; a backend is returned as it is.
 
     Raises
     ------
     UnknownNameError
         If no installed package provides it.
     """
+    if not isinstance(name, (str, type)) and isinstance(name, Backend):
+        return name
     found = _entry_points()
     if not isinstance(name, str) or name not in found:
         raise UnknownNameError("backend", name, backends())
@@ -332,7 +335,7 @@ def find_backend(name: Any) -> Backend:
 
 def compile(
     network: Network,
-    backend: str = "cpu",
+    backend: str | Backend = "cpu",
     *,
     dt: Any = None,
     threads: int | None = None,
@@ -347,8 +350,8 @@ def compile(
     ----------
     network : Network
         What to run.
-    backend : str
-        Where: the name of an installed backend, see `backends`.
+    backend : str or Backend
+        Where: the name of an installed backend, see `backends`, or one itself.
     dt : number or quantity, optional
         Time step [ms]; left out, the one the network was made for, else 0.1.
     threads, precision, trial, synapse_format, approximate
@@ -389,7 +392,7 @@ def time_step(network: Network, dt: Any) -> float:
 def run(
     network: Network,
     duration: Any,
-    backend: str = "cpu",
+    backend: str | Backend = "cpu",
     *,
     inputs: Mapping[str, Any] | None = None,
     progress: bool | None = None,
@@ -403,7 +406,7 @@ def run(
         What to run.
     duration : float or quantity
         How long [ms].
-    backend : str
+    backend : str or Backend
         Where.
     inputs, progress
         See `Session.run`.
