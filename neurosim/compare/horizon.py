@@ -140,7 +140,7 @@ def signs(copy: int, population: str, state: str, n: int) -> Floats:
     """Return n signs that belong to these words: (n,) of -1.0 and 1.0."""
     digest = hashlib.sha256(repr((copy, population, state)).encode()).digest()
     random = np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
-    return random.integers(0, 2, n) * 2.0 - 1.0
+    return np.asarray(random.integers(0, 2, n) * 2.0 - 1.0, np.float64)
 
 
 def make_engine(plan: Plan, options: Options) -> Engine:

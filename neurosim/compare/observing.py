@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from neurosim.backend import Backend, Options, Session, find_backend
 from neurosim.capabilities import uses

@@ -336,11 +336,14 @@ class _Writer:
             local = f"x_{_checked(line.name)}"
             emitter.assign(local, emitter.number(line.expression))
             names[line.name] = local
-        changed = self._advance_states(zero)
+        order = spec.arrivals if self.fires else "before_threshold"
+        changed = self._advance_states(zero, arrived=order == "before_threshold")
         emitter.forget()
 
         if self.fires:
             self._threshold(one)
+            if order == "before_reset":
+                self._add_arrivals(zero, changed)
             for line in spec.reset:
                 if line.name not in spec.states:
                     raise UnknownNameError(f"{spec.name}: reset of", line.name, spec.states)
@@ -350,6 +353,8 @@ class _Writer:
                 value = emitter.number(line.expression)
                 emitter.assign(state, emitter.select("fired", value, state))
                 changed[line.name] = True
+            if order == "after_reset":
+                self._add_arrivals(zero, changed)
         for state in spec.states:
             if changed[state]:
                 lines.append(f"sa_{state}[k] = z_{state}")
@@ -423,10 +428,13 @@ class _Writer:
             f"philox4x32(first_id + k, step, {draw} + ((step >> 32) << 16), {purpose}, key0, key1)"
         )
 
-    def _advance_states(self, zero: str) -> dict[str, bool]:
-        """Write the states at t + dt, arrivals added, and look at whether all are finite."""
-        spec, emitter, names = self.spec, self.emitter, self.names
-        lines = emitter.lines
+    def _advance_states(self, zero: str, *, arrived: bool) -> dict[str, bool]:
+        """Write the states at t + dt, and look at whether all are finite.
+
+        With `arrived`, what arrives is added first.
+        """
+        spec, names = self.spec, self.names
+        lines = self.emitter.lines
         changed = {}
         after = {}
         for state in spec.states:
@@ -434,19 +442,32 @@ class _Writer:
             changed[state] = local != state
             lines.append(f"z_{state} = {names[local]}")
             after[state] = f"z_{state}"
-            for receptor in spec.receptors:
-                if receptor.kind == "jump" and receptor.target == state:
-                    changed[state] = True
-                    weight = f"w_{receptor.name}"
-                    if state in spec.clamped and spec.refractory is not None:
-                        weight = emitter.select("is_active", weight, zero)
-                    lines.append(f"z_{state} = z_{state} + {weight}")
+            if arrived:
+                self._add_to(state, zero, changed)
         names.update(after)
         if spec.states:
             # 0 * x is NaN exactly where x is not finite: one comparison serves all states.
             total = " + ".join(f"z_{state}*{zero}" for state in spec.states)
             lines.append(f"bad = {self._flag(f'np.{self.integer}(({total}) != {zero})')}")
         return changed
+
+    def _add_arrivals(self, zero: str, changed: dict[str, bool]) -> None:
+        """Write the jumps of all states."""
+        for state in self.spec.states:
+            self._add_to(state, zero, changed)
+        self.emitter.forget()
+
+    def _add_to(self, state: str, zero: str, changed: dict[str, bool]) -> None:
+        """Write the jumps of one state; `changed` learns of them."""
+        spec, emitter = self.spec, self.emitter
+        for receptor in spec.receptors:
+            if receptor.kind == "jump" and receptor.target == state:
+                changed[state] = True
+                weight = f"w_{receptor.name}"
+                held = state in spec.clamped and spec.refractory is not None
+                if held and not receptor.while_refractory:
+                    weight = emitter.select("is_active", weight, zero)
+                emitter.lines.append(f"z_{state} = z_{state} + {weight}")
 
     def _threshold(self, one: str) -> None:
         """Write who fires, and how often."""

@@ -50,6 +50,9 @@ class Receptor:
         Unit of the weight.
     nonnegative : bool
         Whether negative weights are refused (conductances).
+    while_refractory : bool
+        Whether weights jump clamped states of refractory neurons, too. No description says so:
+        it is a variant of the semantics, for comparisons with others.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Receptor:
     target: str
     unit: str
     nonnegative: bool = False
+    while_refractory: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,10 @@ class ModelSpec:
         The normalised text this came from; two models with the same text are the same model.
     constants_function : callable
         See `constants`.
+    arrivals : {"before_threshold", "before_reset", "after_reset"}
+        Where in the step jumps are added: before the threshold is tested, which is what the Plan
+        pins and every description means; between test and reset; or after the reset. The other
+        two are variants of the semantics, for comparisons with others.
     """
 
     name: str
@@ -159,6 +167,7 @@ class ModelSpec:
     constants_function: Callable[[Mapping[str, Value], float], dict[str, Value]] = field(
         compare=False, repr=False
     )
+    arrivals: Literal["before_threshold", "before_reset", "after_reset"] = "before_threshold"
 
     def constants(self, parameters: Mapping[str, Value], dt: float) -> dict[str, Value]:
         """Compute what the program reads besides parameters (propagators, decay factors).
