@@ -1,25 +1,33 @@
-"""What backends can do, as data: one declaration per backend, and the uses a network makes.
+"""What backends can do, as data: one declaration per backend.
 
-A *feature* is one thing that a description can ask for, named by a key such as
-``"neuron:LIF/ExpCurrent"`` or ``"rule:FixedIndegree"``. A backend declares its support of every
-feature once; refusals, the support table of the docs, ``ns.explain`` and the skips of the
-conformance suite all read that declaration.
+A backend declares its support of every feature of the catalogue (`neurosim.features`) once;
+refusals, the support table of the docs, ``ns.explain`` and the expectations of the conformance
+suite all read that declaration.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import metadata
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from neurosim.describe.network import Network
-from neurosim.describe.population import Population
-from neurosim.describe.projection import INJECTED
-from neurosim.errors import ApproximationWarning, NeurosimError, UnsupportedError
+from neurosim.errors import (
+    ApproximationWarning,
+    NeurosimError,
+    UnknownNameError,
+    UnsupportedError,
+)
+from neurosim.features import Use as Use
+from neurosim.features import features, option_uses
+from neurosim.features import neuron_key as neuron_key
+from neurosim.features import synapse_kinds as synapse_kinds
+from neurosim.features import uses as uses
 
 Level = Literal["passes", "approximated", "refused"]
 
@@ -63,30 +71,6 @@ def refused(how: str, nearest: str = "", *, if_asked: str = "") -> Support:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """One feature that a network asks for, and where.
-
-    Attributes
-    ----------
-    feature : str
-        Its key.
-    part : str
-        The part of the network, as messages name it: ``"Population 'exc'"``.
-    subject : object
-        The object of the description: a Population, Projection, Drive, ...
-    """
-
-    feature: str
-    part: str
-    subject: Any = field(compare=False, repr=False, default=None)
-
-    @property
-    def short(self) -> str:
-        """The name by which ``approximate=`` allows it: the key without its group."""
-        return self.feature.partition(":")[2]
-
-
-@dataclass(frozen=True, slots=True)
 class Case:
     """An exception to a declaration: what holds of a feature where a condition is met.
 
@@ -121,12 +105,16 @@ class Requirement:
         The extra of ``neurosim-snn`` that brings it.
     beside : str
         Another requirement, as ``"brian2<2.10"``: this one counts only where that is fulfilled.
+    module : str
+        What is imported. Where no distribution is registered, as after an installation with conda
+        or from source, a module of this name will do, whatever its version.
     """
 
     distribution: str
     versions: str = ""
     extra: str = ""
     beside: str = ""
+    module: str = ""
 
 
 class UnavailableError(NeurosimError, ImportError):
@@ -152,6 +140,9 @@ class Capabilities:
         What must be installed.
     exports : bool
         Whether ``ns.export`` writes a script for it.
+    costly : bool
+        Whether making a session takes many seconds, as where a program is compiled each time: the
+        conformance suite then shows it a few networks only.
     """
 
     backend: str
@@ -160,6 +151,11 @@ class Capabilities:
     cases: tuple[Case, ...] = ()
     requires: tuple[Requirement, ...] = ()
     exports: bool = False
+    costly: bool = False
+
+    def declares(self, feature: str) -> bool:
+        """Whether anything is declared of a feature."""
+        return any(fnmatchcase(feature, pattern) for pattern in self.supports)
 
     def declared(self, feature: str) -> Support:
         """Return what is declared of a feature, exceptions apart."""
@@ -175,6 +171,15 @@ class Capabilities:
                 return case.support
         return self.declared(use.feature)
 
+    def problem(self) -> str:
+        """Return what keeps the backend from running here and what to do about it, or ""."""
+        for requirement in self.requires:
+            lacking = unmet(requirement)
+            if lacking:
+                line = install_line(requirement)
+                return f"Backend '{self.backend}' needs {lacking}. Install it with: {line}"
+        return ""
+
     def require_available(self) -> None:
         """Check that what the backend runs on is there.
 
@@ -183,14 +188,33 @@ class Capabilities:
         UnavailableError
             Naming what is missing or of the wrong version, and the command that installs it.
         """
-        for requirement in self.requires:
-            problem = unmet(requirement)
-            if problem:
-                extra = requirement.extra or self.backend
-                raise UnavailableError(
-                    f"Backend '{self.backend}' needs {problem}. "
-                    f"Install it with: pip install 'neurosim-snn[{extra}]'"
-                )
+        problem = self.problem()
+        if problem:
+            raise UnavailableError(problem)
+
+
+def install_line(requirement: Requirement) -> str:
+    r"""Return what to type to get a requirement.
+
+    >>> install_line(Requirement(distribution="brian2", versions=">=2.9", extra="brian2"))
+    "pip install 'neurosim-snn[brian2]'"
+    >>> install_line(Requirement(distribution="brian2", versions=">=2.9"))
+    "pip install 'brian2>=2.9'"
+    """
+    if requirement.extra:
+        return f"pip install 'neurosim-snn[{requirement.extra}]'"
+    return f"pip install '{requirement.distribution}{requirement.versions}'"
+
+
+def installed(requirement: Requirement) -> str | None:
+    """Return the version of a requirement that is there; "" if that is not known; else None.
+
+    Nothing is imported.
+    """
+    found = _installed(requirement.distribution)
+    if found is None and requirement.module and _has_module(requirement.module):
+        return ""
+    return found
 
 
 @cache
@@ -199,6 +223,11 @@ def _installed(distribution: str) -> str | None:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return None
+
+
+@cache
+def _has_module(name: str) -> bool:
+    return find_spec(name) is not None
 
 
 def unmet(requirement: Requirement) -> str:
@@ -212,121 +241,107 @@ def unmet(requirement: Requirement) -> str:
         if there is None or not other.specifier.contains(there, prereleases=True):
             return ""
     wanted = f"{requirement.distribution}{requirement.versions}"
-    found = _installed(requirement.distribution)
+    found = installed(requirement)
     if found is None:
         return f"the package {wanted}, which is not installed"
-    if not SpecifierSet(requirement.versions).contains(found, prereleases=True):
+    if found and not SpecifierSet(requirement.versions).contains(found, prereleases=True):
         because = f" beside {requirement.beside}" if requirement.beside else ""
         return f"{wanted}{because}; installed is {requirement.distribution} {found}"
     return ""
 
 
-# --- what a network uses -------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What becomes of one use on one backend.
+
+    Attributes
+    ----------
+    use : Use
+    support : Support
+        As declared.
+    asked : bool
+        Whether the caller allowed to leave out or replace what is refused, and that can be done.
+    """
+
+    use: Use
+    support: Support
+    asked: bool = False
+
+    @property
+    def level(self) -> Level:
+        """The level of the support; "approximated" where the caller asked for it."""
+        return "approximated" if self.asked else self.support.level
+
+    @property
+    def how(self) -> str:
+        """What is done instead, or why nothing can be."""
+        return self.support.if_asked if self.asked else self.support.how
 
 
-def synapse_kinds(model: Any) -> str:
-    """Return the kinds of a built-in neuron's receptors: "ExpCurrent", "Delta+NMDA", "none"."""
-    synapses = getattr(model, "synapses", None)
-    if synapses is None:
-        return "none"
-    kind = type(synapses).__name__
-    if kind == "Receptors":
-        kinds = sorted({type(r).__name__.removesuffix("Receptor") for _, r in synapses.named})
-        return "+".join(kinds)
-    return kind.removesuffix("Receptor")
-
-
-def neuron_key(model: Any) -> str:
-    """Return the feature key of a neuron model: class and kinds of receptors, or "equations"."""
-    if type(model).__name__ == "NeuronModel":
-        return "neuron:equations"
-    return f"neuron:{type(model).__name__}/{synapse_kinds(model)}"
-
-
-def uses(network: Network) -> tuple[Use, ...]:
-    """Return every feature that a network asks for, part by part, in the order of definition."""
-    return tuple(_uses(network))
-
-
-def _uses(network: Network) -> Iterator[Use]:
-    for population in network.populations.values():
-        yield from _population_uses(population)
-    for projection in network.projections.values():
-        yield from _projection_uses(projection)
-    for drive in network.drives:
-        part = f"Drive of {_names(drive.target)}"
-        yield Use(f"drive:{type(drive.source).__name__}", part, drive)
-    for injection in network.injections:
-        part = f"Current into {_names(injection.target)}"
-        yield Use(f"current:{type(injection.current).__name__}", part, injection)
-    for recorder in network.recorders:
-        yield from _recorder_uses(recorder)
-
-
-def _population_uses(population: Population) -> Iterator[Use]:
-    part = f"Population {population.name!r}"
-    model = population.model
-    if getattr(model, "is_source", False):
-        kind = f"{type(model).__name__}"
-        if kind == "Input":
-            kind = f"Input({model.kind})"
-        yield Use(f"source:{kind}", part, population)
-        return
-    yield Use(neuron_key(model), part, population)
-    text = model if type(model).__name__ == "NeuronModel" else model.neuron_model()
-    spec = text.spec()
-    if spec.n_normals:
-        yield Use("mechanism:noise", part, population)
-    if spec.hazard is not None:
-        yield Use("mechanism:escape_noise", part, population)
-    if spec.refractory is not None:
-        yield Use("mechanism:refractoriness", part, population)
-    if spec.multiplicity is not None:
-        yield Use("mechanism:multiplicity", part, population)
-    yield Use(f"method:{spec.method}", part, population)
-
-
-def _projection_uses(projection: Any) -> Iterator[Use]:
-    part = f"Projection {projection.name!r}"
-    yield Use(f"rule:{type(projection.rule).__name__}", part, projection)
-    if projection.source is not None:
-        kind = "injected" if projection.receptor == INJECTED else "coupling"
-        yield Use(f"coupling:{kind}", part, projection)
-        return
-    yield Use("synapse:static", part, projection)
-    if projection.release < 1:
-        yield Use("synapse:release", part, projection)
-
-
-def _recorder_uses(recorder: Any) -> Iterator[Use]:
-    part = f"Recorder of {recorder.label!r}"
-    if recorder.variable in ("spikes", "weight"):
-        yield Use(f"record:{recorder.variable}", part, recorder)
-    else:
-        yield Use("record:mean" if recorder.reduce == "mean" else "record:state", part, recorder)
-
-
-def _names(view: Any) -> str:
-    return " + ".join(repr(population.name) for population, _ in view.segments)
-
-
-def check(
-    network: Network, capabilities: Capabilities, approximate: tuple[str, ...] = ()
-) -> list[dict[str, Any]]:
-    """Refuse what a backend cannot do; return what it approximates.
+def judge(
+    network: Network,
+    capabilities: Capabilities,
+    approximate: Iterable[str] = (),
+    options: Any = None,
+) -> tuple[Judgement, ...]:
+    """Tell what a backend makes of every use of a network.
 
     Parameters
     ----------
     network : Network
     capabilities : Capabilities
-    approximate : tuple of str
+    approximate : iterable of str
         Features, or their short names, that may be left out or replaced.
+    options : Options, optional
+        Judged, too, if given.
+
+    Raises
+    ------
+    UnknownNameError
+        If `approximate` names what no network can ask for.
+    """
+    found = uses(network)
+    if options is not None:
+        found += option_uses(options)
+    allowed = frozenset(approximate)
+    _check_names(allowed, found)
+    judged = []
+    for use in found:
+        support = capabilities.of(use)
+        named = use.feature in allowed or use.short in allowed
+        asked = support.level == "refused" and named and bool(support.if_asked)
+        judged.append(Judgement(use=use, support=support, asked=asked))
+    return tuple(judged)
+
+
+def _check_names(allowed: frozenset[str], found: tuple[Use, ...]) -> None:
+    here = dict.fromkeys(use.short for use in found)
+    if not allowed:
+        return
+    keys = [*features(), *(use.feature for use in found)]
+    known = {*keys, *(key.partition(":")[2] for key in keys)}
+    for name in sorted(allowed - known):
+        raise UnknownNameError("compile: approximate", name, here)
+
+
+def check(
+    network: Network,
+    capabilities: Capabilities,
+    approximate: Iterable[str] = (),
+    options: Any = None,
+) -> list[dict[str, Any]]:
+    """Refuse what a backend cannot do; return what it approximates.
+
+    Parameters
+    ----------
+    network, capabilities, approximate, options
+        See `judge`.
 
     Returns
     -------
     list of dict
-        For ``run.provenance["approximations"]``: part, how, bound. Each is shown once as an
-        `ApproximationWarning`.
+        For ``run.provenance["approximations"]``: part, how, bound, unit. Each way to approximate
+        is shown once as an `ApproximationWarning`.
 
     Raises
     ------
@@ -334,25 +349,49 @@ def check(
         For the first part that has no form.
     """
     made: list[dict[str, Any]] = []
-    for use in uses(network):
-        support = capabilities.of(use)
-        if support.level == "passes":
-            continue
-        how = support.how
-        if support.level == "refused":
-            allowed = use.feature in approximate or use.short in approximate
-            if not (allowed and support.if_asked):
-                raise UnsupportedError(
-                    f"{use.part}: {use.short} on backend '{capabilities.backend}'",
-                    support.how,
-                    support.nearest or None,
-                )
-            how = support.if_asked
-        made.append({"part": use.part, "how": how, "bound": support.bound, "unit": ""})
+    parts: dict[tuple[str, str], dict[str, None]] = {}
+    for judged in judge(network, capabilities, approximate, options):
+        use, support = judged.use, judged.support
+        if judged.level == "refused":
+            raise UnsupportedError(
+                f"{use.part}: {use.title} on backend '{capabilities.backend}'",
+                support.how,
+                nearest_of(use, support) or None,
+            )
+        if judged.level == "approximated":
+            bound = support.bound
+            made.append({"part": use.part, "how": judged.how, "bound": bound, "unit": ""})
+            parts.setdefault((judged.how, bound), {})[use.part] = None
+    for (how, bound), where in parts.items():
         warnings.warn(
-            f"Backend '{capabilities.backend}', {use.part}: {how}"
-            + (f" (off by {support.bound})." if support.bound else "."),
+            f"Backend '{capabilities.backend}', {listed(where)}: {how}"
+            + (f" (off by {bound})." if bound else "."),
             ApproximationWarning,
             stacklevel=4,
         )
     return made
+
+
+def nearest_of(use: Use, support: Support) -> str:
+    """Return the nearest thing that works where a use is refused: other words, or permission."""
+    if not support.if_asked:
+        return support.nearest
+    permission = f"approximate=[{use.short!r}] ({support.if_asked})"
+    return f"{support.nearest}, or {permission}" if support.nearest else permission
+
+
+def listed(parts: Iterable[str], most: int = 3) -> str:
+    """Return names of parts, shortened: the kind once, and the first few names.
+
+    >>> listed(["Population 'a'", "Population 'b'"])
+    "Population 'a', 'b'"
+    >>> listed([f"Projection '{k}'" for k in range(9)])
+    "Projection '0', '1', '2' and 6 more"
+    """
+    names = list(parts)
+    kind = names[0].partition(" '")[0]
+    shown = names[:most]
+    if all(name.startswith(f"{kind} '") for name in names):
+        shown = [names[0], *(name.removeprefix(f"{kind} ") for name in shown[1:])]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(shown) + more

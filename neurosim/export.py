@@ -1,0 +1,106 @@
+"""`export`: a network as a script of another community's own."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from neurosim.backend import Exporter, Options, backends, find_backend, time_step, whole_steps
+from neurosim.describe.network import Network
+from neurosim.errors import DescriptionError, UnknownNameError, UnsupportedError
+
+
+def export(
+    network: Network,
+    backend: str,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    duration: Any = 1000.0,
+    overwrite: bool = False,
+    **options: Any,
+) -> str:
+    """Write a network as a script that runs without neurosim.
+
+    The script is meant to be read: it uses the native rules and generators of its simulator, so
+    that it is the same network in distribution, not neuron by neuron. At its top it checks the
+    versions it was written for.
+
+    Parameters
+    ----------
+    network : Network
+        What to write.
+    backend : str
+        Whose script: a backend that exports, such as "brian2". The simulator need not be there.
+    path : path, optional
+        Where to write it; left out, it is only returned.
+    duration : float or quantity
+        How long the script simulates [ms].
+    overwrite : bool
+        Whether a file that exists may be replaced.
+    **options
+        See `neurosim.Options`: dt, approximate, ...
+
+    Returns
+    -------
+    str
+        The text.
+
+    Raises
+    ------
+    UnsupportedError
+        If the backend writes no scripts, or has no form of a part of the network.
+    DescriptionError
+        If the file exists, or cannot be written.
+    """
+    if not isinstance(network, Network):
+        raise DescriptionError("export: network", network, "a neurosim.Network")
+    target = None if path is None else _writable(path, overwrite)
+    found = find_backend(backend)
+    if not (isinstance(found, Exporter) and found.capabilities.exports):
+        exporting = [n for n in backends() if find_backend(n).capabilities.exports]
+        nearest = ", ".join(map(repr, exporting))
+        raise UnsupportedError(
+            f"Backend '{found.name}': export", "it writes no scripts", nearest or None
+        )
+    chosen = make_options(network, options, "export: option")
+    length = whole_steps(duration, chosen.dt, "export: duration") * chosen.dt
+    text = found.export(network, length, chosen)
+    if target is not None:
+        try:
+            target.write_text(text, encoding="utf-8")
+        except OSError as error:
+            message = f"a file that can be written ({error.strerror})"
+            raise DescriptionError("export: path", str(target), message) from None
+    return text
+
+
+def make_options(network: Network, given: dict[str, Any], place: str) -> Options:
+    """Return the options of a run from what a caller wrote, with the time step of the network.
+
+    Raises
+    ------
+    UnknownNameError
+        For an option that does not exist.
+    """
+    known = [f.name for f in fields(Options)]
+    for name in given:
+        if name not in known:
+            raise UnknownNameError(place, name, known)
+    return Options(**{**given, "dt": time_step(network, given.get("dt"))})
+
+
+def _writable(path: Any, overwrite: bool) -> Path:
+    try:
+        target = Path(path)
+    except TypeError:
+        raise DescriptionError("export: path", path, "the name of a file") from None
+    if target.is_dir() or not target.parent.is_dir():
+        raise DescriptionError("export: path", str(target), "a file in a folder that exists")
+    if target.exists() and not overwrite:
+        raise DescriptionError(
+            "export: path", str(target), "a file that does not exist yet",
+            "To replace it: overwrite=True.",
+        )  # fmt: skip
+    return target
