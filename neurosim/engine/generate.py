@@ -465,7 +465,7 @@ class _Writer:
                 changed[state] = True
                 weight = f"w_{receptor.name}"
                 held = state in spec.clamped and spec.refractory is not None
-                if held and not receptor.while_refractory:
+                if held and spec.refractory_arrivals == "lost":
                     weight = emitter.select("is_active", weight, zero)
                 emitter.lines.append(f"z_{state} = z_{state} + {weight}")
 

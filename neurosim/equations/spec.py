@@ -50,9 +50,6 @@ class Receptor:
         Unit of the weight.
     nonnegative : bool
         Whether negative weights are refused (conductances).
-    while_refractory : bool
-        Whether weights jump clamped states of refractory neurons, too. No description says so:
-        it is a variant of the semantics, for comparisons with others.
     """
 
     name: str
@@ -60,7 +57,6 @@ class Receptor:
     target: str
     unit: str
     nonnegative: bool = False
-    while_refractory: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,9 +132,13 @@ class ModelSpec:
     constants_function : callable
         See `constants`.
     arrivals : {"before_threshold", "before_reset", "after_reset"}
-        Where in the step jumps are added: before the threshold is tested, which is what the Plan
-        pins and every description means; between test and reset; or after the reset. The other
-        two are variants of the semantics, for comparisons with others.
+        Where in the step jumps are added: before the threshold is tested, between test and reset,
+        or after the reset.
+    refractory_arrivals : {"lost", "added"}
+        What becomes of jumps onto clamped states of refractory neurons.
+
+    The first values of the last two are what the Plan pins and every description means; the others
+    are variants of the semantics, for comparisons with other simulators.
     """
 
     name: str
@@ -168,6 +168,7 @@ class ModelSpec:
         compare=False, repr=False
     )
     arrivals: Literal["before_threshold", "before_reset", "after_reset"] = "before_threshold"
+    refractory_arrivals: Literal["lost", "added"] = "lost"
 
     def constants(self, parameters: Mapping[str, Value], dt: float) -> dict[str, Value]:
         """Compute what the program reads besides parameters (propagators, decay factors).
