@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 _HOMES = {
     "neurosim.backend": ("Connections", "Options", "Session", "backends", "compile", "run"),
+    "neurosim.compare.explain": ("explain",),
     "neurosim.describe.currents": ("ConstantCurrent", "NoiseCurrent", "StepCurrent"),
     "neurosim.describe.distributions": (
         "Exponential", "FunctionOfDistance", "LogNormal", "Normal", "Uniform",
@@ -50,6 +51,7 @@ _HOMES = {
         "MissingPackageError", "NeurosimError", "SimulationError", "UnitError",
         "UnknownNameError", "UnsupportedError",
     ),
+    "neurosim.export": ("export",),
     "neurosim.files": ("load",),
     "neurosim.results": ("NotRecordedError", "Run", "SpikeRecord", "Trace"),
 }  # fmt: skip
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
     from neurosim.backend import backends as backends
     from neurosim.backend import compile as compile
     from neurosim.backend import run as run
+    from neurosim.compare.explain import explain as explain
     from neurosim.describe.currents import ConstantCurrent as ConstantCurrent
     from neurosim.describe.currents import NoiseCurrent as NoiseCurrent
     from neurosim.describe.currents import StepCurrent as StepCurrent
@@ -139,6 +142,7 @@ if TYPE_CHECKING:
     from neurosim.errors import UnitError as UnitError
     from neurosim.errors import UnknownNameError as UnknownNameError
     from neurosim.errors import UnsupportedError as UnsupportedError
+    from neurosim.export import export as export
     from neurosim.files import load as load
     from neurosim.results import NotRecordedError as NotRecordedError
     from neurosim.results import Run as Run

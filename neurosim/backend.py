@@ -23,6 +23,7 @@ from neurosim.describe.network import Network
 from neurosim.describe.population import Population, Selectable, require_view
 from neurosim.describe.projection import Projection
 from neurosim.errors import ApproximationWarning, DescriptionError, UnknownNameError
+from neurosim.lower.plan import Plan
 from neurosim.results import Run
 from neurosim.units import to_scalar
 
@@ -107,6 +108,18 @@ class Exporter(Protocol):
 
     def export(self, network: Network, duration: float, options: Options) -> str:
         """Return the text of a script that runs the network for `duration` [ms]."""
+
+
+@runtime_checkable
+class Foreteller(Protocol):
+    """A backend that knows before a run how it will round."""
+
+    def foretell(self, plan: Plan, options: Options) -> list[dict[str, Any]]:
+        """Return what a run would tell under ``provenance["approximations"]``, without building.
+
+        Apart from the declaration and from times that are rounded to steps, which others tell.
+        Entries have part, how, bound (a float) and unit; a bound of 0 is exact.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -382,6 +395,26 @@ def compile(
     return find_backend(backend).compile(network, options)
 
 
+def check_option_names(given: Mapping[str, Any], place: str) -> None:
+    """Refuse options that do not exist."""
+    known = [f.name for f in fields(Options)]
+    for name in given:
+        if name not in known:
+            raise UnknownNameError(place, name, known)
+
+
+def make_options(network: Network, given: Mapping[str, Any], place: str) -> Options:
+    """Return the options of a run from what a caller wrote, with the time step of the network.
+
+    Raises
+    ------
+    UnknownNameError
+        For an option that does not exist.
+    """
+    check_option_names(given, place)
+    return Options(**{**given, "dt": time_step(network, given.get("dt"))})
+
+
 def time_step(network: Network, dt: Any) -> float:
     """Return the step of a run: as told, as the network was made for, or 0.1 ms."""
     if dt is None:
@@ -413,10 +446,7 @@ def run(
     **options
         See `Options`.
     """
-    known = [f.name for f in fields(Options)]
-    for name in options:
-        if name not in known:
-            raise UnknownNameError("run: option", name, known)
+    check_option_names(options, "run: option")
     if isinstance(network, Network):
         step = time_step(network, options.get("dt"))
         whole_steps(duration, step, "run: duration")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from neurosim.backend import Exporter, Options, backends, find_backend, time_step, whole_steps
+from neurosim.backend import Exporter, backends, find_backend, make_options, whole_steps
 from neurosim.describe.network import Network
-from neurosim.errors import DescriptionError, UnknownNameError, UnsupportedError
+from neurosim.errors import DescriptionError, UnsupportedError
 
 
 def export(
@@ -74,21 +73,6 @@ def export(
             message = f"a file that can be written ({error.strerror})"
             raise DescriptionError("export: path", str(target), message) from None
     return text
-
-
-def make_options(network: Network, given: dict[str, Any], place: str) -> Options:
-    """Return the options of a run from what a caller wrote, with the time step of the network.
-
-    Raises
-    ------
-    UnknownNameError
-        For an option that does not exist.
-    """
-    known = [f.name for f in fields(Options)]
-    for name in given:
-        if name not in known:
-            raise UnknownNameError(place, name, known)
-    return Options(**{**given, "dt": time_step(network, given.get("dt"))})
 
 
 def _writable(path: Any, overwrite: bool) -> Path:

@@ -1,5 +1,6 @@
 """The command line: what it finds, refuses, prints and leaves behind."""
 
+import json
 import os
 import re
 import signal
@@ -15,6 +16,8 @@ import pytest
 from typer.testing import CliRunner
 
 import neurosim as ns
+from neurosim import backend, capabilities
+from neurosim.backend import find_backend
 from neurosim.cli import app, doctor, targets
 
 SCRIPT = '''
@@ -270,22 +273,22 @@ def test_list_shows_every_model_with_its_arguments() -> None:
         assert f"{name}(" in done.text
         assert entry.load().__doc__.split("\n", 1)[0] in done.text
     assert "brunel(regime='C', scale=1.0, seed=1)" in done.text
-    assert "Backends (--backend NAME): cpu" in done.text
+    assert f"Backends (--backend NAME): {', '.join(ns.backends())}" in done.text
 
 
 def test_doctor_gives_lines_that_install(monkeypatch: pytest.MonkeyPatch) -> None:
     real = doctor.version_of
-    monkeypatch.setattr(doctor, "version_of", lambda name: None if name == "nir" else real(name))
+    monkeypatch.setattr(doctor, "version_of", lambda name: None if name == "neo" else real(name))
     done = neurosim("doctor")
     assert done.code == 0
-    assert "pip install 'neurosim-snn[nir]'" in done.raw
+    assert "pip install 'neurosim-snn[analysis]'" in done.raw
     assert not re.search(r"pip install ['\"]?neurosim(?!-snn)", done.raw)
     assert "(writable)" in done.text
     assert "usable of" in done.text
     assert re.search(r"cpu +works", done.raw)
 
 
-def test_doctor_knows_every_extra() -> None:
+def test_doctor_names_only_extras_that_exist_and_packages_they_bring() -> None:
     """What doctor tells to install exists in pyproject.toml, and brings what it names."""
     import tomllib
 
@@ -294,11 +297,46 @@ def test_doctor_knows_every_extra() -> None:
 
     root = Path(__file__).parents[1]
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    named = {**doctor.BACKENDS, **doctor.EXTRAS}
+    extras = project["optional-dependencies"]
+    named = {extra: set(distributions) for extra, distributions in doctor.EXTRAS.items()}
+    for name in ns.backends():
+        for requirement in find_backend(name).capabilities.requires:
+            named.setdefault(requirement.extra, set()).add(requirement.distribution)
     for extra, distributions in named.items():
-        assert set(distributions) <= names(project["optional-dependencies"].get(extra, []))
+        assert distributions <= names(extras[extra])
     needed = names(project["dependencies"])
     assert needed | {"neurosim-snn", "llvmlite"} == set(doctor.PACKAGES)
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ({"brian2": "2.9.0", "numpy": "2.4.1"}, "numpy"),
+        ({"brian2": None}, "brian2"),
+        ({"brian2": "2.8.0.4"}, "brian2"),
+    ],
+)
+def test_doctor_tells_of_backends_that_cannot_run(
+    there: dict[str, str | None], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A simulator that is missing, too old, or beside a numpy it does not know."""
+    real = capabilities._installed
+    monkeypatch.setattr(capabilities, "_installed", lambda n: there[n] if n in there else real(n))
+    line = next(x for x in neurosim("doctor").raw.splitlines() if re.match(r" +brian2 ", x))
+    assert re.match(rf" +brian2 +needs (the package )?{said}[<>=]", line)
+    assert line.endswith(": pip install 'neurosim-snn[brian2]'")
+
+
+def test_doctor_goes_on_beside_a_broken_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def load(self) -> object:
+            raise ImportError("no module 'elsewhere'")
+
+    points = {**backend._entry_points(), "broken": Broken()}
+    monkeypatch.setattr(backend, "_entry_points", lambda: points)
+    done = neurosim("doctor")
+    assert re.search(r"broken +CANNOT BE IMPORTED: no module 'elsewhere'", done.raw)
+    assert re.search(r"cpu +works", done.raw)
 
 
 def test_doctor_sees_a_cache_that_is_of_no_use(
@@ -309,6 +347,32 @@ def test_doctor_sees_a_cache_that_is_of_no_use(
     assert "NOT USABLE" in neurosim("doctor").text
     monkeypatch.setenv("NEUROSIM_CACHE_DIR", str(tmp_path / "fine"))
     assert f"{tmp_path / 'fine'} (writable)" in neurosim("doctor").text
+
+
+# --- explain, export ------------------------------------------------------------------------
+
+
+def test_explain_prints_text_into_files_and_json() -> None:
+    done = neurosim("explain", "cuba", "--dt", "0.15")
+    assert done.code == 0
+    assert done.raw.startswith("Network 'vogels_abbott_cuba' on 'cpu', dt = 0.15 ms: runs, with")
+    assert "approximated  t_ref: rounded to the nearest step of 0.15 ms" in done.raw
+    data = json.loads(neurosim("explain", "cuba", "--json").raw)
+    assert data["runs"] is True
+    assert {f["level"] for f in data["findings"]} == {"passes"}
+
+
+def test_a_piece_of_one_name_is_enough() -> None:
+    assert neurosim("explain", "potjans", "--set", "scale=0.01").code == 0
+    done = neurosim("explain", "vogels")
+    assert done.code == 2
+    assert "Did you mean 'vogels_abbott_coba' or 'vogels_abbott_cuba'?" in done.text
+
+
+def test_export_of_a_backend_that_writes_no_scripts() -> None:
+    done = neurosim("export", "cuba", "--backend", "cpu")
+    assert done.code == 1
+    assert "Backend 'cpu': export: it writes no scripts" in done.text
 
 
 def test_version() -> None:

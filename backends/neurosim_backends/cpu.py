@@ -19,6 +19,7 @@ from neurosim.describe.network import Network
 from neurosim.describe.population import Population, Selectable
 from neurosim.describe.projection import Projection
 from neurosim.engine.clock import Engine, Recorded
+from neurosim.engine.formats import weight_formats
 from neurosim.engine.memory import check_memory
 from neurosim.engine.progress import announce_compilation, interruptible, reporter
 from neurosim.engine.sources import INPUT_LIMIT
@@ -26,12 +27,15 @@ from neurosim.engine.taps import check_recording
 from neurosim.engine.wiring import enumerate_connections
 from neurosim.errors import ApproximationWarning, DescriptionError, UnknownNameError
 from neurosim.lower.lowering import lower
-from neurosim.lower.plan import PlanProjection, PlanRecorder
+from neurosim.lower.plan import Plan, PlanProjection, PlanRecorder
 from neurosim.lower.values import settable_value
 from neurosim.results import Run, SpikeRecord, Trace
 
 ROUNDING = 2.0**-53
 """What rounds less than a float64 does is no approximation."""
+
+LOOKED_AT = 1e7
+"""Synapses whose weights are looked at to tell how they will be stored: a second's work."""
 
 PACKAGES = ("neurosim-snn", "numpy", "numba", "llvmlite")
 
@@ -53,6 +57,36 @@ class CPU:
         if pressed.is_set():
             raise KeyboardInterrupt
         return session
+
+    def foretell(self, plan: Plan, options: Options) -> list[dict[str, Any]]:
+        """Return how states and weights will be rounded."""
+        told: list[dict[str, Any]] = []
+        if options.precision == "single":
+            told.append(
+                {
+                    "part": "Options of the run: states",
+                    "how": "kept in single precision",
+                    "bound": 2.0**-24,
+                    "unit": "of their value in each operation",
+                }
+            )
+        formats = weight_formats(
+            plan, precision=options.precision, synapse_format=options.synapse_format,
+            most=LOOKED_AT,
+        )  # fmt: skip
+        for name, found in formats.items():
+            told.append(stored(name, found.format, found.bound))
+        return told
+
+
+def stored(projection: str, form: str, bound: float) -> dict[str, Any]:
+    """Return the entry of the provenance that tells how weights are stored."""
+    return {
+        "part": f"Projection {projection!r}: weights",
+        "how": f"stored as {form} integers" if form else "stored as integers",
+        "bound": bound,
+        "unit": "relative",
+    }
 
 
 class CPUSession(Session):
@@ -294,12 +328,7 @@ class CPUSession(Session):
             for a in self.plan.approximations
         ]
         approximations += [
-            {
-                "part": f"Projection '{name}': weights",
-                "how": f"stored as {synapses.formats[name]} integers",
-                "bound": bound,
-                "unit": "relative",
-            }
+            stored(name, synapses.formats[name], bound)
             for name, bound in synapses.bounds.items()
             if bound > ROUNDING
         ]

@@ -69,6 +69,41 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+# Arguments and options that several commands have.
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A published network (see `neurosim list`), or path/script.py:name, where name "
+        "is a Network or a function that returns one.",
+    ),
+]
+BackendName = Annotated[str, typer.Option("--backend", help="Where to run it.")]
+Duration = Annotated[str, typer.Option("--duration", help="How long, in ms or with a unit: '2 s'.")]
+TimeStep = Annotated[
+    str | None,
+    typer.Option(
+        "--dt", help="Time step in ms; by default the one the network was made for, or 0.1."
+    ),
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the network.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Argument of the model; may be given repeatedly."
+    ),
+]
+Permissions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--approximate",
+        metavar="PART",
+        help="What may be left out or replaced where the backend has no form of it; may be "
+        "given repeatedly.",
+    ),
+]
+
+
 @app.callback()
 def _options(
     version: Annotated[
@@ -80,29 +115,14 @@ def _options(
 
 @app.command()
 def run(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL",
-            help="A published network (see `neurosim list`), or path/script.py:name, where name "
-            "is a Network or a function that returns one.",
-        ),
-    ],
-    backend: Annotated[str, typer.Option(help="Where to run it.")] = "cpu",
-    duration: Annotated[str, typer.Option(help="How long, in ms or with a unit: '2 s'.")] = "1000",
-    dt: Annotated[
-        str | None,
-        typer.Option(help="Time step in ms; by default the one the network was made for, or 0.1."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the network.")] = None,
+    model: Model,
+    backend: BackendName = "cpu",
+    duration: Duration = "1000",
+    dt: TimeStep = None,
+    seed: Seed = None,
     threads: Annotated[int | None, typer.Option(min=1, help="At most so many threads.")] = None,
     precision: Annotated[Precision, typer.Option(help="Of the state.")] = Precision.double,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="Argument of the model; may be given repeatedly."
-        ),
-    ] = None,
+    settings: Settings = None,
     plot: Annotated[Path | None, typer.Option(help="Write a figure: raster and rates.")] = None,
     save: Annotated[Path | None, typer.Option(help="Write the results to an HDF5 file.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
@@ -110,31 +130,19 @@ def run(
     """Run a network, and print its rates."""
     from rich.console import Console
 
-    from neurosim.backend import backends, time_step, whole_steps
+    from neurosim.backend import time_step, whole_steps
     from neurosim.cli import report, targets
-    from neurosim.errors import UnknownNameError
     from neurosim.units import to_scalar
 
-    with _about("--backend"):
-        if backend not in backends():
-            raise UnknownNameError("--backend", backend, backends())
-    with _about("--dt"):
-        wanted = None
-        if dt is not None:
-            wanted = to_scalar(targets.number_or_text(dt), "ms", "--dt", above=0)
+    check_backend(backend)
+    wanted = time_step_of(dt)
     with _about("--duration"):
         to_scalar(targets.number_or_text(duration), "ms", "--duration", above=0)
     with _about("--plot"):
         targets.check_figure(plot)
     with _about("--save"):
         targets.check_output(save, "--save")
-    with _about("--set"):
-        arguments = targets.parse_settings(settings or [])
-    try:
-        network = targets.find_network(model, arguments, seed=seed, dt=wanted)
-    except targets.UsageError as error:
-        raise typer.BadParameter(str(error), param_hint=error.option) from None
-
+    network = network_of(model, settings, seed, wanted)
     with _about("--duration"):
         step = time_step(network, wanted)
         length = whole_steps(targets.number_or_text(duration), step, "--duration") * step
@@ -177,6 +185,39 @@ def doctor() -> None:
     from neurosim.cli import doctor as diagnosis
 
     diagnosis.show(Console(highlight=False))
+
+
+def check_backend(name: str) -> None:
+    """Refuse a backend that is not there as an error of usage."""
+    from neurosim.backend import backends
+    from neurosim.errors import UnknownNameError
+
+    with _about("--backend"):
+        if name not in backends():
+            raise UnknownNameError("--backend", name, backends())
+
+
+def time_step_of(dt: str | None) -> float | None:
+    """Return what ``--dt`` says [ms]."""
+    from neurosim.cli import targets
+    from neurosim.units import to_scalar
+
+    with _about("--dt"):
+        return None if dt is None else to_scalar(targets.number_or_text(dt), "ms", "--dt", above=0)
+
+
+def network_of(
+    model: str, settings: list[str] | None, seed: int | None, dt: float | None
+) -> Network:
+    """Return the network that MODEL names, with the arguments of ``--set``."""
+    from neurosim.cli import targets
+
+    with _about("--set"):
+        arguments = targets.parse_settings(settings or [])
+    try:
+        return targets.find_network(model, arguments, seed=seed, dt=dt)
+    except targets.UsageError as error:
+        raise typer.BadParameter(str(error), param_hint=error.option) from None
 
 
 @contextmanager

@@ -16,22 +16,12 @@ if TYPE_CHECKING:
 
 PACKAGES = (
     "neurosim-snn", "numpy", "numba", "llvmlite", "scipy", "sympy", "h5py", "matplotlib",
-    "networkx", "pint", "psutil", "platformdirs", "rich", "tqdm", "typer",
+    "networkx", "packaging", "pint", "psutil", "platformdirs", "rich", "tqdm", "typer",
 )  # fmt: skip
 """What neurosim needs."""
 
 EXTRAS = {"analysis": ("elephant", "neo", "quantities", "xarray"), "tutorials": ("marimo",)}
-"""Extra -> distributions it brings, beside backends."""
-
-BACKENDS = {
-    "cpu": (),
-    "brian2": ("brian2",),
-    "nest": ("nest-simulator",),
-    "nir": ("nir",),
-    "pynn": ("pyNN",),
-    "torch": ("norse", "snntorch", "torch"),
-}
-"""Target -> distributions it needs; the extra that brings them has the same name."""
+"""Extra -> distributions it brings, apart from those of backends, which say what they need."""
 
 
 def show(console: Console) -> None:
@@ -87,18 +77,28 @@ def _cache() -> Iterator[tuple[str, str]]:
 
 
 def _backends() -> Iterator[tuple[str, str]]:
-    """Tell of each target whether this version has it, and whether its simulator is there."""
-    from neurosim.backend import backends
+    """Tell of each backend whether what it runs on is there. No simulator is imported."""
+    from neurosim.backend import backends, find_backend
+    from neurosim.capabilities import install_line, installed, unmet
 
-    present = backends()
-    for name in (*BACKENDS, *(name for name in present if name not in BACKENDS)):
-        needs = BACKENDS.get(name, ())
-        complete = all(map(version_of, needs))
-        if name in present and complete:
-            yield name, "; ".join(["works", *([_state(needs)] if needs else [])])
-        else:
-            missing = "" if name in present else "not in this version of neurosim yet; "
-            yield name, missing + _needed(name, needs)
+    for name in backends():
+        try:
+            capabilities = find_backend(name).capabilities
+        except Exception as error:  # one broken package must not hide the others
+            yield name, f"CANNOT BE IMPORTED: {error}"
+            continue
+        lacking = [r for r in capabilities.requires if unmet(r)]
+        if lacking:
+            said = "; ".join(unmet(r) for r in lacking)
+            lines = " or ".join(dict.fromkeys(install_line(r) for r in lacking))
+            yield name, f"needs {said}: {lines}"
+            continue
+        found = {
+            r.distribution: f"{r.distribution} {installed(r) or '(version not known)'}"
+            for r in capabilities.requires
+            if installed(r) is not None
+        }
+        yield name, "; ".join(["works", *([", ".join(found.values())] if found else [])])
 
 
 def _extras() -> Iterator[tuple[str, str]]:
@@ -111,7 +111,7 @@ def _needed(extra: str, distributions: tuple[str, ...]) -> str:
     state = _state(distributions)
     if all(map(version_of, distributions)):
         return state
-    return f"{state}: {install_line(extra)}"
+    return f"{state}: pip install 'neurosim-snn[{extra}]'"
 
 
 def _state(distributions: tuple[str, ...]) -> str:
@@ -124,12 +124,3 @@ def version_of(distribution: str) -> str | None:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return None
-
-
-def install_line(extra: str) -> str:
-    r"""Return what to type to get an extra.
-
-    >>> install_line("brian2")
-    "pip install 'neurosim-snn[brian2]'"
-    """
-    return f"pip install 'neurosim-snn[{extra}]'"

@@ -54,7 +54,7 @@ def find_network(
     Parameters
     ----------
     target : str
-        Name of an entry point, or "path/script.py:name".
+        Name of an entry point or a piece of one name only, or "path/script.py:name".
     arguments : mapping
         Arguments of the function, from ``--set``.
     seed : int or None
@@ -101,10 +101,11 @@ def find_network(
 
 def _published(name: str) -> Any:
     known = entry_points()
-    if name in known:
-        return known[name].load()
-    near = get_close_matches(name, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    parts = [full for full in known if name and name in full]
+    if name in known or len(parts) == 1:
+        return known[name if name in known else parts[0]].load()
+    near = parts or get_close_matches(name, known, n=1)
+    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     listed = ", ".join(known) or "(none are installed)"
     raise UsageError(
         "MODEL",

@@ -1,0 +1,88 @@
+"""``neurosim explain`` and ``neurosim export``: a network seen from other simulators."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neurosim.cli.app import (
+    BackendName,
+    Duration,
+    Model,
+    Permissions,
+    Precision,
+    Seed,
+    Settings,
+    TimeStep,
+    app,
+    check_backend,
+    network_of,
+    time_step_of,
+)
+
+
+@app.command()
+def explain(
+    model: Model,
+    backend: BackendName = "cpu",
+    dt: TimeStep = None,
+    seed: Seed = None,
+    precision: Annotated[Precision, typer.Option(help="Of the state.")] = Precision.double,
+    settings: Settings = None,
+    approximate: Permissions = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell what a backend makes of a network: what passes, is approximated, is refused."""
+    from rich.console import Console
+
+    import neurosim
+
+    check_backend(backend)
+    wanted = time_step_of(dt)
+    network = network_of(model, settings, seed, wanted)
+    told = neurosim.explain(
+        network, backend, dt=wanted, approximate=approximate or (), precision=precision.value
+    )
+    if json:
+        from json import dumps
+
+        typer.echo(dumps(told.to_dict(), indent=2))
+        return
+    console = Console(highlight=False)
+    if console.is_terminal:
+        console.print(told)
+    else:
+        typer.echo(str(told))
+
+
+@app.command()
+def export(
+    model: Model,
+    path: Annotated[
+        Path | None, typer.Argument(metavar="[SCRIPT]", help="Left out, it is printed.")
+    ] = None,
+    backend: Annotated[str, typer.Option(help="Whose script.")] = "brian2",
+    duration: Duration = "1000",
+    dt: TimeStep = None,
+    seed: Seed = None,
+    settings: Settings = None,
+    approximate: Permissions = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+) -> None:
+    """Write a network as a script of another simulator, which runs without neurosim."""
+    import neurosim
+    from neurosim.cli import targets
+
+    check_backend(backend)
+    wanted = time_step_of(dt)
+    network = network_of(model, settings, seed, wanted)
+    text = neurosim.export(
+        network, backend, path, duration=targets.number_or_text(duration), overwrite=overwrite,
+        dt=wanted, approximate=approximate or (),
+    )  # fmt: skip
+    if path is None:
+        typer.echo(text, nl=False)
+    else:
+        typer.echo(f"Script in {path}")

@@ -1,0 +1,295 @@
+"""`explain`: what one backend makes of a network, part by part, before anything runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from neurosim.backend import Backend, Foreteller, Options, find_backend, make_options
+from neurosim.capabilities import Level, judge, listed, nearest_of
+from neurosim.describe.network import Network
+from neurosim.errors import CapacityError, DescriptionError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+EXACT = 2.0**-53
+"""What rounds less than a float64 does is no approximation."""
+
+COLOURS = {"refused": "red", "approximated": "yellow", "passes": "green"}
+"""Of the levels, the worst first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What becomes of one thing that a part of the network asks for.
+
+    Attributes
+    ----------
+    part : str
+        As ``"Population 'exc'"``.
+    feature : str
+        Its key in the catalogue; "" for numbers that are rounded.
+    title : str
+        What it is.
+    level : {"passes", "approximated", "refused"}
+    how : str
+        What is done instead, or why there is no form of it.
+    bound : str
+        How far off an approximation is.
+    nearest : str
+        The nearest thing that works, where it is refused.
+    """
+
+    part: str
+    feature: str
+    title: str
+    level: Level
+    how: str = ""
+    bound: str = ""
+    nearest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What a backend makes of a network. Print it: as text, or with rich as a table.
+
+    Attributes
+    ----------
+    network : str
+        Its name.
+    backend, title : str
+        Name of the backend, and what it is.
+    options : Options
+        How it would run.
+    findings : tuple of Finding
+        Part by part, in the order of definition.
+    problem : str
+        What keeps the backend from running on this machine, and what to install; else "".
+    """
+
+    network: str
+    backend: str
+    title: str
+    options: Options
+    findings: tuple[Finding, ...]
+    problem: str = ""
+
+    @property
+    def passes(self) -> tuple[Finding, ...]:
+        """What is simulated as described."""
+        return self._at("passes")
+
+    @property
+    def approximated(self) -> tuple[Finding, ...]:
+        """What is replaced by something near it."""
+        return self._at("approximated")
+
+    @property
+    def refused(self) -> tuple[Finding, ...]:
+        """What the backend has no form of."""
+        return self._at("refused")
+
+    @property
+    def runs(self) -> bool:
+        """Whether the backend takes the network (where it is installed)."""
+        return not self.refused
+
+    @property
+    def headline(self) -> str:
+        """Network, backend, and whether they go together, in one line."""
+        where = f"Network {self.network!r} on '{self.backend}', dt = {self.options.dt:g} ms"
+        if self.refused:
+            return f"{where}: refused, for {_count(self.refused)}."
+        if self.approximated:
+            return f"{where}: runs, with {_count(self.approximated)} approximated."
+        return f"{where}: runs as described."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values, ready for JSON."""
+        return {
+            "network": self.network,
+            "backend": self.backend,
+            "title": self.title,
+            "options": {**asdict(self.options), "approximate": list(self.options.approximate)},
+            "runs": self.runs,
+            "problem": self.problem,
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+    def __str__(self) -> str:
+        lines = [self.headline]
+        if self.problem:
+            lines.append(self.problem)
+        for part, rows in self._blocks():
+            lines += ["", part]
+            lines += [f"    {level:<14}{text}" for level, text in rows]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __rich__(self) -> Table:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(
+            title=self.headline, caption=self.problem or None, title_justify="left",
+            caption_justify="left", title_style="bold", caption_style="red", show_lines=True,
+        )  # fmt: skip
+        for heading in ("part", "", "what"):
+            table.add_column(heading, overflow="fold")
+        for part, rows in self._blocks():
+            for k, (level, text) in enumerate(rows):
+                told = Text(level, style=COLOURS.get(level, ""))
+                table.add_row(
+                    Text("" if k else part), told, Text(text), end_section=k == len(rows) - 1
+                )
+        table.show_lines = False
+        return table
+
+    def _at(self, level: Level) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.level == level)
+
+    def _blocks(self) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+        """Yield parts, those together of which the same is true, with rows of level and text."""
+        of_part: dict[str, list[Finding]] = {}
+        for finding in self.findings:
+            of_part.setdefault(finding.part, []).append(finding)
+        alike: dict[Any, list[str]] = {}
+        for part, findings in of_part.items():
+            facts = tuple((f.title, f.level, f.how, f.bound, f.nearest) for f in findings)
+            alike.setdefault((part.partition(" '")[0], facts), []).append(part)
+        for parts in alike.values():
+            yield listed(parts), _rows(of_part[parts[0]])
+
+
+def explain(
+    network: Network,
+    backend: str | Backend = "cpu",
+    *,
+    dt: Any = None,
+    approximate: Sequence[str] = (),
+    **options: Any,
+) -> Explanation:
+    """Tell what a backend makes of a network, part by part, without running it.
+
+    Parameters
+    ----------
+    network : Network
+    backend : str
+        Its simulator need not be installed.
+    dt : number or quantity, optional
+        Time step [ms]; left out, the one the network was made for, else 0.1.
+    approximate : sequence of str
+        Parts that may be left out or replaced although the backend has no form of them.
+    **options
+        See `neurosim.Options`.
+
+    Returns
+    -------
+    Explanation
+        What passes; what is approximated, how and with which bound (rounded times and weights
+        included); what is refused, why, and the nearest thing that works.
+
+    Examples
+    --------
+    >>> import neurosim as ns
+    >>> net = ns.Network("one")
+    >>> cell = net.population("cell", 1, ns.LIF(t_ref=2.04))
+    >>> print(ns.explain(net, "cpu"))
+    Network 'one' on 'cpu', dt = 0.1 ms: runs, with 1 thing approximated.
+    <BLANKLINE>
+    Population 'cell'
+        approximated  t_ref: rounded to the nearest step of 0.1 ms; off by up to 0.04 ms
+        passes        LIF with ExpCurrent; arrivals add to a state; refractory time; method: exact
+    """
+    if not isinstance(network, Network):
+        raise DescriptionError("explain: network", network, "a neurosim.Network")
+    given = {"dt": dt, "approximate": approximate, **options}
+    chosen = make_options(network, given, "explain: option")
+    found = find_backend(backend)
+    capabilities = found.capabilities
+    findings = []
+    for judged in judge(network, capabilities, chosen.approximate, chosen):
+        use, support = judged.use, judged.support
+        refused = judged.level == "refused"
+        findings.append(
+            Finding(
+                part=use.part, feature=use.feature, title=use.title, level=judged.level,
+                how=judged.how, bound=support.bound,
+                nearest=nearest_of(use, support) if refused else "",
+            )
+        )  # fmt: skip
+    findings += _rounded(network, found, chosen)
+    return Explanation(
+        network=network.name,
+        backend=found.name,
+        title=capabilities.title,
+        options=chosen,
+        findings=tuple(findings),
+        problem=capabilities.problem(),
+    )
+
+
+def _rounded(network: Network, backend: Backend, options: Options) -> Iterator[Finding]:
+    """Yield what becomes of numbers: times on the grid of steps, weights in their format."""
+    from neurosim.lower.lowering import lower
+
+    try:
+        plan = lower(network, options.dt)
+        told: list[dict[str, Any]] = [
+            {"part": a.part, "how": a.how, "bound": a.bound, "unit": a.unit}
+            for a in plan.approximations
+        ]
+        if isinstance(backend, Foreteller):
+            told += backend.foretell(plan, options)
+    except (DescriptionError, CapacityError) as error:
+        # What only shows at a time step, or once numbers are drawn: no backend can be told more.
+        place = getattr(error, "place", "Network")
+        part, _, title = place.partition(": ")
+        yield Finding(
+            part=part, feature="", title=title or "size", level="refused", how=str(error),
+        )  # fmt: skip
+        return
+    for entry in told:
+        part, _, title = entry["part"].partition(": ")
+        bound = float(entry["bound"])
+        exact = bound <= EXACT
+        yield Finding(
+            part=part, feature="", title=title or "numbers",
+            level="passes" if exact else "approximated", how=entry["how"],
+            bound="" if exact else f"up to {_shown(bound, entry['unit'])}",
+        )  # fmt: skip
+
+
+def _shown(bound: float, unit: str) -> str:
+    """Return a bound; relative ones to one digit, rounded up: only their size is of interest."""
+    if unit != "relative":
+        return f"{bound:.3g} {unit}"
+    digit = 10.0 ** math.floor(math.log10(bound))
+    return f"{math.ceil(bound / digit) * digit:.0e} relative"
+
+
+def _rows(findings: Sequence[Finding]) -> list[tuple[str, str]]:
+    """Return pairs of level and text, the worst first; what passes is one row."""
+    rows: list[tuple[str, str]] = []
+    for level in COLOURS:
+        here = dict.fromkeys(f for f in findings if f.level == level)
+        if level == "passes":
+            told = dict.fromkeys(f.title + (f" ({f.how})" if f.how else "") for f in here)
+            rows += [(level, "; ".join(told))] if told else []
+            continue
+        for finding in here:
+            text = f"{finding.title}: {finding.how}"
+            text += f"; off by {finding.bound}" if finding.bound else ""
+            text += f". Nearest that works: {finding.nearest}" if finding.nearest else ""
+            rows.append((level, text))
+    return rows
+
+
+def _count(findings: Sequence[Finding]) -> str:
+    n = len({(f.title, f.how, f.bound) for f in findings})
+    return f"{n} thing{'s' * (n != 1)}"

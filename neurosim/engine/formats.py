@@ -1,0 +1,79 @@
+"""How the core will store weights, told before anything is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurosim.engine.layout import TILE_SLOTS, expected_indegree, map_slots, split_evenly
+from neurosim.engine.populations import RELAY_LIMIT, Machine
+from neurosim.engine.sources import make_source
+from neurosim.engine.synapses import (
+    WORST_RELATIVE_ERROR,
+    choose_format,
+    common_scales,
+    error_bound,
+    group,
+)
+from neurosim.engine.wiring import measure
+from neurosim.lower.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFormat:
+    """How the weights of one projection are stored.
+
+    Attributes
+    ----------
+    format : str
+        "constant", "full", "fixed16"; "" where the network was too large to look.
+    bound : float
+        Of the relative error of any weight.
+    """
+
+    format: str
+    bound: float
+
+
+def weight_formats(
+    plan: Plan, *, precision: str, synapse_format: str, most: float
+) -> dict[str, WeightFormat]:
+    """Return how each projection's weights will be stored.
+
+    Parameters
+    ----------
+    plan : Plan
+    precision, synapse_format
+        As of `neurosim.engine.clock.Engine`.
+    most : float
+        Synapses up to which all weights are drawn and looked at. Of larger networks the bound is
+        the one beyond which building refuses them.
+    """
+    slot_map = map_slots(plan)
+    load = expected_indegree(plan, slot_map)
+    if load.sum() > most:
+        return {p.name: WeightFormat("", WORST_RELATIVE_ERROR[precision]) for p in plan.projections}
+    tile_first = split_evenly(load, 1, TILE_SLOTS)
+    real = np.float64 if precision == "double" else np.float32
+    machine = Machine(
+        plan.dt, real, np.zeros(0), slot_map.n_slots, 1, np.ones(slot_map.n_slots), slot_map,
+        plan.seed, 0,
+    )  # fmt: skip
+    multiplicity = {
+        p.index: RELAY_LIMIT if p.source is None else make_source(p, machine).multiplicity
+        for p in plan.populations
+        if p.source is not None or (p.spec is not None and p.spec.multiplicity is not None)
+    }
+    bundles = group(plan, slot_map)
+    for bundle in bundles:
+        bundle.measured = measure(
+            bundle.projections, plan.seed, plan.dt, bundle.slots, slot_map.n_slots, tile_first, 1
+        )
+    scale = common_scales(plan, slot_map, bundles, precision, multiplicity)
+    found = {}
+    for bundle in bundles:
+        choose_format(bundle, synapse_format, precision, scale)
+        for projection in bundle.projections:
+            found[projection.name] = WeightFormat(bundle.format, error_bound(bundle, scale))
+    return found

@@ -1,0 +1,333 @@
+"""`ns.explain` and `ns.export`: what they tell is what happens."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import neurosim as ns
+from neurosim import backend, capabilities
+from neurosim.backend import Options
+from neurosim.capabilities import PASSES, Capabilities, Case, Requirement, approximated, refused
+from neurosim.errors import DescriptionError, UnknownNameError, UnsupportedError
+
+
+class Fake:
+    """A backend that is only a declaration, and writes scripts of one line."""
+
+    name = "fake"
+
+    def __init__(self, supports: dict[str, Any], **more: Any) -> None:
+        self.capabilities = Capabilities(
+            backend="fake", title="for tests", supports={**supports, "*": PASSES}, **more
+        )
+
+    def compile(self, network: ns.Network, options: Options) -> ns.Session:
+        """Refuse or approximate; a session there is not."""
+        made = capabilities.check(network, self.capabilities, options.approximate, options)
+        raise RuntimeError(f"{len(made)} approximations")
+
+    def export(self, network: ns.Network, duration: float, options: Options) -> str:
+        """Return a text that shows what arrived."""
+        capabilities.check(network, self.capabilities, options.approximate, options)
+        return f"# {network.name} for {duration:g} ms at {options.dt:g} ms\n"
+
+
+def network() -> ns.Network:
+    net = ns.Network("net", seed=2)
+    a = net.population("a", 10, ns.LIF(t_ref=2.0))
+    b = net.population("b", 10, ns.LIF(t_ref=2.0))
+    net.project(a, b, ns.FixedIndegree(3), weight=ns.Normal(10, 1), receptor="exc", release=0.5)
+    net.record(b, "spikes")
+    return net
+
+
+SUPPORTS = {
+    "neuron:LIF/*": approximated("integrated adaptively", "1e-3 relative"),
+    "synapse:release": refused("synapses are reliable", "release=1", if_asked="they are"),
+}
+
+
+def test_every_use_is_found_at_its_level() -> None:
+    net = network()
+    told = ns.explain(net, Fake(SUPPORTS))
+    by_key = {(f.part, f.feature): f for f in told.findings}
+    assert {(use.part, use.feature) for use in capabilities.uses(net)} == set(by_key)
+    lif = by_key["Population 'a'", "neuron:LIF/ExpCurrent"]
+    assert (lif.level, lif.how, lif.bound) == (
+        "approximated", "integrated adaptively", "1e-3 relative",
+    )  # fmt: skip
+    release = by_key["Projection 'a->b'", "synapse:release"]
+    assert (release.level, release.how) == ("refused", "synapses are reliable")
+    assert release.nearest == "release=1, or approximate=['release'] (they are)"
+    assert len(told.passes) + len(told.approximated) + len(told.refused) == len(told.findings)
+
+
+def test_it_runs_exactly_where_compiling_does_not_refuse() -> None:
+    for approximate in ((), ("release",)):
+        fake = Fake(SUPPORTS)
+        told = ns.explain(network(), fake, approximate=approximate)
+        if told.runs:
+            n = len(told.approximated)
+            with (
+                pytest.warns(ns.ApproximationWarning),
+                pytest.raises(RuntimeError, match=f"{n} approximations"),
+            ):
+                fake.compile(network(), told.options)
+        else:
+            with pytest.raises(UnsupportedError):
+                fake.compile(network(), told.options)
+        assert told.runs == bool(approximate)
+
+
+def test_the_text_names_parts_reasons_and_remedies() -> None:
+    assert str(ns.explain(network(), Fake(SUPPORTS))) == (
+        "Network 'net' on 'fake', dt = 0.1 ms: refused, for 1 thing.\n"
+        "\n"
+        "Population 'a', 'b'\n"
+        "    approximated  LIF with ExpCurrent: integrated adaptively; off by 1e-3 relative\n"
+        "    passes        arrivals add to a state; refractory time; method: exact\n"
+        "\n"
+        "Projection 'a->b'\n"
+        "    refused       synapses that fail (release): synapses are reliable. Nearest that "
+        "works: release=1, or approximate=['release'] (they are)\n"
+        "    passes        FixedIndegree; weights: drawn from a distribution; delays: one for all "
+        "synapses; static synapses; several synapses between two neurons\n"
+        "\n"
+        "Recorder of 'b'\n"
+        "    passes        record: spikes"
+    )
+
+
+def test_the_table_says_what_the_text_says() -> None:
+    from rich.console import Console
+
+    told = ns.explain(network(), Fake(SUPPORTS))
+    console = Console(width=400, record=True, file=io.StringIO())
+    console.print(told)
+    table = console.export_text()
+    for line in str(told).splitlines():
+        for piece in filter(None, line.split("  ")):
+            assert piece.strip() in table
+
+
+def test_json_has_everything() -> None:
+    told = ns.explain(network(), Fake(SUPPORTS), precision="single")
+    data = json.loads(json.dumps(told.to_dict()))
+    assert data["backend"] == "fake"
+    assert data["options"]["precision"] == "single"
+    assert data["options"]["approximate"] == []
+    assert len(data["findings"]) == len(told.findings)
+    assert data["runs"] is False
+
+
+def test_a_missing_simulator_is_told_and_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs = (Requirement(distribution="no-such-simulator", versions=">=3", extra="nest"),)
+    told = ns.explain(network(), Fake(SUPPORTS, requires=needs))
+    assert told.problem == (
+        "Backend 'fake' needs the package no-such-simulator>=3, which is not installed. "
+        "Install it with: pip install 'neurosim-snn[nest]'"
+    )
+    assert told.problem in str(told)
+    assert told.refused
+
+
+# --- numbers ------------------------------------------------------------------------------------
+
+
+def cells(**more: Any) -> tuple[ns.Network, ns.Population]:
+    net = ns.Network("cells", seed=1)
+    return net, net.population("cells", 20, ns.LIF(**more))
+
+
+def numbers(told: Any) -> dict[str, str]:
+    return {f"{f.part}: {f.title}": f.bound for f in told.approximated}
+
+
+def test_times_that_are_rounded_are_told_with_their_bound() -> None:
+    net, population = cells(t_ref=2.04)
+    net.project(population, population, ns.OneToOne(), delay=1.57, receptor="exc")
+    assert numbers(ns.explain(net, "cpu")) == {
+        "Population 'cells': t_ref": "up to 0.04 ms",
+        "Projection 'cells->cells': delay": "up to 0.03 ms",
+    }
+    assert numbers(ns.explain(net, "cpu", dt=0.01)) == {}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"precision": "single"}, {"synapse_format": "fixed16"}, {"synapse_format": "full"}],
+)
+@pytest.mark.compiled
+def test_what_is_told_of_weights_is_what_a_run_does(options: dict[str, Any]) -> None:
+    """The forecast, made without building, against the provenance of the network as built."""
+    net, population = cells()
+    source = net.population("source", 20, ns.Poisson(rate=500))
+    many: dict[str, Any] = {"receptor": "exc", "delay": 1.0}
+    net.project(population, population, ns.FixedIndegree(5), weight=ns.Normal(30, 9), **many)
+    net.project(source, population, ns.AllToAll(), weight=1 / 3, **many)
+    net.project(population, population, ns.AllToAll(), weight=np.full((20, 20), 0.1), **many)
+    session: Any = ns.compile(net, **options)
+    told = ns.explain(net, **options)
+    synapses = session.engine.synapses
+    for name, form in synapses.formats.items():
+        here = [f for f in told.findings if f.part == f"Projection {name!r}" and "stored" in f.how]
+        assert [f.how for f in here] == [f"stored as {form} integers"]
+        bound = synapses.bounds[name]
+        if bound <= 2.0**-53:
+            assert here[0].level == "passes"
+        else:
+            assert here[0].level == "approximated"
+            said = float(here[0].bound.split()[2])
+            assert bound <= said < 10 * bound
+
+
+def test_a_network_too_large_to_look_at_gets_the_guaranteed_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from neurosim_backends import cpu
+
+    monkeypatch.setattr(cpu, "LOOKED_AT", 10)
+    told = ns.explain(network(), "cpu", precision="single")
+    (weights,) = [f for f in told.approximated if f.title == "weights"]
+    assert (weights.how, weights.bound) == ("stored as integers", "up to 1e-03 relative")
+
+
+def test_a_step_that_cannot_be_is_told_as_a_refusal() -> None:
+    net, population = cells()
+    net.project(population, population, ns.OneToOne(), delay=0.5, receptor="exc")
+    told = ns.explain(net, "cpu", dt=1.0)
+    (finding,) = told.refused
+    assert (finding.part, finding.title) == ("Projection 'cells->cells'", "delay")
+    assert "Use delay >= 1 or dt <= 0.5" in finding.how
+
+
+def test_what_cannot_be_meant_is_refused() -> None:
+    net, _ = cells()
+    with pytest.raises(DescriptionError, match=r"explain: network is 3; expected a neurosim"):
+        ns.explain(3)  # type: ignore[arg-type]
+    with pytest.raises(UnknownNameError, match="explain: option is 'theads'"):
+        ns.explain(net, theads=3)
+    with pytest.raises(UnknownNameError, match="Did you mean 'LIF/ExpCurrent'"):
+        ns.explain(net, approximate=["LIF/ExpCurent"])
+    with pytest.raises(UnknownNameError, match="backend is 'nset'"):
+        ns.explain(net, "nset")
+
+
+# --- export -------------------------------------------------------------------------------------
+
+
+def test_export_returns_the_text_and_writes_it(tmp_path: Path) -> None:
+    net, _ = cells()
+    fake: Any = Fake({}, exports=True)
+    text = "# cells for 2000 ms at 0.05 ms\n"
+    assert ns.export(net, fake, duration="2 s", dt=0.05) == text
+    path = tmp_path / "script.py"
+    assert ns.export(net, fake, path, duration="2 s", dt=0.05) == text
+    assert path.read_text() == text
+    with pytest.raises(DescriptionError, match=r"expected a file that does not exist yet.*overwr"):
+        ns.export(net, fake, path)
+    ns.export(net, fake, str(path), overwrite=True)
+    assert path.read_text() == "# cells for 1000 ms at 0.1 ms\n"
+
+
+def test_export_refuses_what_cannot_be(tmp_path: Path) -> None:
+    net, _ = cells()
+    fake: Any = Fake({"neuron:*": refused("no neurons")}, exports=True)
+    with pytest.raises(UnsupportedError, match="Backend 'fake': export: it writes no scripts"):
+        ns.export(net, Fake({}))  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedError, match=r"Population 'cells'.*no neurons"):
+        ns.export(net, fake, tmp_path / "script.py")
+    assert not (tmp_path / "script.py").exists()
+    with pytest.raises(DescriptionError, match="a file in a folder that exists"):
+        ns.export(net, fake, tmp_path / "nowhere" / "script.py")
+    with pytest.raises(DescriptionError, match="export: duration"):
+        ns.export(net, Fake({}, exports=True), duration=0.05)  # type: ignore[arg-type]
+    with pytest.raises(UnknownNameError, match="export: option is 'threds'"):
+        ns.export(net, Fake({}, exports=True), threds=2)  # type: ignore[arg-type]
+
+
+# --- availability -------------------------------------------------------------------------------
+
+
+def versions(monkeypatch: pytest.MonkeyPatch, **there: str | None) -> None:
+    """Pretend that these distributions have these versions; None: not installed."""
+    real = capabilities._installed
+    found = {name.replace("_", "-"): version for name, version in there.items()}
+    monkeypatch.setattr(capabilities, "_installed", lambda n: found[n] if n in found else real(n))
+    monkeypatch.setattr(capabilities, "_has_module", lambda name: False)
+
+
+NEEDS = (
+    Requirement(distribution="brian2", versions=">=2.9", extra="brian2"),
+    Requirement(distribution="numpy", versions="<2.4", extra="brian2", beside="brian2<2.10"),
+)
+
+
+@pytest.mark.parametrize(
+    ("there", "problem"),
+    [
+        ({"brian2": "2.9.0", "numpy": "2.3.5"}, ""),
+        ({"brian2": "2.10", "numpy": "2.4.0"}, ""),
+        (
+            {"brian2": "2.9.0", "numpy": "2.4.0"},
+            "Backend 'fake' needs numpy<2.4 beside brian2<2.10; installed is numpy 2.4.0. "
+            "Install it with: pip install 'neurosim-snn[brian2]'",
+        ),
+        (
+            {"brian2": "2.8.0.4", "numpy": "2.3.5"},
+            "Backend 'fake' needs brian2>=2.9; installed is brian2 2.8.0.4. "
+            "Install it with: pip install 'neurosim-snn[brian2]'",
+        ),
+        (
+            {"brian2": None},
+            "Backend 'fake' needs the package brian2>=2.9, which is not installed. "
+            "Install it with: pip install 'neurosim-snn[brian2]'",
+        ),
+    ],
+)
+def test_requirements_name_what_to_install(
+    there: dict[str, Any], problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions(monkeypatch, **there)
+    declared = Fake({}, requires=NEEDS).capabilities
+    assert declared.problem() == problem
+    if problem:
+        with pytest.raises(capabilities.UnavailableError) as caught:
+            declared.require_available()
+        assert str(caught.value) == problem
+        assert isinstance(caught.value, ImportError)
+    else:
+        declared.require_available()
+
+
+def test_a_simulator_without_a_distribution_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `conda install nest-simulator`, which registers no Python distribution."""
+    need = Requirement(distribution="no-such-simulator", versions=">=3", module="json")
+    assert Fake({}, requires=(need,)).capabilities.problem() == ""
+    need = Requirement(distribution="no-such-simulator", versions=">=3", module="no_such_module")
+    told = Fake({}, requires=(need,)).capabilities.problem()
+    assert told.endswith("Install it with: pip install 'no-such-simulator>=3'")
+
+
+def test_a_case_sees_what_is_special() -> None:
+    case = Case(
+        feature="synapse:release", when="release below 0.6",
+        test=lambda use: use.subject.release < 0.6, support=refused("too unreliable"),
+    )  # fmt: skip
+    assert [f.how for f in ns.explain(network(), Fake({}, cases=(case,))).refused] == [
+        "too unreliable"
+    ]
+
+
+def test_backends_may_be_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Point:
+        def load(self) -> Any:
+            return lambda: Fake(SUPPORTS)
+
+    points = {**backend._entry_points(), "fake": Point()}
+    monkeypatch.setattr(backend, "_entry_points", lambda: points)
+    assert not ns.explain(network(), "fake").runs
