@@ -1,6 +1,7 @@
-"""Write docs/models.md from the models themselves: ``python docs/make_tables.py``.
+"""Write docs/models.md and docs/backends.md: ``python docs/make_tables.py``.
 
-Nothing in that page is typed by hand, so it cannot say other than what is simulated.
+Neither page is typed by hand. The first comes from the models themselves, the second from what the
+backends declare, so they cannot say other than what is simulated.
 """
 
 from __future__ import annotations
@@ -8,11 +9,17 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
+from collections.abc import Iterable
 from dataclasses import fields
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import neurosim as ns
+from neurosim.backend import GROUP, find_backend
+from neurosim.capabilities import Capabilities, Support, install_line
+from neurosim.features import GROUPS, SEVERAL, features
+from neurosim.features import NEURONS as WITH_MEMBRANE
 
 TARGET = Path(__file__).with_name("models.md")
 
@@ -141,6 +148,172 @@ def documentation(kind: Any) -> str:
     return inspect.cleandoc(kind.__doc__)
 
 
+# --- backends -----------------------------------------------------------------------------------
+
+BACKENDS_TARGET = Path(__file__).with_name("backends.md")
+
+MARKS = {"passes": "✓", "approximated": "≈", "refused": "–"}
+
+BACKENDS_HEAD = """\
+# Backends
+
+This page is written by `python docs/make_tables.py` from what the backends declare. The same
+declarations decide what is refused, what `ns.explain` tells, and what the conformance suite in
+`tests/conformance` expects.
+
+A backend runs a network as described, says what it approximates, or refuses:
+
+```python
+import neurosim as ns
+
+net = ns.Network("pair")
+cells = net.population("cells", 2, ns.LIF(synapses=ns.ExpConductance(), t_ref=2.04))
+net.project(cells, cells, ns.AllToAll(), weight=2, delay=1, receptor="exc", release=0.8)
+print(ns.explain(net, "nest"))
+```
+
+```text
+"""
+
+BACKENDS_MORE = """\
+```
+
+The same in a terminal is `neurosim explain cuba --backend nest`. A refusal is an
+`UnsupportedError` that names the part, the reason and the nearest thing that works; where something
+else can be done, `approximate=["..."]` allows it. What was approximated in a run stands in
+`run.provenance["approximations"]`. Times that are no multiples of the time step are rounded on
+every backend.
+
+`ns.export(net, "brian2", "script.py")`, or `neurosim export cuba script.py --backend brian2`,
+writes a script that runs without neurosim, in the words of that simulator: it uses its own rules
+and generators, so it is the same network in distribution, not neuron by neuron. `neurosim doctor`
+tells which backends can run here.
+"""
+
+
+def own_backends() -> list[Capabilities]:
+    """Return the declarations of the backends of this distribution, the core's first."""
+    points = metadata.distribution("neurosim-snn").entry_points.select(group=GROUP)
+    names = sorted((point.name for point in points), key=lambda name: (name != "cpu", name))
+    return [find_backend(name).capabilities for name in names]
+
+
+class Notes:
+    """Numbered remarks on what is not simply passed, one list per backend."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, list[str]] = {}
+
+    def mark(self, capabilities: Capabilities, key: str) -> str:
+        """Return the mark of a feature with the numbers of its remarks."""
+        support = capabilities.declared(key)
+        cases = [c for c in capabilities.cases if c.concerns(key)]
+        remarks = [self.remark(support)] if support.level != "passes" else []
+        remarks += [
+            f"{case.when}: {MARKS[case.support.level]} {self.remark(case.support)}".strip()
+            for case in cases
+        ]
+        kept = self.told.setdefault(capabilities.backend, [])
+        numbers = []
+        for remark in filter(None, remarks):
+            if remark not in kept:
+                kept.append(remark)
+            numbers.append(str(kept.index(remark) + 1))
+        return MARKS[support.level] + (f" {','.join(numbers)}" if numbers else "")
+
+    def remark(self, support: Support) -> str:
+        """Return what is to be said of a support."""
+        text = support.how
+        if support.bound:
+            text += f"; off by {support.bound}"
+        if support.nearest:
+            text += f". Nearest that works: {support.nearest}"
+        if support.if_asked:
+            text += f". If asked (`approximate=`): {support.if_asked}"
+        return text
+
+    def lists(self) -> list[str]:
+        """Return the remarks, backend by backend."""
+        lines = []
+        for backend, remarks in self.told.items():
+            if remarks:
+                lines += [f"### {backend}\n"]
+                lines += [f"{k}. {remark}" for k, remark in enumerate(remarks, 1)] + [""]
+        return lines
+
+
+def backends_page() -> str:
+    """Return the whole page."""
+    declared = own_backends()
+    notes = Notes()
+    names = " | ".join(c.backend for c in declared)
+    parts = [BACKENDS_HEAD + example() + "\n" + BACKENDS_MORE]
+    parts += ["| backend | what it is | needs | install | scripts |", "|---|---|---|---|---|"]
+    parts += [overview(c) for c in declared]
+    parts += ["", "## What each one does\n"]
+    parts += [
+        f"{MARKS['passes']} as described, {MARKS['approximated']} approximated, "
+        f"{MARKS['refused']} refused; numbers point to [remarks](#remarks).\n"
+    ]
+    for group, heading in GROUPS.items():
+        keys = [k for k, feature in features().items() if feature.group == group]
+        parts += [f"### {heading}\n", f"| | {names} |", "|---" * (len(declared) + 1) + "|"]
+        if group == "neuron":
+            parts += neuron_rows(declared, notes)
+            keys = [k for k in keys if k.partition(":")[2].partition("/")[0] not in WITH_MEMBRANE]
+        for key in keys:
+            marks = " | ".join(notes.mark(c, key) for c in declared)
+            parts.append(f"| {features()[key].title} | {marks} |")
+        parts.append("")
+    parts += ["## Remarks\n", *notes.lists()]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def example() -> str:
+    """Return what the example at the top of the page prints."""
+    block = re.search(r"```python\n(.*?)```", BACKENDS_HEAD, re.DOTALL)
+    assert block is not None
+    lines = block.group(1).replace('print(ns.explain(net, "nest"))', "")
+    names: dict[str, Any] = {}
+    exec(lines, names)
+    return str(ns.explain(names["net"], "nest")).partition("\nBackend ")[0]
+
+
+def overview(capabilities: Capabilities) -> str:
+    """Return the row of a backend: what it is and what it needs."""
+    needs = ", ".join(
+        f"{r.distribution} {r.versions}".strip() + (f" (beside {r.beside})" if r.beside else "")
+        for r in capabilities.requires
+    )
+    lines = dict.fromkeys(f"`{install_line(r)}`" for r in capabilities.requires)
+    scripts = "yes" if capabilities.exports else "no"
+    told = " or ".join(lines) or "nothing more"
+    return f"| `{capabilities.backend}` | {capabilities.title} | {needs} | {told} | {scripts} |"
+
+
+def neuron_rows(declared: Iterable[Capabilities], notes: Notes) -> list[str]:
+    """Return one row per neuron: of its kinds of synapses, those of each mark."""
+    rows = []
+    for name in WITH_MEMBRANE:
+        keys = [k for k in features() if k.startswith(f"neuron:{name}/")]
+        cells = []
+        for capabilities in declared:
+            kinds: dict[str, list[str]] = {}
+            for key in keys:
+                kind = key.partition("/")[2]
+                told = {"none": "no synapses", SEVERAL: "several kinds"}.get(kind, kind)
+                kinds.setdefault(notes.mark(capabilities, key), []).append(told)
+            order = sorted(kinds, key=lambda mark: "✓≈–".index(mark[0]))
+            if len(order) == 1:
+                cells.append(order[0])
+            else:
+                cells.append("<br>".join(f"{mark}: {', '.join(kinds[mark])}" for mark in order))
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    return rows
+
+
 if __name__ == "__main__":
     TARGET.write_text(page())
     print(f"{TARGET.name}: {len(NEURONS)} neurons, {len(SYNAPSES)} synapses")
+    BACKENDS_TARGET.write_text(backends_page())
+    print(f"{BACKENDS_TARGET.name}: {len(own_backends())} backends, {len(features())} features")

@@ -90,6 +90,10 @@ class Case:
     test: Callable[[Use], bool]
     support: Support
 
+    def concerns(self, feature: str) -> bool:
+        """Whether it may hold of a feature."""
+        return fnmatchcase(feature, self.feature)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
@@ -167,7 +171,7 @@ class Capabilities:
     def of(self, use: Use) -> Support:
         """Return the support of one use."""
         for case in self.cases:
-            if fnmatchcase(use.feature, case.feature) and case.test(use):
+            if case.concerns(use.feature) and case.test(use):
                 return case.support
         return self.declared(use.feature)
 

@@ -83,8 +83,10 @@ GROUPS = {
     "coupling": "Continuous coupling",
     "record": "Recorders",
     "option": "Options of a run",
+    "session": "Sessions",
 }
-"""Group -> its heading, in the order of the tables."""
+"""Group -> its heading, in the order of the tables. No network asks for what is of `session`: these
+are things that can be done to one that runs."""
 
 _TITLES = {
     "neuron:Parrot/none": "Parrot",
@@ -159,6 +161,9 @@ _TITLES = {
     "option:threads": "number of threads",
     "option:fixed16": "weights in 16 bits",
     "option:trial": "trials: other noise, the same network",
+    "session:pieces": "running on: a run in several pieces",
+    "session:set": "states and parameters set between runs",
+    "session:reset": "going back to the start",
 }
 
 

@@ -4,6 +4,7 @@ import importlib.util
 import inspect
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -137,6 +138,28 @@ def test_the_tables_of_models_are_fresh() -> None:
     fresh = tables().page()
     stale = "docs/models.md is stale: run `python docs/make_tables.py`"
     assert (ROOT / "docs" / "models.md").read_text() == fresh, stale
+
+
+def test_the_tables_of_backends_are_fresh() -> None:
+    fresh = tables().backends_page()
+    stale = "docs/backends.md is stale: run `python docs/make_tables.py`"
+    assert (ROOT / "docs" / "backends.md").read_text() == fresh, stale
+
+
+def test_the_table_of_backends_follows_a_declaration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guard above sees a changed declaration: the page is made from nothing else."""
+    from neurosim.capabilities import approximated
+    from neurosim_backends.cpu import CPU
+
+    changed = replace(
+        CPU.capabilities,
+        supports={"rule:OneToOne": approximated("shuffled", "2 mV"), **CPU.capabilities.supports},
+    )
+    monkeypatch.setattr(CPU, "capabilities", changed)
+    fresh = tables().backends_page()
+    assert fresh != (ROOT / "docs" / "backends.md").read_text()
+    assert "| OneToOne | ≈ 1 |" in fresh
+    assert "1. shuffled; off by 2 mV" in fresh
 
 
 def test_the_numbers_of_models_in_the_readme_are_right() -> None:
