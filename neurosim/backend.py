@@ -208,7 +208,7 @@ class Session(ABC):
             raise DescriptionError("run: progress", progress, "True, False or None")
         if inputs is not None and not isinstance(inputs, Mapping):
             raise DescriptionError("run: inputs", inputs, "a mapping of population names to arrays")
-        checked = self._check_inputs(inputs or {}, n_steps)
+        checked = checked_inputs(self.network, inputs or {}, n_steps)
         return self._run(n_steps, checked, progress)
 
     @abstractmethod
@@ -249,26 +249,37 @@ class Session(ABC):
                 )
         return checked
 
-    def _check_inputs(self, inputs: Mapping[str, Any], n_steps: int) -> dict[str, npt.NDArray[Any]]:
-        """Return inputs as arrays (n_steps, size), complete and of the right kind."""
-        fed = {
-            p.name: p
-            for p in self.network.populations.values()
-            if getattr(p.model, "is_source", False) and hasattr(p.model, "kind")
-        }
-        for name in inputs:
-            if name not in fed:
-                raise UnknownNameError("run: inputs", name, fed)
-        checked: dict[str, npt.NDArray[Any]] = {}
-        for name, population in fed.items():
-            if name not in inputs:
-                shape = (n_steps, *population.shape)
-                raise DescriptionError(
-                    f"run: inputs[{name!r}]", None,
-                    f"an array of shape {shape}, or {population.shape} to be held constant",
-                )  # fmt: skip
-            checked[name] = _check_input(inputs[name], population, n_steps)
-        return checked
+
+def checked_inputs(
+    network: Network, inputs: Mapping[str, Any], n_steps: int
+) -> dict[str, npt.NDArray[Any]]:
+    """Return what `Input` populations are handed as arrays (n_steps, size), all of them.
+
+    Raises
+    ------
+    DescriptionError
+        If one is missing, misshapen, or of the wrong kind.
+    UnknownNameError
+        For a population that takes no input.
+    """
+    fed = {
+        p.name: p
+        for p in network.populations.values()
+        if getattr(p.model, "is_source", False) and hasattr(p.model, "kind")
+    }
+    for name in inputs:
+        if name not in fed:
+            raise UnknownNameError("run: inputs", name, fed)
+    checked: dict[str, npt.NDArray[Any]] = {}
+    for name, population in fed.items():
+        if name not in inputs:
+            shape = (n_steps, *population.shape)
+            raise DescriptionError(
+                f"run: inputs[{name!r}]", None,
+                f"an array of shape {shape}, or {population.shape} to be held constant",
+            )  # fmt: skip
+        checked[name] = _check_input(inputs[name], population, n_steps)
+    return checked
 
 
 def _check_input(value: Any, population: Population, n_steps: int) -> npt.NDArray[Any]:

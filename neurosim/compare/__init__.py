@@ -1,0 +1,1 @@
+"""How backends differ on one network: explanations, certificates and their causes."""

@@ -1,0 +1,581 @@
+"""`certify`: one network on several backends, and how far they agree."""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from neurosim.backend import (
+    Backend,
+    Options,
+    find_backend,
+    make_options,
+    whole_steps,
+)
+from neurosim.capabilities import UnavailableError
+from neurosim.compare.causes import find_cause
+from neurosim.compare.certificate import (
+    Certificate,
+    Curve,
+    Excerpt,
+    Report,
+    Row,
+    Tier,
+)
+from neurosim.compare.explain import Explanation, explain
+from neurosim.compare.feeding import with_inputs
+from neurosim.compare.horizon import Horizon, horizon
+from neurosim.compare.lockstep import Lockstep, compare_in_lockstep
+from neurosim.compare.statistics import (
+    MEASURES,
+    Sample,
+    Statistics,
+    compare_trials,
+    sample,
+)
+from neurosim.compare.trials import Ensemble, find_ensemble, grid_spikes, spikes_of
+from neurosim.describe.network import Network
+from neurosim.errors import (
+    ApproximationWarning,
+    CapacityError,
+    DescriptionError,
+    MissingPackageError,
+    NeurosimError,
+    SimulationError,
+    UnsupportedError,
+)
+
+REFERENCE = "cpu"
+"""The backend that all others are compared with."""
+
+TRIALS = (16, 4)
+"""Trials of the reference and of each other backend: 4845 ways to deal out the labels."""
+
+HORIZON_SIZE = 1e-15
+"""Relative perturbation of the initial states of the copies that tell the horizon."""
+
+AROUND = 10.0
+"""How long before and after the first different spike states are shown [ms]."""
+
+QUANTILES = np.linspace(0, 1, 41)
+"""Of the distributions that figures show."""
+
+REFUSALS = (UnsupportedError, UnavailableError, MissingPackageError, CapacityError)
+"""What keeps a backend from running a network at all."""
+
+
+def certify(
+    network: Network,
+    backends: Sequence[str | Backend] | str | Backend,
+    duration: Any,
+    *,
+    dt: Any = None,
+    trials: int | tuple[int, int] = TRIALS,
+    approximate: Sequence[str] = (),
+    inputs: Mapping[str, Any] | None = None,
+    statistics: bool | None = None,
+    level: float = 0.01,
+    resolution: float = 0.05,
+    progress: bool | None = None,
+    **options: Any,
+) -> Certificate:
+    """Run a network on several backends, and report how far they agree and why they do not.
+
+    Wiring, drive and noise are identical on all sides, number by number. Spikes are compared one by
+    one first; only where some differ (or where asked) do statistics over further trials decide.
+
+    Parameters
+    ----------
+    network : Network
+    backends : sequence of str or Backend
+        What to compare with the reference, the CPU core, which may be listed or left out.
+    duration : number or quantity
+        Of every run [ms].
+    dt : number or quantity, optional
+        Time step [ms]; left out, the one the network was made for, else 0.1.
+    trials : int or (int, int)
+        Trials for the statistics: of each backend other than the reference, which gets four times
+        as many; or (reference, other).
+    approximate : sequence of str
+        Parts that a backend may leave out or replace although it has no form of them.
+    inputs : mapping of str to array, optional
+        For ``Input`` populations, as in ``session.run``.
+    statistics : bool, optional
+        None: where spikes differ; True: on every population; False: nowhere.
+    level : float
+        Probability that a backend is called different on any population although it is not.
+    resolution : float
+        "Statistically equivalent" is said of a population only if a relative shift of its rate of
+        this size would have been seen with a probability of 80 %.
+    progress : bool, optional
+        Whether to show what is being done; if left out, in terminals.
+    **options
+        See `neurosim.Options`.
+
+    Returns
+    -------
+    Certificate
+        With the row *refused* where a backend has no form of something or is not installed: that
+        raises nothing.
+
+    Raises
+    ------
+    NeurosimError
+        If the network or an argument cannot be meant, or the reference cannot run it.
+    """
+    if not isinstance(network, Network):
+        raise DescriptionError("certify: network", network, "a neurosim.Network")
+    given = {"dt": dt, "approximate": approximate, **options}
+    chosen = make_options(network, given, "certify: option")
+    n_steps = whole_steps(duration, chosen.dt, "certify: duration")
+    request = Request(
+        network=with_inputs(network, inputs or {}, n_steps, chosen.dt),
+        described=network,
+        duration=n_steps * chosen.dt,
+        options=chosen,
+        trials=_checked_trials(trials),
+        statistics=_checked_choice(statistics, "certify: statistics"),
+        level=_checked_share(level, "certify: level"),
+        resolution=_checked_share(resolution, "certify: resolution"),
+    )
+    others = _checked_backends(backends)
+    _compared(network)
+    wanted = sys.stderr.isatty() if progress is None else progress
+    with _shown(bool(_checked_choice(progress, "certify: progress")) or wanted) as say:
+        return _Work(request, others, say).certificate()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What was asked for, checked.
+
+    Attributes
+    ----------
+    network : Network
+        With `Input` populations replaced by what they were fed.
+    described : Network
+        As it was handed over.
+    duration : float
+        [ms].
+    options : Options
+    trials : (int, int)
+    statistics : bool or None
+    level, resolution : float
+    """
+
+    network: Network
+    described: Network
+    duration: float
+    options: Options
+    trials: tuple[int, int]
+    statistics: bool | None
+    level: float
+    resolution: float
+
+
+class _Work:
+    """The steps of one certificate; what several backends need is made once."""
+
+    def __init__(self, request: Request, others: Sequence[Backend], say: Any) -> None:
+        self.request = request
+        self.others = others
+        self.say = say
+        self.populations = _compared(request.network)
+        self._horizon: Horizon | None = None
+        self._ensemble: Ensemble | None = None
+        self._reference: dict[str, list[Sample]] | None = None
+        self._curves: list[Curve] = []
+
+    def certificate(self) -> Certificate:
+        """Compare all backends, one after another."""
+        request = self.request
+        rows: list[Row] = []
+        reports: list[Report] = []
+        for other in self.others:
+            found, report = self._compare(other)
+            rows += found
+            reports.append(report)
+        tried = self._ensemble is not None
+        return Certificate(
+            network=request.network.name,
+            duration=request.duration,
+            dt=request.options.dt,
+            reference=REFERENCE,
+            rows=tuple(rows),
+            reports=tuple(reports),
+            horizon=self._horizon,
+            level=request.level,
+            resolution=request.resolution,
+            trials=request.trials if tried else (0, 0),
+            varied=self._ensemble.varied if self._ensemble is not None else "",
+            curves=tuple(self._curves),
+            provenance=self._provenance(),
+        )
+
+    # --- one backend ------------------------------------------------------------------------
+
+    def _compare(self, other: Backend) -> tuple[list[Row], Report]:
+        started = time.perf_counter()
+        request = self.request
+        explanation = _explained(request, other)
+        report = Report(
+            backend=other.name,
+            title=other.capabilities.title,
+            findings=tuple(f for f in explanation.findings if f.level != "passes"),
+        )
+        problem = explanation.problem or _refusal(explanation)
+        if problem:
+            return self._none(other, Tier.REFUSED, problem), replace(report, problem=problem)
+        self.say(f"{other.name}: spike by spike")
+        try:
+            with _quiet():
+                lockstep = compare_in_lockstep(
+                    request.network, REFERENCE, other, request.duration, request.options,
+                    approximate=request.options.approximate,
+                )  # fmt: skip
+        except REFUSALS as error:
+            return self._none(other, Tier.REFUSED, str(error)), replace(report, problem=str(error))
+        except SimulationError as error:
+            self._check_reference()
+            return self._none(other, Tier.DIFFERENT, str(error)), replace(
+                report, problem=str(error)
+            )
+        report = replace(report, lockstep=lockstep)
+        rows = self._rows(other, lockstep)
+        report = replace(report, provenance=self._run_provenance(other))
+        if not lockstep.same_spikes:
+            self.say("horizon of the network")
+            self._need_horizon()
+        if not lockstep.bit_exact:
+            report = self._with_cause(report, other, lockstep)
+        if not lockstep.same_spikes:
+            self.say(f"{other.name}: states around the first different spike")
+            report = replace(report, excerpt=self._excerpt(other, lockstep))
+        return rows, replace(report, seconds=time.perf_counter() - started)
+
+    def _none(self, other: Backend, tier: Tier, why: str) -> list[Row]:
+        """Return rows that all say the same."""
+        return [
+            Row(backend=other.name, population=name, size=size, tier=tier, why=why)
+            for name, size in self.populations.items()
+        ]
+
+    def _rows(self, other: Backend, lockstep: Lockstep) -> list[Row]:
+        """Return the rows of a backend that ran."""
+        same = self._same_populations(other, lockstep)
+        asked = self.request.statistics
+        wanted = [name for name in self.populations if asked or name not in same]
+        statistics: Mapping[str, Statistics] = {}
+        problem = ""
+        if wanted and asked is not False:
+            try:
+                statistics = self._statistics(other, wanted)
+            except NeurosimError as error:
+                problem = f"trials could not be run: {error}"
+        rows = []
+        for name, size in self.populations.items():
+            found = statistics.get(name)
+            if name in same:
+                tier, why = same[name]
+            elif found is None:
+                tier, why = (
+                    Tier.UNDECIDED,
+                    problem or "spikes differ; statistics were not asked for",
+                )
+            else:
+                tier, why = Tier(_TIERS[found.verdict]), found.reason
+            rows.append(
+                Row(
+                    backend=other.name, population=name, size=size, tier=tier, why=why,
+                    statistics=found,
+                )
+            )  # fmt: skip
+        return rows
+
+    def _same_populations(self, other: Backend, lockstep: Lockstep) -> dict[str, tuple[Tier, str]]:
+        """Return tier and reason of every population whose spikes are all the same."""
+        if not lockstep.same_spikes and len(self.populations) == 1:
+            return {}
+        self.say(f"{other.name}: the whole run")
+        ours = self._spikes(find_backend(REFERENCE))
+        counts = {name: len(ours[name][0]) for name in self.populations}
+        if lockstep.same_spikes:
+            same = list(self.populations)
+        else:
+            theirs = self._spikes(other)
+            same = [
+                name
+                for name in self.populations
+                if all(np.array_equal(a, b) for a, b in zip(ours[name], theirs[name], strict=True))
+            ]
+        found = {}
+        for name in same:
+            exact = lockstep.same_spikes and _same_bits(lockstep, name)
+            tier = Tier.BIT_EXACT if exact else Tier.SAME_SPIKES
+            n = counts[name]
+            spikes = f"all {n:,} spikes" if n > 1 else "its spike" if n else "no spikes"
+            found[name] = (tier, f"{spikes} the same" if n else "no spikes on either side")
+            if exact:
+                found[name] = (tier, f"{found[name][1]}; all states the same bits")
+        return found
+
+    def _spikes(self, backend: Backend) -> dict[str, tuple[Any, Any]]:
+        with _quiet():
+            run = spikes_of(
+                self.request.network, backend, self.request.duration, self.request.options
+            )
+        return {name: grid_spikes(run.spikes[name], self.request.options.dt) for name in run.spikes}
+
+    # --- trials -----------------------------------------------------------------------------
+
+    def _statistics(self, other: Backend, names: Sequence[str]) -> dict[str, Statistics]:
+        """Run trials of a backend, and of the reference where that was not done yet."""
+        request = self.request
+        n, m = request.trials
+        ensemble = self._need_ensemble()
+        if self._reference is None:
+            self._reference = self._samples(ensemble, find_backend(REFERENCE), range(n))
+            self._keep_curves(REFERENCE, self._reference)
+        # No realisation twice: pairs of trials with the same drive would not be exchangeable.
+        theirs = self._samples(ensemble, other, range(n, n + m))
+        self._keep_curves(other.name, {name: theirs[name] for name in names})
+        return compare_trials(
+            {name: self._reference[name] for name in names},
+            {name: theirs[name] for name in names},
+            level=request.level,
+            resolution=request.resolution,
+        )
+
+    def _need_ensemble(self) -> Ensemble:
+        if self._ensemble is None:
+            self.say(f"{REFERENCE}: what makes trials differ")
+            with _quiet():
+                self._ensemble = find_ensemble(
+                    self.request.network, find_backend(REFERENCE), self.request.duration,
+                    self.request.options,
+                )  # fmt: skip
+        return self._ensemble
+
+    def _samples(
+        self, ensemble: Ensemble, backend: Backend, numbers: range
+    ) -> dict[str, list[Sample]]:
+        found: dict[str, list[Sample]] = {name: [] for name in self.populations}
+        for k in numbers:
+            self.say(f"{backend.name}: trial {k - numbers.start + 1} of {len(numbers)}")
+            with _quiet():
+                run = ensemble.run(backend, k)
+            for name, samples in found.items():
+                samples.append(sample(run.spikes[name]))
+        return found
+
+    def _keep_curves(self, backend: str, samples: Mapping[str, Sequence[Sample]]) -> None:
+        for name, trials in samples.items():
+            for measure in MEASURES[1:]:
+                values = [s.of(measure) for s in trials]
+                if min(v.size for v in values) < 2:
+                    continue
+                rows = np.array([np.quantile(v, QUANTILES) for v in values])
+                self._curves.append(
+                    Curve(
+                        backend=backend, population=name, measure=measure,
+                        lowest=_plain(rows.min(axis=0)), middle=_plain(np.median(rows, axis=0)),
+                        highest=_plain(rows.max(axis=0)),
+                    )
+                )  # fmt: skip
+
+    # --- horizon, cause, excerpt ------------------------------------------------------------
+
+    def _need_horizon(self) -> None:
+        if self._horizon is None:
+            request = self.request
+            self._horizon = horizon(
+                request.network, request.duration, request.options, size=HORIZON_SIZE
+            )
+
+    def _with_cause(self, report: Report, other: Backend, lockstep: Lockstep) -> Report:
+        if lockstep.same_spikes and lockstep.within_rounding:
+            return report
+        self.say(f"{other.name}: looking for the cause")
+        request = self.request
+        with _quiet():
+            cause = find_cause(request.network, other, request.duration, request.options, lockstep)
+        return replace(report, cause=cause, looked_for_cause=True)
+
+    def _excerpt(self, other: Backend, lockstep: Lockstep) -> Excerpt | None:
+        """Return the first state of the neuron whose spike differs first, around that spike."""
+        first = lockstep.first_spike
+        if first is None or not first.states:
+            return None
+        network = self.request.network.copy()
+        network._recorders = []
+        population = network.populations[first.population]
+        variable = next(iter(first.states))
+        network.record(population[first.neuron : first.neuron + 1], variable)
+        dt = self.request.options.dt
+        steps = round(min(first.before + AROUND, self.request.duration) / dt)
+        begin = max(0, round((first.before - AROUND) / dt))
+        traces = []
+        try:
+            for backend in (find_backend(REFERENCE), other):
+                with _quiet():
+                    session = backend.compile(network, self.request.options)
+                    run = session.run(steps * dt, progress=False)
+                traces.append(run.states[first.population][variable])
+        except REFUSALS:
+            return None
+        ours, theirs = traces
+        return Excerpt(
+            population=first.population,
+            neuron=first.neuron,
+            variable=variable,
+            unit=ours.unit,
+            times=_plain(ours.times[begin:]),
+            ours=_plain(ours.array[begin:, 0]),
+            theirs=_plain(theirs.array[begin:, 0]),
+        )
+
+    # --- provenance -------------------------------------------------------------------------
+
+    def _check_reference(self) -> None:
+        """Let what is wrong with the network itself be raised by the reference."""
+        with _quiet():
+            spikes_of(
+                self.request.network, find_backend(REFERENCE), self.request.duration,
+                self.request.options,
+            )  # fmt: skip
+
+    def _run_provenance(self, backend: Backend) -> dict[str, Any]:
+        """Return the provenance of a backend's run of one step."""
+        with _quiet():
+            session = backend.compile(self.request.network, self.request.options)
+            run = session.run(self.request.options.dt, progress=False)
+        return {k: v for k, v in run.provenance.items() if k not in ("wall_seconds", "interrupted")}
+
+    def _provenance(self) -> dict[str, Any]:
+        request = self.request
+        return {
+            "network_hash": request.described.content_hash(),
+            "seed": request.described.seed,
+            "trial": request.options.trial,
+            "precision": request.options.precision,
+            "approximate": list(request.options.approximate),
+            "made": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+            "reference": self._run_provenance(find_backend(REFERENCE)),
+        }
+
+
+_TIERS = {
+    "equivalent": Tier.EQUIVALENT,
+    "different": Tier.DIFFERENT,
+    "undecided": Tier.UNDECIDED,
+}
+
+
+def _explained(request: Request, other: Backend) -> Explanation:
+    o = request.options
+    with _quiet():
+        return explain(
+            request.network, other, dt=o.dt, approximate=o.approximate, threads=o.threads,
+            precision=o.precision, trial=o.trial, synapse_format=o.synapse_format,
+        )  # fmt: skip
+
+
+def _refusal(explanation: Explanation) -> str:
+    """Return why a backend refuses a network, or ""."""
+    refused = explanation.refused
+    if not refused:
+        return ""
+    first = refused[0]
+    more = len({f.part for f in refused}) - 1
+    return f"{first.part}, {first.title}: {first.how}" + (f" (and {more} more)" if more else "")
+
+
+def _same_bits(lockstep: Lockstep, name: str) -> bool:
+    states = [s for s in lockstep.states if s.population == name]
+    missing = any(population == name for population, _ in lockstep.not_recorded)
+    return not missing and all(s.bit_exact for s in states)
+
+
+def _compared(network: Network) -> dict[str, int]:
+    """Return name and size of every population that is compared: neurons that fire.
+
+    Sources are not: what they emit is replayed on all sides.
+    """
+    found = {
+        p.name: p.size
+        for p in network.populations.values()
+        if p.interface.emits_spikes and not p.interface.is_source
+    }
+    if not found:
+        raise DescriptionError(
+            "certify: network", network, "a network with neurons that fire: spikes are compared"
+        )
+    return found
+
+
+def _plain(values: Any) -> tuple[float, ...]:
+    return tuple(float(v) for v in values)
+
+
+# --- arguments ----------------------------------------------------------------------------------
+
+
+def _checked_backends(given: Any) -> list[Backend]:
+    """Return the backends beside the reference, each once."""
+    if isinstance(given, str) or not isinstance(given, (list, tuple)):
+        given = [given]
+    found = {backend.name: backend for backend in map(find_backend, given)}
+    found.pop(REFERENCE, None)
+    if not found:
+        raise DescriptionError(
+            "certify: backends", given, f"at least one to compare with {REFERENCE!r}"
+        )
+    return list(found.values())
+
+
+def _checked_trials(given: Any) -> tuple[int, int]:
+    pair = given if isinstance(given, (tuple, list)) else (4 * given, given)
+    good = len(pair) == 2 and all(isinstance(k, (int, np.integer)) and k >= 1 for k in pair)
+    if isinstance(given, bool) or not good or pair[0] < 2:
+        expected = "a number of trials, or a pair (2 or more of the reference, 1 or more)"
+        raise DescriptionError("certify: trials", given, expected)
+    return int(pair[0]), int(pair[1])
+
+
+def _checked_share(given: Any, place: str) -> float:
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 < given < 1:
+        raise DescriptionError(place, given, "a number between 0 and 1")
+    return float(given)
+
+
+def _checked_choice(given: Any, place: str) -> bool | None:
+    if given is not None and not isinstance(given, bool):
+        raise DescriptionError(place, given, "True, False or None")
+    return given
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep approximations from warning run by run: the certificate lists them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ApproximationWarning)
+        yield
+
+
+@contextmanager
+def _shown(wanted: bool) -> Iterator[Any]:
+    """Yield a function that shows what is being done, in a line that replaces itself."""
+    if not wanted:
+        yield lambda text: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("certify") as status:
+        yield lambda text: status.update(text)

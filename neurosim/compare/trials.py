@@ -1,0 +1,141 @@
+"""Trials: runs of one network that differ as little as makes their spikes differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from neurosim.backend import Backend, Options
+from neurosim.compare.horizon import perturbed
+from neurosim.describe.network import Network
+from neurosim.lower.lowering import lower
+from neurosim.lower.plan import Ints
+from neurosim.results import Run, SpikeRecord
+
+SIZES = (0.0, 1e-9, 1e-6, 1e-3)
+"""Relative perturbations of the initial states that are tried, the smallest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ensemble:
+    """Trials of one network, the same ones on every backend.
+
+    Trial k has realisation k of drive and noise, and initial states perturbed with signs of its
+    own; wiring, weights and delays are those of the network.
+
+    Attributes
+    ----------
+    network : Network
+        With spikes recorded, and nothing else.
+    duration : float
+        [ms].
+    options : Options
+    size : float
+        Relative perturbation; 0 where drive or noise make trials differ.
+    driven : bool
+        Whether realisations of drive and noise make a difference.
+    constant : tuple of str
+        Populations that fire and whose spikes are the same in the trials that were looked at.
+    """
+
+    network: Network
+    duration: float
+    options: Options
+    size: float
+    driven: bool
+    constant: tuple[str, ...] = ()
+
+    @property
+    def varied(self) -> str:
+        """In what the trials differ, in words."""
+        ways = ["other realisations of drive and noise"] if self.driven else []
+        if self.size:
+            ways.append(f"initial states changed by {self.size:g} of their value")
+        text = " and ".join(ways)
+        if self.constant:
+            named = ", ".join(map(repr, self.constant))
+            text += f"; the spikes of {named} are the same in all, without drive or chaos"
+        return text
+
+    def run(self, backend: Backend, k: int) -> Run:
+        """Run trial `k`."""
+        options = replace(self.options, trial=self.options.trial + k)
+        return spikes_of(self.trial_network(k), backend, self.duration, options)
+
+    def trial_network(self, k: int) -> Network:
+        """Return the network of trial `k`: with its initial states. Trial 0 is as described."""
+        if not (self.size and k):
+            return self.network
+        network = self.network.copy()
+        plan = perturbed(lower(network, self.options.dt), self.size, k)
+        for population in plan.populations:
+            if population.initial:
+                values = dict(population.initial)
+                network.initialise(network.populations[population.name], **values)
+        return network
+
+
+def find_ensemble(
+    network: Network, backend: Backend, duration: float, options: Options
+) -> Ensemble:
+    """Return trials that differ in every population that fires, with the smallest perturbation.
+
+    Parameters
+    ----------
+    network : Network
+    backend : Backend
+        The reference, on which this is tried.
+    duration : float
+        [ms].
+    options : Options
+    """
+    made = Ensemble(network=network, duration=duration, options=options, size=0.0, driven=True)
+    first = _all_spikes(made.run(backend, 0), options.dt)
+    driven = False
+    best: Ensemble | None = None
+    for size in SIZES:
+        made = replace(made, size=size, driven=driven)
+        other = _all_spikes(made.run(backend, 1), options.dt)
+        same = tuple(
+            name
+            for name, (labels, ids) in first.items()
+            if labels.size
+            and np.array_equal(labels, other[name][0])
+            and np.array_equal(ids, other[name][1])
+        )
+        if size == 0.0:
+            driven = any(
+                not np.array_equal(one, two)
+                for name in first
+                for one, two in zip(first[name], other[name], strict=True)
+            )
+        made = replace(made, driven=driven, constant=same)
+        if best is None or len(same) < len(best.constant):
+            best = made
+        if not same:
+            break
+    assert best is not None
+    return best
+
+
+def spikes_of(network: Network, backend: Backend, duration: float, options: Options) -> Run:
+    """Run a network with the spikes of all its neurons recorded, and nothing else."""
+    copy = network.copy()
+    copy._recorders = []
+    for population in copy.populations.values():
+        if population.interface.emits_spikes and not population.interface.is_source:
+            copy.record(population, "spikes")
+    return backend.compile(copy, options).run(duration, progress=False)
+
+
+def grid_spikes(record: SpikeRecord, dt: float) -> tuple[Ints, Ints]:
+    """Return steps and neurons of all spikes, sorted by both: two arrays (n_spikes,)."""
+    labels = np.rint(record.times / dt).astype(np.int64)
+    order = np.lexsort((record.ids, labels))
+    return labels[order], record.ids[order]
+
+
+def _all_spikes(run: Run, dt: float) -> dict[str, tuple[Any, Any]]:
+    return {name: grid_spikes(record, dt) for name, record in run.spikes.items()}
