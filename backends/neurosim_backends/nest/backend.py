@@ -1,24 +1,31 @@
-"""The nest backend."""
+"""The backend: checks, and hands over to a session."""
 
 from __future__ import annotations
 
 from neurosim.backend import Options, Session
-from neurosim.capabilities import Capabilities, Requirement
+from neurosim.capabilities import check
 from neurosim.describe.network import Network
-from neurosim.errors import UnsupportedError
+from neurosim_backends.nest.declared import CAPABILITIES
 
 
 class Nest:
-    """In the making."""
+    """Runs networks in NEST, with the standard models that are the same as ours."""
 
     name = "nest"
-    capabilities = Capabilities(
-        backend="nest",
-        title="in the making",
-        supports={},
-        requires=(Requirement(distribution="nest-simulator", versions=">=2.9", extra="nest"),),
-    )
+    capabilities = CAPABILITIES
 
     def compile(self, network: Network, options: Options) -> Session:
-        """Not yet."""
-        raise UnsupportedError("Backend 'nest'", "in the making")
+        """Build the network in NEST's kernel.
+
+        Raises
+        ------
+        UnavailableError
+            If NEST is missing or of another version.
+        UnsupportedError
+            Naming the part of the network that NEST has no form of.
+        """
+        self.capabilities.require_available()
+        made = check(network, self.capabilities, options.approximate, options)
+        from neurosim_backends.nest.session import NestSession
+
+        return NestSession(network, options, made)

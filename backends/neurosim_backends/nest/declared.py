@@ -1,0 +1,269 @@
+"""What NEST can do, as data; the neurons follow from the table of models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from neurosim.capabilities import (
+    PASSES,
+    Capabilities,
+    Case,
+    Requirement,
+    Support,
+    approximated,
+    refused,
+)
+from neurosim.features import Use
+from neurosim_backends.nest.table import KINDS, OWN_DICE, ROWS, Row, feature_keys, rows_of
+
+VERSIONS = ">=3.10"
+"""Of NEST, whose Python interface changed with 3.10."""
+
+# --- neurons --------------------------------------------------------------------------------------
+
+
+def _neurons() -> dict[str, Support]:
+    found: dict[str, Support] = {}
+    for row in ROWS:
+        for key in feature_keys(row):
+            found.setdefault(key, row.support)
+    for key, support in _NO_FORM.items():
+        found[key] = support
+    return found
+
+
+_NO_FORM = {
+    "neuron:equations": refused(
+        "NEST has compiled models only; equations of your own would have to go through NESTML, "
+        "which this backend does not write yet",
+        "one of our own neurons, such as LIF or AdEx",
+    ),
+    "neuron:LIF/*": refused(
+        "NEST's integrate-and-fire models have receptors of one kind, out of Delta, exponential or "
+        "alpha currents, exponential, alpha or beta conductances",
+        "LIF with receptors of one of these kinds",
+    ),
+    "neuron:AdEx/*": refused(
+        "NEST's aeif models have receptors of one kind, out of Delta, exponential or alpha "
+        "currents, exponential, alpha or beta conductances",
+        "AdEx with receptors of one of these kinds",
+    ),
+    "neuron:ExponentialIF/*": refused(
+        "NEST's aeif models have receptors of one kind, out of Delta, exponential or alpha "
+        "currents, exponential, alpha or beta conductances",
+        "ExponentialIF with receptors of one of these kinds",
+    ),
+    "neuron:Izhikevich/*": refused(
+        "arrivals at NEST's izhikevich model add to V_m", "Izhikevich with Pulse or Delta"
+    ),
+    "neuron:HodgkinHuxley/*": refused(
+        "NEST has the squid axon with alpha currents only", "HodgkinHuxley with AlphaCurrent"
+    ),
+    "neuron:TraubMiles/*": refused(
+        "NEST has it with exponential and with beta conductances only",
+        "TraubMiles with ExpConductance or BetaConductance",
+    ),
+    "neuron:GIF/*": refused(
+        "NEST's gif models have exponential currents or exponential conductances",
+        "GIF with ExpCurrent or ExpConductance",
+    ),
+    "neuron:PerfectIntegrator/*": refused(
+        "NEST has no integrator without a leak", "LIF with a long tau_m"
+    ),
+    "neuron:QuadraticIF/*": refused(
+        "NEST has no such neuron; its izhikevich model has fixed coefficients", "ExponentialIF"
+    ),
+    "neuron:TwoCompartment/*": refused(
+        "NEST's neurons of several compartments are others", "LIF, with its dendrite left out"
+    ),
+    "neuron:*": refused("NEST has no such neuron", "AdEx, HodgkinHuxley or TraubMiles"),
+}
+
+# --- the rest -------------------------------------------------------------------------------------
+
+_REST: Mapping[str, Support] = {
+    "receptor:*": PASSES,
+    "mechanism:escape_noise": OWN_DICE,
+    "mechanism:refractoriness*": PASSES,
+    "mechanism:multiplicity": PASSES,
+    "mechanism:*": refused("NEST's neurons have no noise in their equations", "a NoiseCurrent"),
+    "method:*": PASSES,
+    "parameter:*": PASSES,
+    "initial:*": PASSES,
+    "source:*": PASSES,
+    "drive:*": PASSES,
+    "current:*": PASSES,
+    "rule:*": PASSES,
+    "view:*": PASSES,
+    "weight:*": PASSES,
+    "delay:*": PASSES,
+    "synapse:release": refused(
+        "NEST's bernoulli_synapse draws from random numbers of NEST, which cannot be given ours",
+        "release=1",
+        if_asked="NEST draws which spikes pass: another realisation of the same process",
+    ),
+    "synapse:*": PASSES,
+    "coupling:injected": PASSES,
+    "coupling:*": refused(
+        "NEST solves gap junctions within the step, by waveform relaxation, and has no other "
+        "coupling of states; here a step reads the value at its start",
+        "synapses",
+    ),
+    "record:*": PASSES,
+    "option:single": refused("NEST computes in double precision", "precision='double'"),
+    "option:fixed16": refused("NEST keeps weights as float64", "synapse_format='auto'"),
+    "option:*": PASSES,
+}
+
+# --- exceptions -----------------------------------------------------------------------------------
+
+
+def _model(use: Use) -> Any:
+    return use.subject.model
+
+
+def _receptors(model: Any) -> dict[str, str]:
+    """Return receptor -> kind of a built-in neuron."""
+    synapses = getattr(model, "synapses", None)
+    named = synapses.named if synapses is not None else ()
+    return {name: type(receptor).__name__.removesuffix("Receptor") for name, receptor in named}
+
+
+def candidates(model: Any) -> tuple[Row, ...]:
+    """Return the rows that a built-in neuron may become, by the number of its receptors."""
+    receptors = _receptors(model)
+    return tuple(
+        row
+        for row in rows_of(type(model).__name__, frozenset(receptors.values()))
+        if row.at_most is None or len(receptors) <= row.at_most
+    )
+
+
+def _has_too_many(use: Use) -> bool:
+    model = _model(use)
+    kinds = frozenset(_receptors(model).values())
+    return bool(rows_of(type(model).__name__, kinds)) and not candidates(model)
+
+
+def _subtracts(use: Use) -> bool:
+    return getattr(_model(use), "reset", "to") == "subtract"
+
+
+def _is_never_held(use: Use) -> bool:
+    t_ref = getattr(_model(use), "t_ref", 1.0)
+    return isinstance(t_ref, (float, np.ndarray)) and bool(np.any(np.asarray(t_ref) == 0))
+
+
+def _is_solved_exactly(use: Use) -> bool:
+    rows = candidates(_model(use)) if hasattr(_model(use), "synapses") else ()
+    linear = bool(rows) and rows[0].neuron == "LIF" and rows[0].support is PASSES
+    return linear and use.feature != "method:exact"
+
+
+def _is_izhikevich(use: Use) -> bool:
+    return type(_model(use)).__name__ == "Izhikevich" and use.feature != "method:euler"
+
+
+def _relays_other_than_one(use: Use) -> bool:
+    weight = use.subject.weight
+    relays = any(type(p.model).__name__ == "Parrot" for p, _ in use.subject.post.segments)
+    return relays and isinstance(weight, (float, np.ndarray)) and bool(np.any(weight != 1))
+
+
+def _is_not_recorded(use: Use) -> bool:
+    recorder = use.subject
+    if recorder.population is None:
+        return False
+    rows = candidates(recorder.population.model)
+    receptors = _receptors(recorder.population.model)
+    return bool(rows) and not any(records(row, receptors, recorder.variable) for row in rows)
+
+
+def records(row: Row, receptors: Mapping[str, str], state: str) -> bool:
+    """Whether a multimeter records a state of ours from a model of NEST.
+
+    Parameters
+    ----------
+    receptors : mapping
+        Receptor -> its kind.
+    """
+    if state in row.states:
+        return True
+    letter, _, receptor = state.partition("_")
+    if receptor not in receptors or receptors[receptor] not in KINDS:
+        return False
+    kind = KINDS[receptors[receptor]]
+    return letter == kind.state[0] and kind.state in row.recorded
+
+
+_CASES = (
+    Case(
+        "neuron:*",
+        "more receptors than NEST's model has",
+        _has_too_many,
+        refused(
+            "NEST tells the two receptors of this model apart by the sign of the weight, and has "
+            "no third",
+            "two receptors; LIF takes any number with currents, AdEx with alpha or beta "
+            "conductances",
+        ),
+    ),
+    Case(
+        "neuron:LIF/*",
+        'reset="subtract"',
+        _subtracts,
+        refused("NEST resets V_m to V_reset, whatever went beyond V_th", 'reset="to"'),
+    ),
+    Case(
+        "neuron:GIF/*",
+        "t_ref = 0",
+        _is_never_held,
+        refused("NEST resets V_m of gif models while they are refractory only", "t_ref >= dt"),
+    ),
+    Case(
+        "method:*",
+        "a LIF neuron with currents or Delta, and another method than exact",
+        _is_solved_exactly,
+        approximated("NEST advances it exactly", "the error of a step of the chosen method"),
+    ),
+    Case(
+        "method:*",
+        "an Izhikevich neuron, and another method than euler",
+        _is_izhikevich,
+        approximated("NEST takes forward Euler steps", "the error of an Euler step, of order dt"),
+    ),
+    Case(
+        "synapse:static",
+        "onto a Parrot, with a weight other than 1",
+        _relays_other_than_one,
+        refused(
+            "parrot_neuron sends one spike for each that arrives, whatever its weight", "weight=1"
+        ),
+    ),
+    Case(
+        "record:state",
+        "a state that NEST shows to no recorder",
+        _is_not_recorded,
+        refused("no multimeter records this state from NEST's model", "V_m"),
+    ),
+    Case(
+        "record:mean",
+        "a state that NEST shows to no recorder",
+        _is_not_recorded,
+        refused("no multimeter records this state from NEST's model", "V_m"),
+    ),
+)
+
+CAPABILITIES = Capabilities(
+    backend="nest",
+    title="NEST, with those of its models that are the same as ours",
+    supports={**_neurons(), **_REST},
+    cases=_CASES,
+    requires=(
+        Requirement(distribution="nest-simulator", versions=VERSIONS, extra="nest", module="nest"),
+    ),
+    exports=False,
+)

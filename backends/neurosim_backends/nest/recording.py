@@ -1,0 +1,316 @@
+"""What NEST's recorders saw, in our names, units and order.
+
+A multimeter hands over the sample of a step when the next one begins, so that of the last step of
+a run is not there yet. Most states are then read from the neurons themselves. Synaptic currents of
+some models are shown to recorders only: their last sample is computed from the ones before and from
+the spikes that arrive, which is what the neuron does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neurosim.engine.taps import n_samples
+from neurosim.engine.wiring import Connections
+from neurosim.lower.plan import Floats, Ints, Plan, PlanPopulation, PlanRecorder
+from neurosim_backends.nest.binding import Binding, peak_factor
+from neurosim_backends.nest.devices import WARM_UP
+from neurosim_backends.nest.table import KINDS
+
+
+@dataclass
+class Spikes:
+    """Spikes of a run, in the order of time and neuron.
+
+    Attributes
+    ----------
+    labels, ids : (n,) int64
+        Step at whose end, and global id.
+    """
+
+    labels: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    ids: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+
+    @classmethod
+    def sorted(cls, labels: Ints, ids: Ints) -> Spikes:
+        """Return spikes in order."""
+        order = np.lexsort((ids, labels))
+        return cls(labels[order].astype(np.int64), ids[order].astype(np.int64))
+
+    def joined(self, later: Spikes) -> Spikes:
+        """Return these and later ones."""
+        return Spikes(
+            np.concatenate([self.labels, later.labels]), np.concatenate([self.ids, later.ids])
+        )
+
+    def since(self, label: int) -> Spikes:
+        """Return those with a label of at least `label`."""
+        start = int(np.searchsorted(self.labels, label))
+        return Spikes(self.labels[start:], self.ids[start:])
+
+    def chosen(self, wanted: npt_bool) -> Spikes:
+        """Return those of the neurons for which `wanted`, (n_neurons,) bool, is true."""
+        keep = wanted[self.ids]
+        return Spikes(self.labels[keep], self.ids[keep])
+
+
+npt_bool = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+class SpikeTap:
+    """A spike recorder of all neurons.
+
+    Parameters
+    ----------
+    nest : module
+    nodes : sequence of NodeCollection
+        Populations of neurons.
+    our_id : (n_nodes + 1,) int64
+        Our global id of a node.
+    dt : float
+    """
+
+    def __init__(self, nest: Any, nodes: list[Any], our_id: Ints, dt: float) -> None:
+        self._recorder = nest.Create("spike_recorder", params={"time_in_steps": True})
+        self._our_id = our_id
+        for population in nodes:
+            nest.Connect(population, self._recorder, syn_spec={"delay": dt})
+
+    def collect(self) -> Spikes:
+        """Return the spikes since the last call."""
+        events = self._recorder.events
+        labels = np.asarray(events["times"], np.int64) - WARM_UP
+        ids = self._our_id[np.asarray(events["senders"], np.int64)]
+        self._recorder.n_events = 0
+        return Spikes.sorted(labels, ids)
+
+
+class StateTap:
+    """A multimeter on the recorded neurons of one population.
+
+    Parameters
+    ----------
+    nest : module
+    binding : Binding
+    nodes : NodeCollection
+        The population.
+    recorders : sequence of PlanRecorder
+        Of its states.
+    dt : float
+    """
+
+    def __init__(
+        self, nest: Any, binding: Binding, nodes: Any, recorders: list[PlanRecorder], dt: float
+    ) -> None:
+        self.binding = binding
+        offset = binding.population.offset
+        self.recorders = recorders
+        self.local: Ints = np.unique(np.concatenate([r.ids for r in recorders])) - offset
+        self.columns = {r.index: np.searchsorted(self.local, r.ids - offset) for r in recorders}
+        self.variables = sorted({r.variable for r in recorders})
+        self._by_multimeter = [v for v in self.variables if binding.recordable(v)]
+        self.history: dict[str, dict[int, Floats]] = {v: {} for v in self.variables}
+        self._first_node = int(nodes[0].global_id)
+        self._multimeter = None
+        wanted = sorted({n for v in self._by_multimeter for n in binding.recordable(v)})
+        if wanted:
+            self._multimeter = nest.Create(
+                "multimeter",
+                params={"record_from": wanted, "interval": dt, "time_in_steps": True},
+            )
+            chosen = nodes if self.local.size == len(nodes) else nodes[self.local.tolist()]
+            nest.Connect(self._multimeter, chosen, syn_spec={"delay": dt})
+
+    def collect(self) -> tuple[int, dict[str, Floats]]:
+        """Return the samples that have come since the last call.
+
+        Returns
+        -------
+        first : int
+            Label of the first.
+        samples : dict
+            Variable -> (n_labels, n_neurons).
+        """
+        if self._multimeter is None:
+            return 0, {}
+        events = self._multimeter.events
+        labels = np.asarray(events["times"], np.int64) - WARM_UP
+        column = np.searchsorted(
+            self.local, np.asarray(events["senders"], np.int64) - self._first_node
+        )
+        later = labels > 0
+        labels, column = labels[later], column[later]
+        first = int(labels.min(initial=2**62))
+        n = int(labels.max(initial=first - 1)) - first + 1
+        found: dict[str, Floats] = {}
+        for variable in self._by_multimeter:
+            array = np.zeros((n, self.local.size))
+            total = sum(
+                np.asarray(events[name], np.float64) for name in self.binding.recordable(variable)
+            )
+            array[labels - first, column] = np.asarray(total)[later]
+            found[variable] = array
+            kept = self.history[variable]
+            for label in range(first + n - min(n, 2), first + n):
+                kept[label] = array[label - first]
+        self._multimeter.n_events = 0
+        return first, found
+
+    def keep(self, label: int, variable: str, values: Floats) -> None:
+        """Keep the values of a step, from which those of the next can be computed."""
+        kept = self.history[variable]
+        kept[label] = values
+        for old in [k for k in kept if k < label - 2]:
+            del kept[old]
+
+
+class Samples:
+    """The traces of one run: an array for each recorder of states.
+
+    Parameters
+    ----------
+    plan : Plan
+    recorders : sequence of PlanRecorder
+    first, n_steps : int
+        The run takes the network from step `first` on.
+    """
+
+    def __init__(self, plan: Plan, recorders: list[PlanRecorder], first: int, n_steps: int) -> None:
+        self._first = first
+        self.arrays: dict[int, Floats] = {}
+        for r in recorders:
+            width = 1 if r.reduce == "mean" else r.ids.size
+            self.arrays[r.index] = np.full((n_samples(r, n_steps), width), np.nan)
+
+    def put(self, tap: StateTap, first: int, samples: Mapping[str, Floats]) -> None:
+        """Write samples that belong to labels first, first + 1, ..."""
+        for r in tap.recorders:
+            if r.variable not in samples:
+                continue
+            rows = samples[r.variable]
+            labels = np.arange(first, first + len(rows))
+            since = labels - self._first
+            mine = (since > 0) & (since % r.every_steps == 0)
+            place = since[mine] // r.every_steps - 1 + r.initial
+            fits = place < len(self.arrays[r.index])
+            self._write(tap, r, place[fits], rows[mine][fits])
+
+    def put_initial(self, tap: StateTap, r: PlanRecorder, values: Floats) -> None:
+        """Write the sample at the start of the run."""
+        self._write(tap, r, np.zeros(1, np.int64), values[None, :])
+
+    def _write(self, tap: StateTap, r: PlanRecorder, place: Ints, rows: Floats) -> None:
+        chosen = rows[:, tap.columns[r.index]]
+        array = self.arrays[r.index]
+        array[place] = chosen.mean(axis=1, keepdims=True) if r.reduce == "mean" else chosen
+
+
+class Tail:
+    """Computes synaptic states that NEST shows to recorders only, for the last step of a run.
+
+    Parameters
+    ----------
+    plan : Plan
+    wiring : mapping of int to Connections
+        Projection -> its connections, of those that reach populations with such states.
+    """
+
+    def __init__(self, plan: Plan, wiring: Mapping[int, Connections]) -> None:
+        self._plan = plan
+        self._wiring = wiring
+        self.longest = max((int(c.delay_steps.max(initial=1)) for c in wiring.values()), default=1)
+
+    def before_start(
+        self, tap: StateTap, variable: str, ours: Mapping[str, Any], p: PlanPopulation
+    ) -> None:
+        """Write down the sample of one step before the start that would have led to it."""
+        receptor = variable[2:]
+        if not KINDS[tap.binding.kinds[receptor]].peak:
+            return
+        x = np.broadcast_to(np.asarray(p.initial[f"x_{receptor}"], np.float64), p.size)
+        decay, pull, rise = _propagators(tap, receptor, ours)
+        start = tap.history[variable][0]
+        tap.history[variable][-1] = np.asarray((start - pull * x[tap.local] / rise) / decay)
+
+    def last(
+        self,
+        tap: StateTap,
+        variable: str,
+        ours: Mapping[str, Any],
+        label: int,
+        spikes: Spikes,
+        driven: Callable[[int, str, int], Floats],
+    ) -> Floats:
+        """Return a synaptic state at a label from the two samples before: (n_neurons,).
+
+        Parameters
+        ----------
+        ours : mapping
+            Our parameters of the population.
+        spikes : Spikes
+            All that may arrive.
+        driven : callable
+            (population, receptor, label) -> what drives add, (size,).
+        """
+        binding = tap.binding
+        receptor = variable[2:]
+        kind = KINDS[binding.kinds[receptor]]
+        where = tap.local
+
+        def arrived(at: int) -> Floats:
+            total = self._arrived(binding, receptor, at, spikes)
+            return np.asarray((total + driven(binding.population.index, receptor, at))[where])
+
+        decay, pull, rise = _propagators(tap, receptor, ours)
+        history = tap.history[variable]
+        if not kind.peak:
+            return np.asarray(decay * history[label - 1] + arrived(label))
+        x = (history[label - 1] - decay * history[label - 2]) / pull
+        return np.asarray(decay * history[label - 1] + pull * (rise * x + arrived(label - 1)))
+
+    def _arrived(self, binding: Binding, receptor: str, label: int, spikes: Spikes) -> Floats:
+        """Return the summed weights of the spikes that arrive at a label: (size,)."""
+        population = binding.population
+        total = np.zeros(population.size)
+        ages = label - spikes.labels
+        recent = (ages > 0) & (ages <= self.longest)
+        span = self.longest + 1
+        keys, times = np.unique(spikes.ids[recent] * span + ages[recent], return_counts=True)
+        if not keys.size:
+            return total
+        for index, c in self._wiring.items():
+            projection = self._plan.projections[index]
+            if projection.receptor != receptor:
+                continue
+            post = projection.post[c.post_position]
+            here = (post >= population.offset) & (post < population.offset + population.size)
+            sought = projection.pre[c.pre_position[here]] * span + c.delay_steps[here]
+            found = np.minimum(np.searchsorted(keys, sought), keys.size - 1)
+            hit = keys[found] == sought
+            target = post[here][hit] - population.offset
+            np.add.at(total, target, c.weight[here][hit] * times[found[hit]])
+        return total
+
+
+def _propagators(tap: StateTap, receptor: str, ours: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """Return (A, B, P) of one step of a receptor: g becomes A g + B x, and x becomes P x."""
+    kind, dt = KINDS[tap.binding.kinds[receptor]], tap.binding.dt
+
+    def times(stem: str) -> Any:
+        value = ours[f"{stem}_{receptor}"]
+        return value[tap.local] if np.ndim(value) else value
+
+    decay = np.exp(-dt / times(kind.decay))
+    if not kind.peak:
+        return decay, 0.0, 0.0
+    rise = np.exp(-dt / times(kind.rise))
+    rate = 1 / np.asarray(times(kind.rise)) - 1 / np.asarray(times(kind.decay))
+    # The integral of exp(-(dt - s) / decay) exp(-s / rise) over s from 0 to dt.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        overlap = np.where(rate == 0, dt * decay, decay * -np.expm1(-dt * rate) / rate)
+    k = peak_factor(kind, times(kind.rise), times(kind.decay))
+    return decay, k / times(kind.decay) * overlap, rise
