@@ -1,24 +1,21 @@
-"""The brian2 backend."""
+"""Brian2 as backends: in this process, and as a C++ program."""
 
 from __future__ import annotations
 
 from neurosim.backend import Options, Session
-from neurosim.capabilities import Capabilities, Requirement
 from neurosim.describe.network import Network
-from neurosim.errors import UnsupportedError
+from neurosim_backends.brian2.capabilities import RUNTIME
 
 
 class Brian2:
-    """In the making."""
+    """Runs networks with Brian2, in this process."""
 
     name = "brian2"
-    capabilities = Capabilities(
-        backend="brian2",
-        title="in the making",
-        supports={},
-        requires=(Requirement(distribution="brian2", versions=">=2.9", extra="brian2"),),
-    )
+    capabilities = RUNTIME
 
     def compile(self, network: Network, options: Options) -> Session:
-        """Not yet."""
-        raise UnsupportedError("Backend 'brian2'", "in the making")
+        """Build the network in memory."""
+        self.capabilities.require_available()
+        from neurosim_backends.brian2.runtime import Brian2Session
+
+        return Brian2Session(network, options, self.capabilities)

@@ -1,0 +1,79 @@
+"""Brian2 itself: imported when first used, and left as it was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from neurosim.kernels.cache import cache_directory
+
+
+@cache
+def brian2() -> Any:
+    """Return the module."""
+    import brian2
+
+    return brian2
+
+
+@cache
+def reserved_names() -> frozenset[str]:
+    """Return the names that mean something in Brian2's texts."""
+    from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
+    from brian2.units.allunits import all_units
+
+    units = {str(u) for u in all_units}
+    return frozenset({*DEFAULT_FUNCTIONS, *DEFAULT_CONSTANTS, *units})
+
+
+@contextmanager
+def settings(device: str, preferences: Mapping[str, Any], **options: Any) -> Iterator[None]:
+    """Use a device and preferences for a while; the user's own come back afterwards.
+
+    Parameters
+    ----------
+    device : str
+    preferences : mapping
+        Name -> value.
+    **options
+        Of the device.
+    """
+    b = brian2()
+    from brian2.devices.device import reset_device
+
+    before = {name: b.prefs[name] for name in preferences}
+    b.set_device(device, **options)
+    try:
+        for name, value in preferences.items():
+            b.prefs[name] = value
+        yield
+    finally:
+        for name, value in before.items():
+            b.prefs[name] = value
+        reset_device()
+
+
+def exact_code(equations: Any, variables: Any = None, options: Any = None) -> str:
+    """Brian2's `exact`, remembered on disk: its algebra takes up to half a minute.
+
+    What it writes depends on the equations alone, as their coefficients are names.
+    """
+    import hashlib
+
+    import sympy
+    from brian2.stateupdaters.exact import exact
+
+    text = "\n".join(sorted(str(line) for line in equations.values()))
+    versions = f"brian2 {brian2().__version__} sympy {sympy.__version__}"
+    digest = hashlib.sha256(f"{versions}\n{text}".encode()).hexdigest()[:24]
+    path = cache_directory() / "brian2" / f"exact-{digest}.txt"
+    if path.exists():
+        return path.read_text(encoding="utf-8")
+    code: str = exact(equations, variables, options)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    part = path.with_suffix(f".{id(equations)}")
+    part.write_text(code, encoding="utf-8")
+    part.replace(path)
+    return code

@@ -1,0 +1,426 @@
+"""A Plan as objects of Brian2: groups, synapses, monitors, in neurosim's order of a step.
+
+Brian2 labels a spike with the start of the step in which it happens, neurosim with its end. Its
+own schedule tests thresholds before arrivals are added and holds a reset neuron one step less.
+Here the schedule is groups, synapses, thresholds, resets; delays are one step shorter, since a
+spike of one step is seen by the synapses of the next; and the refractory time is one step longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neurosim.describe.projection import INJECTED
+from neurosim.describe.sources import Input
+from neurosim.engine.wiring import enumerate_connections
+from neurosim.lower.plan import Floats, Ints, Plan, PlanCoupling, PlanPopulation, PlanProjection
+from neurosim_backends.brian2.binding import brian2, exact_code, reserved_names
+from neurosim_backends.brian2.equations import (
+    MULTIPLICITY_BITS,
+    Brian2Model,
+    Feed,
+    replayed,
+    translate,
+)
+
+SCHEDULE = ["start", "groups", "synapses", "thresholds", "resets", "end"]
+
+RELAY_LIMIT = 256
+"""Most spikes that one neuron of a relaying model may emit in one step."""
+
+_CHANGING = ("lastspike", "not_refractory")
+"""What a NeuronGroup changes besides its states and the lists of its events."""
+
+Declare = Callable[[int, Feed, str], tuple[str, Mapping[str, Any]]]
+"""(population, feed, name) -> the line that declares what is fed, and what its namespace needs."""
+
+
+@dataclass
+class Layers:
+    """A source of spikes: group b emits those that count 2**b.
+
+    Brian2 has one spike per neuron and step at most. What a neuron emits beyond that is told by
+    further groups, whose synapses weigh twice, four times, ... as much.
+    """
+
+    groups: list[Any] = field(default_factory=list)
+    projections: list[int] = field(default_factory=list)
+
+
+class Brian2Network:
+    """The objects of a network.
+
+    Parameters
+    ----------
+    plan : Plan
+    declare : callable
+        How numbers from outside enter.
+    n_layers : mapping
+        Source -> how many groups tell its spikes.
+
+    Attributes
+    ----------
+    network, clock
+        Brian2's.
+    groups : dict
+        Population of neurons, or that emits a current -> NeuronGroup.
+    models : dict
+        Population of neurons -> Brian2Model.
+    sources : dict
+        Population that emits spikes -> Layers.
+    synapses : dict
+        All Synapses, by what they are.
+    monitors : dict
+        Population -> SpikeMonitor.
+    """
+
+    def __init__(self, plan: Plan, declare: Declare, n_layers: Mapping[int, int]) -> None:
+        self.plan = plan
+        self._declare = declare
+        b = brian2()
+        self.step_seconds = plan.dt * 1e-3
+        self.clock = b.Clock(dt=self.step_seconds * b.second, name="neurosim_clock*")
+        self.network = b.Network(name="neurosim_network*")
+        self.network.schedule = SCHEDULE
+        self.groups: dict[int, Any] = {}
+        self.models: dict[int, Brian2Model] = {}
+        self.sources: dict[int, Layers] = {}
+        self.synapses: dict[tuple[Any, ...], Any] = {}
+        self.monitors: dict[int, Any] = {}
+        self._wired: dict[int, Any] = {}
+        self._taken: dict[tuple[int, str], int] = {}
+        for p in plan.populations:
+            if p.spec is not None:
+                self._neurons(p)
+            elif isinstance(p.source, Input) and p.source.kind == "current":
+                self._current(p)
+            else:
+                self.sources[p.index] = Layers()
+        for projection in plan.projections:
+            self._projection(projection)
+        for coupling in plan.couplings:
+            self._coupling(coupling)
+        for index in self.sources:
+            for _ in range(n_layers.get(index, 1)):
+                self.add_layer(index)
+        for index in {r.population for r in plan.recorders if r.variable == "spikes"}:
+            if index in self.groups:
+                self._monitor(index)
+
+    def add(self, thing: Any) -> Any:
+        """Put an object into the network and return it."""
+        self.network.add(thing)
+        return thing
+
+    # --- populations --------------------------------------------------------------------------
+
+    def _neurons(self, p: PlanPopulation) -> None:
+        b = brian2()
+        assert p.spec is not None
+        model = self.models[p.index] = self.translate(p)
+        namespace: dict[str, Any] = dict(model.constants)
+        lines = list(model.equations)
+        for feed, name in model.feeds.items():
+            line, more = self._declare(p.index, feed, name)
+            lines.append(line)
+            namespace.update(more)
+        events = {}
+        if model.copies is not None:
+            # Which bit of the number of copies an event stands for.
+            for k in range(MULTIPLICITY_BITS):
+                odd = f"floor({model.copies_name}/{2**k}) % 2 == 1"
+                events[f"copies_{2**k}"] = f"{model.threshold} and ({odd})"
+        method: Any = model.method or "euler"
+        if model.normals:
+            method = replayed(b.StateUpdateMethod.stateupdaters[method], model.normals)
+        elif method == "exact":
+            method = exact_code
+        extra = {"refractory": model.refractory} if model.refractory else {}
+        group = b.NeuronGroup(
+            p.size, "\n".join(lines), method=method, threshold=model.threshold,
+            reset=model.reset or None if model.threshold else None, events=events,
+            clock=self.clock, name=f"neurosim_{_word(p.name)}*", namespace=namespace, **extra,
+        )  # fmt: skip
+        self.groups[p.index] = self.add(group)
+        for name, value in p.parameters.items():
+            self.variable(p.index, name).set_value(value)
+        for name in p.spec.states:
+            self.variable(p.index, name).set_value(p.initial[name])
+        if model.refractory:
+            self.hold(p.index, p.refractory_steps)
+        for receptor, pulse in model.pulses.items():
+            drive = model.feeds.get(("drive", receptor), "0")
+            group.run_regularly(f"{pulse} = {drive}", when="start", order=-10)
+        for receptor, state in model.jumps.items():
+            if ("drive", receptor) in model.feeds:
+                arrived = model.feeds["drive", receptor]
+                if receptor in model.clamped:
+                    arrived += "*int(not_refractory)"
+                group.run_regularly(f"{state} += {arrived}", when="synapses", order=10)
+        if model.copies is not None:
+            group.run_regularly(
+                f"{model.copies_name} = {model.copies}", when="before_thresholds", order=-1
+            )
+        self._watch(group, p, model)
+
+    def _watch(self, group: Any, p: PlanPopulation, model: Brian2Model) -> None:
+        """Note the step in which a state leaves the finite numbers, before it is reset."""
+        assert p.spec is not None
+        single = brian2().prefs.core.default_float_dtype == np.float32
+        largest = 3.4e38 if single else 1.79e308
+        fine = [f"abs({model.variables[s]}) <= {largest:g}" for s in p.spec.states]
+        if model.copies is not None:
+            fine.append(f"abs({model.copies_name} - {RELAY_LIMIT / 2}) <= {RELAY_LIMIT / 2}")
+        if fine:
+            bad = f"int(not ({' and '.join(fine)}))"
+            group.run_regularly(
+                f"{model.lost} += int({model.lost} == 0)*{bad}*(t_in_timesteps + 1)",
+                when="before_thresholds", order=1,
+            )  # fmt: skip
+
+    def translate(self, p: PlanPopulation) -> Brian2Model:
+        """Return the model of a population as it is used in this network."""
+        assert p.spec is not None
+        driven = frozenset(d.receptor for d in self.plan.drives if _meet(d.ids, p))
+        counts: dict[str, int] = {}
+        for c in self.plan.couplings:
+            for _ in _sources_of(self.plan, c, p):
+                counts[c.coupling] = counts.get(c.coupling, 0) + 1
+        injected = any(_meet(i.ids, p) for i in self.plan.injections)
+        return translate(
+            p.spec, p.parameters, driven=driven, injected=injected,
+            currents=counts.pop(INJECTED, 0), couplings=counts, reserved=reserved_names(),
+        )  # fmt: skip
+
+    def _current(self, p: PlanPopulation) -> None:
+        line, namespace = self._declare(p.index, ("current",), "current")
+        group = brian2().NeuronGroup(
+            p.size, line, clock=self.clock, name=f"neurosim_{_word(p.name)}*", namespace=namespace,
+        )  # fmt: skip
+        self.groups[p.index] = self.add(group)
+
+    def hold(self, index: int, steps: Any) -> None:
+        """Set the refractory time of a population, in steps of neurosim."""
+        group, name = self.groups[index], self.models[index].refractory
+        assert name is not None
+        group.variables[name].set_value((np.asarray(steps) + 1) * self.step_seconds)
+
+    def variable(self, index: int, name: str) -> Any:
+        """Return Brian2's variable of a state or parameter."""
+        return self.groups[index].variables[self.models[index].variables[name]]
+
+    @property
+    def now(self) -> int:
+        """Steps done."""
+        return int(self.clock.variables["timestep"].get_value().item())
+
+    def state(self) -> dict[tuple[Any, ...], Any]:
+        """Return everything that a run changes, spikes on their way included."""
+        found: dict[tuple[Any, ...], Any] = {}
+        for name in ("t", "timestep"):
+            found["clock", name] = self.clock.variables[name].get_value().copy()
+        for key, owner in self._owners():
+            for name, variable in owner.variables.items():
+                if name in _CHANGING or name.endswith("space"):
+                    found[*key, name] = variable.get_value().copy()
+        for index, model in self.models.items():
+            p = self.plan.populations[index]
+            assert p.spec is not None
+            for name in p.spec.states:
+                found["state", index, name] = self.variable(index, name).get_value().copy()
+            lost = self.groups[index].variables[model.lost]
+            found["lost", index] = lost.get_value().copy()
+        for key, synapses in self.synapses.items():
+            for pathway in synapses._pathways:
+                found["queue", *key, pathway.objname] = pathway.queue._full_state()
+        found["layers",] = {index: len(s.groups) for index, s in self.sources.items()}
+        return found
+
+    def restore(self, state: Mapping[tuple[Any, ...], Any]) -> None:
+        """Put back what `state` returned, perhaps of another network of the same plan."""
+        for index, n in state["layers",].items():
+            while len(self.sources[index].groups) < n:
+                self.add_layer(index)
+        self.network.run(0 * brian2().second, namespace={})
+        for name in ("t", "timestep"):
+            self.clock.variables[name].set_value(state["clock", name])
+        for key, owner in self._owners():
+            for name, variable in owner.variables.items():
+                if name in _CHANGING or name.endswith("space"):
+                    variable.set_value(state[*key, name])
+        for index, model in self.models.items():
+            p = self.plan.populations[index]
+            assert p.spec is not None
+            for name in p.spec.states:
+                self.variable(index, name).set_value(state["state", index, name])
+            self.groups[index].variables[model.lost].set_value(state["lost", index])
+        for key, synapses in self.synapses.items():
+            for pathway in synapses._pathways:
+                pathway.queue._restore_from_full_state(state["queue", *key, pathway.objname])
+
+    def _owners(self) -> list[tuple[tuple[Any, ...], Any]]:
+        found: list[tuple[tuple[Any, ...], Any]] = [
+            (("group", index), group) for index, group in self.groups.items()
+        ]
+        for index, layers in self.sources.items():
+            found += [(("layer", index, k), group) for k, group in enumerate(layers.groups)]
+        return found
+
+    def _monitor(self, index: int) -> None:
+        model = self.models.get(index)
+        more = [model.copies_name] if model is not None and model.copies is not None else None
+        if model is not None and model.threshold:
+            group = self.groups[index]
+            monitor = brian2().SpikeMonitor(group, variables=more, name="neurosim_spikes*")
+            self.monitors[index] = self.add(monitor)
+
+    def add_layer(self, index: int) -> None:
+        """Give a source one more group, with its synapses."""
+        b = brian2()
+        layers = self.sources[index]
+        layer = len(layers.groups)
+        weighs = 2**layer
+        group = b.SpikeGeneratorGroup(
+            self.plan.populations[index].size, np.empty(0, np.int64), np.empty(0) * b.second,
+            clock=self.clock, name=f"neurosim_{_word(self.plan.populations[index].name)}*",
+        )  # fmt: skip
+        layers.groups.append(self.add(group))
+        for number in layers.projections:
+            projection = self.plan.projections[number]
+            for found in self._pairs(projection):
+                if found.pre == index:
+                    self._synapses(projection, found, group, {"pre": weighs}, {"pre": "spike"}, layer)
+
+    # --- connections --------------------------------------------------------------------------
+
+    def _projection(self, projection: PlanProjection) -> None:
+        place = self.plan.projections.index(projection)
+        for found in self._pairs(projection):
+            if found.pre in self.sources:
+                if place not in self.sources[found.pre].projections:
+                    self.sources[found.pre].projections.append(place)
+                continue
+            model = self.models[found.pre]
+            weighs, events = {"pre": 1}, {"pre": "spike"}
+            if model.copies is not None:
+                weighs = {f"pre_{2**k}": 2**k for k in range(MULTIPLICITY_BITS)}
+                events = {f"pre_{2**k}": f"copies_{2**k}" for k in range(MULTIPLICITY_BITS)}
+            self._synapses(projection, found, self.groups[found.pre], weighs, events)
+
+    def _pairs(self, projection: PlanProjection) -> list[_Pair]:
+        """Return the connections of a projection by populations of both sides."""
+        if projection.index in self._wired:
+            return self._wired[projection.index]  # type: ignore[no-any-return]
+        listed = enumerate_connections(projection, self.plan.seed, self.plan.dt)
+        pre, post = projection.pre[listed.pre_position], projection.post[listed.post_position]
+        pairs = _split(self.plan, pre, post, listed.weight, listed.delay_steps)
+        if any(p.pre in self.sources for p in pairs):
+            self._wired[projection.index] = pairs  # a source may get more layers
+        return pairs
+
+    def _synapses(
+        self, projection: PlanProjection, found: _Pair, source: Any, weighs: dict[str, int],
+        events: dict[str, str], layer: int = 0,
+    ) -> None:  # fmt: skip
+        b = brian2()
+        model = self.models[found.post]
+        receptor = projection.receptor
+        target = model.pulses.get(receptor) or model.jumps[receptor]
+        gate = "*int(not_refractory_post)" if receptor in model.clamped else ""
+        codes = {
+            name: f"{target}_post += " + (f"{factor}*" if factor > 1 else "") + f"w{gate}"
+            for name, factor in weighs.items()
+        }
+        assert found.delay_steps is not None
+        later = (found.delay_steps - 1) * self.step_seconds
+        same = bool(np.all(later == later[0]))
+        synapses = b.Synapses(
+            source, self.groups[found.post], "w : 1 (constant)", on_pre=codes, on_event=events,
+            clock=self.clock, name=f"neurosim_{_word(projection.name)}*", namespace={},
+            delay={name: later[0] * b.second for name in codes} if same else None,
+        )  # fmt: skip
+        synapses.connect(i=found.pre_ids, j=found.post_ids)
+        synapses.variables["w"].set_value(found.weight)
+        for name in codes:
+            pathway = getattr(synapses, name)
+            if not same:
+                pathway.variables["delay"].set_value(later)
+            if receptor in model.pulses:
+                # A pulse is what arrives in a step, and the states of that step read it.
+                pathway.when = "start"
+        self.synapses[projection.name, found.pre, found.post, layer] = self.add(synapses)
+
+    def _coupling(self, coupling: PlanCoupling) -> None:
+        b = brian2()
+        for found in _split(self.plan, coupling.pre, coupling.post, coupling.weight, None):
+            population = self.plan.populations[found.post]
+            assert population.spec is not None
+            model = self.models[found.post]
+            place = self._taken.get((found.post, coupling.coupling), 0)
+            self._taken[found.post, coupling.coupling] = place + 1
+            name = model.couplings[coupling.coupling][place]
+            if coupling.source == "current" and found.pre not in self.models:
+                read = "current_pre"
+            else:
+                read = f"{self.models[found.pre].variables[coupling.source]}_pre"
+            kinds = {c.name: c.kind for c in population.spec.couplings}
+            if kinds.get(coupling.coupling) == "diffusive":
+                read = f"({read} - {model.variables[coupling.source]}_post)"
+            synapses = b.Synapses(
+                self.groups[found.pre], self.groups[found.post],
+                f"w : 1 (constant)\n{name}_post = w*{read} : 1 (summed)",
+                clock=self.clock, name=f"neurosim_{_word(coupling.name)}*", namespace={},
+            )  # fmt: skip
+            synapses.connect(i=found.pre_ids, j=found.post_ids)
+            synapses.variables["w"].set_value(found.weight)
+            self.synapses[coupling.name, found.pre, found.post, 0] = self.add(synapses)
+
+
+@dataclass
+class _Pair:
+    """Connections from one population to another, by local ids."""
+
+    pre: int
+    post: int
+    pre_ids: Ints
+    post_ids: Ints
+    weight: Floats
+    delay_steps: Ints | None
+
+
+def _split(
+    plan: Plan, pre: Ints, post: Ints, weight: Floats, delay_steps: Ints | None
+) -> list[_Pair]:
+    offsets = np.array([p.offset for p in plan.populations], np.int64)
+    source = np.searchsorted(offsets, pre, side="right") - 1
+    target = np.searchsorted(offsets, post, side="right") - 1
+    pairs = []
+    for key in np.unique(source * len(offsets) + target):
+        a, c = divmod(int(key), len(offsets))
+        mine = (source == a) & (target == c)
+        pairs.append(
+            _Pair(
+                a, c, pre[mine] - offsets[a], post[mine] - offsets[c], weight[mine],
+                None if delay_steps is None else delay_steps[mine],
+            )  # fmt: skip
+        )
+    return pairs
+
+
+def _sources_of(plan: Plan, coupling: PlanCoupling, p: PlanPopulation) -> list[int]:
+    """Return the populations that a coupling reads for the neurons of one."""
+    found = _split(plan, coupling.pre, coupling.post, coupling.weight, None)
+    return [pair.pre for pair in found if pair.post == p.index]
+
+
+def _meet(ids: Ints, p: PlanPopulation) -> bool:
+    return bool(np.any((ids >= p.offset) & (ids < p.offset + p.size)))
+
+
+def _word(name: str) -> str:
+    """Return a name that Brian2 accepts for an object."""
+    return "".join(c if c.isascii() and c.isalnum() else "_" for c in name)

@@ -1,0 +1,369 @@
+"""Brian2 in this process: step by step, what is random replayed from neurosim's own numbers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurosim.engine.clock import Recorded
+from neurosim.engine.progress import interruptible, reporter
+from neurosim.engine.replay import Chunk, Replay
+from neurosim.engine.taps import n_samples
+from neurosim.errors import SimulationError
+from neurosim.lower.values import LONGEST_HOLD, nearest_steps
+from neurosim_backends.brian2.binding import brian2, settings
+from neurosim_backends.brian2.equations import Feed
+from neurosim_backends.brian2.network import Brian2Network
+from neurosim_backends.brian2.session import PlanSession
+
+CHUNK_BYTES = 1 << 27
+"""Memory for what is replayed at a time. Each piece costs Brian2 some 0.1 s to start."""
+
+CHUNK_STEPS = 20_000
+"""Steps at a time where nothing is replayed; in between are progress and Ctrl-C."""
+
+
+class Brian2Session(PlanSession):
+    """A network in Brian2's runtime mode.
+
+    Attributes
+    ----------
+    brian2_network : brian2.Network
+        Its objects, to look at.
+    """
+
+    def _build(self) -> None:
+        self._step = 0
+        self._chunk = Chunk(first_step=0, n_steps=0)
+        self._rows: list[tuple[Any, npt.NDArray[Any]]] = []
+        self._samplers: list[Callable[[], None]] = []
+        self._failure: SimulationError | None = None
+        self._replay = Replay(self.plan, self.options.trial)
+        self._inputs: dict[int, npt.NDArray[Any]] = {}
+        self._trains: dict[int, tuple[npt.NDArray[Any], npt.NDArray[Any]]] = {}
+        self._currents: dict[int, npt.NDArray[Any]] = {}
+        self._present = self.plan
+        with self._settings():
+            self._make()
+
+    def _make(self) -> None:
+        b = brian2()
+        self.built = built = Brian2Network(self._present, _declare, {})
+        self.brian2_network = built.network
+        built.add(
+            b.NetworkOperation(
+                self._feed, clock=built.clock, when="start", order=-100, name="neurosim_feed*"
+            )
+        )
+        built.add(
+            b.NetworkOperation(
+                self._sample, clock=built.clock, when="end", order=100, name="neurosim_sample*"
+            )
+        )
+        # Writes and compiles the code, and brings up what Brian2 cannot do, now.
+        built.network.run(0 * b.second, namespace={})
+
+    def _settings(self) -> Any:
+        b = brian2()
+        target = b.prefs.codegen.target
+        self.target = "numpy" if target == "auto" else target
+        single = self.options.precision == "single"
+        return settings(
+            "runtime",
+            {
+                "codegen.target": self.target,
+                "core.default_float_dtype": np.float32 if single else np.float64,
+            },
+        )
+
+    @property
+    def time(self) -> float:
+        """Where the session stands [ms]."""
+        return self._step * self.dt
+
+    # --- what Brian2 calls ------------------------------------------------------------------
+
+    def _feed(self) -> None:
+        row = self.built.now - self._chunk.first_step
+        for target, table in self._rows:
+            target[:] = table[row]
+
+    def _sample(self) -> None:
+        for sample in self._samplers:
+            sample()
+        if self._pressed.is_set():
+            self.built.network.stop()
+
+    # --- running ------------------------------------------------------------------------------
+
+    def _advance(
+        self, n_steps: int, inputs: Mapping[str, npt.NDArray[Any]], progress: bool | None
+    ) -> Recorded:
+        if self._failure is not None:
+            raise SimulationError(f"{self._failure} Go back with session.reset().")
+        first, goal = self._step, self._step + n_steps
+        labels: list[npt.NDArray[Any]] = []
+        ids: list[npt.NDArray[Any]] = []
+        by_name = {p.name: p.index for p in self.plan.populations}
+        self._inputs = {by_name[name]: array for name, array in inputs.items()}
+        samples = self._open_samples(n_steps)
+        with self._settings(), interruptible() as self._pressed, reporter(
+            self.dt, progress
+        ) as report:
+            while self._step < goal and not self._pressed.is_set():
+                if self._step == self._chunk.first_step + self._chunk.n_steps:
+                    self._next_chunk(min(goal, self._step + self._chunk_steps()), first)
+                begin = self._step
+                end = min(goal, self._chunk.first_step + self._chunk.n_steps)
+                self._run_to(end)
+                for found in self._spikes(begin):
+                    labels.append(found[0])
+                    ids.append(found[1])
+                if report is not None:
+                    report(self._step - first, n_steps)
+        self.interrupted = self._step < goal
+        all_labels = np.concatenate([np.empty(0, np.int64), *labels])
+        all_ids = np.concatenate([np.empty(0, np.int64), *ids])
+        order = np.lexsort((all_ids, all_labels))
+        return Recorded(
+            first, self._step, all_labels[order], all_ids[order],
+            {
+                index: table[: count[0]]
+                for index, (table, count) in samples.items()
+            },
+        )  # fmt: skip
+
+    def _chunk_steps(self) -> int:
+        return max(1, min(CHUNK_STEPS, CHUNK_BYTES // max(1, self._replay.bytes_per_step)))
+
+    def _next_chunk(self, end: int, run_first: int) -> None:
+        """Draw what enters from outside until `end`, and lay it ready."""
+        n = end - self._step
+        if self._replay.is_empty and not self._inputs:
+            self._chunk = Chunk(first_step=self._step, n_steps=n)
+            return
+        self._chunk = self._replay.next(n)
+        self._trains = dict(self._chunk.trains)
+        self._currents = {}
+        for index, given in self._inputs.items():
+            table = given[self._step - run_first : end - run_first]
+            if index in self.built.sources:
+                step, neuron = np.nonzero(table)
+                many = table[step, neuron].astype(np.int64)
+                label = np.repeat(self._step + 1 + step, many)
+                self._trains[index] = (label, np.repeat(neuron, many))
+            else:
+                self._currents[index] = table
+        self._lay_ready()
+
+    def _lay_ready(self) -> None:
+        """Put the present chunk where Brian2 finds it."""
+        self._rows = [
+            (self.built.groups[index].variables["current"].get_value(), table)
+            for index, table in self._currents.items()
+        ]
+        if self._chunk.n_steps:
+            for index, model in self.built.models.items():
+                for feed, name in model.feeds.items():
+                    row = self.built.groups[index].variables[name].get_value()
+                    self._rows.append((row, fed(self._chunk, index, feed)))
+        for index, (label, neuron) in self._trains.items():
+            if index in self.built.sources:
+                ahead = label > self._step
+                self._emit(index, label[ahead], neuron[ahead])
+
+    def _emit(self, index: int, labels: npt.NDArray[Any], ids: npt.NDArray[Any]) -> None:
+        """Give a source its spikes."""
+        b = brian2()
+        layers = self.built.sources[index]
+        wanted = layered(labels, ids, self.plan.populations[index].size)
+        while len(layers.groups) < len(wanted):
+            self.built.add_layer(index)
+        none = (np.empty(0, np.int64), np.empty(0, np.int64))
+        wanted += [none] * (len(layers.groups) - len(wanted))
+        for group, (label, neuron) in zip(layers.groups, wanted, strict=True):
+            times = (label - 1) * self.built.step_seconds
+            group.set_spikes(neuron, times * b.second, sorted=True)
+
+    def _run_to(self, end: int) -> None:
+        b = brian2()
+        network = self.built.network
+        network.run((end - self._step) * self.built.step_seconds * b.second, namespace={})
+        self._step = self.built.now
+        for index, model in self.built.models.items():
+            lost = self.built.groups[index].variables[model.lost].get_value()
+            bad = np.flatnonzero(lost)
+            if bad.size:
+                self._failure = self._explain(index, int(bad[np.argmin(lost[bad])]), lost)
+                raise self._failure
+
+    def _explain(self, index: int, neuron: int, lost: npt.NDArray[Any]) -> SimulationError:
+        p = self.plan.populations[index]
+        assert p.spec is not None
+        values = {s: float(self._read(index, s)[neuron]) for s in p.spec.states}
+        name = next((s for s, v in values.items() if not np.isfinite(v)), p.spec.states[0])
+        return SimulationError(
+            f"Population {p.name!r}, variable {name}, neuron {neuron}: the value left the finite "
+            f"numbers at t = {lost[neuron] * self.dt:g} ms. A smaller dt, or a bounded input, "
+            f"keeps the equations finite."
+        )
+
+    def _spikes(self, begin: int) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+        """Return labels and global ids of what was recorded since `begin`, and clear it."""
+        found = []
+        for index, monitor in self.built.monitors.items():
+            steps = np.rint(np.asarray(monitor.t_) / self.built.step_seconds).astype(np.int64)
+            ids = np.asarray(monitor.i[:], np.int64) + self.plan.populations[index].offset
+            model = self.built.models[index]
+            if model.copies is not None:
+                many = np.rint(getattr(monitor, model.copies_name)[:]).astype(np.int64)
+                steps, ids = np.repeat(steps, many), np.repeat(ids, many)
+            found.append((steps + 1, ids))
+            monitor.resize(0)
+            monitor.variables["N"].set_value(0)
+        recorded = {r.population for r in self.plan.recorders if r.variable == "spikes"}
+        for index in recorded & self.built.sources.keys():
+            label, ids = self._trains[index]
+            now = (label > begin) & (label <= self._step)
+            found.append((label[now], ids[now] + self.plan.populations[index].offset))
+        return found
+
+    def _open_samples(self, n_steps: int) -> dict[int, tuple[npt.NDArray[Any], list[int]]]:
+        """Return a table for each recorder of states, and how much of it is filled."""
+        first = self._step
+        tables: dict[int, tuple[npt.NDArray[Any], list[int]]] = {}
+        self._samplers = []
+        for recorder in self.plan.recorders:
+            if recorder.variable in ("spikes", "weight"):
+                continue
+            local = recorder.ids - self.plan.populations[recorder.population].offset
+            row = self.built.variable(recorder.population, recorder.variable).get_value()
+            mean = recorder.reduce == "mean"
+            table = np.empty((n_samples(recorder, n_steps), 1 if mean else local.size))
+            count = [0]
+            tables[recorder.index] = table, count
+
+            def sample(
+                row: Any = row, local: Any = local, every: int = recorder.every_steps,
+                mean: bool = mean, table: Any = table, count: list[int] = count,
+                now: bool = False,
+            ) -> None:  # fmt: skip
+                step = self.built.now + 1 - first
+                if now or step % every == 0:
+                    values = row[local].astype(np.float64)
+                    table[count[0]] = values.mean() if mean else values
+                    count[0] += 1
+
+            if recorder.initial:
+                sample(now=True)
+            self._samplers.append(sample)
+        return tables
+
+    # --- between runs -------------------------------------------------------------------------
+
+    def _read(self, population: int, name: str) -> npt.NDArray[np.float64]:
+        size = self.plan.populations[population].size
+        value = np.asarray(self.built.variable(population, name).get_value(), np.float64)
+        return np.broadcast_to(value, size).copy()
+
+    def _write(self, population: int, name: str, value: Any, where: npt.NDArray[np.int64]) -> None:
+        p = self._present.populations[population]
+        assert p.spec is not None
+        if name in p.spec.states:
+            self.built.variable(population, name).get_value()[where] = value
+            return
+        row = self._read(population, name)
+        row[where] = value
+        same = bool(np.all(row == row[0]))
+        number: Any = float(row[0]) if same and not np.ndim(p.parameters[name]) else row
+        changed = replace(p, parameters={**p.parameters, name: number})
+        if name == p.spec.refractory:
+            place = f"Population {p.name!r}: {name}"
+            changed = replace(
+                changed, refractory_steps=nearest_steps(number, self.dt, place, LONGEST_HOLD)
+            )
+        populations = list(self._present.populations)
+        populations[population] = changed
+        self._present = replace(self._present, populations=tuple(populations))
+        before, after = self.built.translate(p), self.built.translate(changed)
+        if (before.equations, before.method) != (after.equations, after.method):
+            self._rebuild()
+            return
+        self.built.variable(population, name).set_value(number)
+        if name == p.spec.refractory:
+            self.built.hold(population, changed.refractory_steps)
+
+    def _rebuild(self) -> None:
+        """Make the network anew, with other declarations, and carry on where it stood."""
+        state = self.built.state()
+        with self._settings():
+            self._make()
+            self.built.restore(state)
+            self._lay_ready()
+
+    def reset(self) -> None:
+        """Go back to t = 0 and the initial state."""
+        self._replay.reset()
+        self._failure = None
+        self._step = 0
+        self._chunk, self._trains, self._rows = Chunk(first_step=0, n_steps=0), {}, []
+        with self._settings():
+            self._make()
+
+    @property
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "codegen_target": self.target,
+            "methods": {
+                p.name: self.built.models[p.index].method
+                for p in self.plan.populations
+                if p.spec is not None
+            },
+            "packages": ("neurosim-snn", "brian2", "numpy", "sympy"),
+        }
+
+
+def _declare(index: int, feed: Feed, name: str) -> tuple[str, Mapping[str, Any]]:
+    """What is fed is a variable, which is written at the start of every step."""
+    return f"{name} : 1", {}
+
+
+def fed(chunk: Chunk, population: int, feed: Feed) -> npt.NDArray[np.float64]:
+    """Return what a chunk brings a population: (n_steps, size)."""
+    match feed:
+        case ("drive", receptor):
+            return chunk.arrivals[population, receptor]
+        case ("injected",):
+            return chunk.injected[population]
+        case ("normal", number):
+            return chunk.normals[population][:, int(number)]
+        case _:
+            return chunk.uniforms[population]
+
+
+def layered(
+    labels: npt.NDArray[Any], ids: npt.NDArray[Any], size: int
+) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+    """Split trains in which a neuron may spike several times in a step, by the bits of how often.
+
+    Returns
+    -------
+    list of (labels, ids)
+        Entry b holds each (step, neuron) whose number of spikes has bit b; ascending.
+    """
+    keys, many = np.unique(labels * size + ids, return_counts=True)
+    found = []
+    bit = 0
+    while bit == 0 or np.any(many >> bit):
+        mine = keys[(many >> bit) & 1 == 1]
+        found.append((mine // size, mine % size))
+        bit += 1
+    return found
+
+
+__all__ = ["Brian2Session", "fed", "layered"]

@@ -1,0 +1,280 @@
+"""What sessions of other simulators share: connections, results and provenance from a Plan."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+import warnings
+from abc import abstractmethod
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurosim.backend import Connections, Options, Session
+from neurosim.capabilities import Capabilities, check
+from neurosim.describe.network import Network
+from neurosim.describe.population import Population, Selectable
+from neurosim.describe.projection import Projection
+from neurosim.engine.clock import Recorded
+from neurosim.engine.taps import check_recording
+from neurosim.engine.wiring import enumerate_connections
+from neurosim.errors import ApproximationWarning, DescriptionError, UnknownNameError
+from neurosim.lower.lowering import lower
+from neurosim.lower.plan import PlanRecorder
+from neurosim.lower.values import settable_value
+from neurosim.results import Run, SpikeRecord, Trace
+
+
+class PlanSession(Session):
+    """A session whose simulator is told of a Plan."""
+
+    def __init__(self, network: Network, options: Options, capabilities: Capabilities) -> None:
+        snapshot = network.copy()
+        super().__init__(snapshot, options)
+        started = time.perf_counter()
+        self._approximations = check(snapshot, capabilities, options.approximate)
+        self.capabilities = capabilities
+        self.plan = lower(snapshot, options.dt)
+        for a in self.plan.approximations:
+            if a.written:
+                warnings.warn(
+                    f"{a.part} is {a.how}: off by up to {a.bound:.3g} {a.unit}.",
+                    ApproximationWarning,
+                    stacklevel=6,
+                )
+        self._wiring: dict[str, Connections] = {}
+        self.interrupted = False
+        self._build()
+        self._build_seconds = time.perf_counter() - started
+
+    @abstractmethod
+    def _build(self) -> None:
+        """Make everything ready; `plan` is there."""
+
+    @abstractmethod
+    def _advance(
+        self, n_steps: int, inputs: Mapping[str, npt.NDArray[Any]], progress: bool | None
+    ) -> Recorded:
+        """Run on and return what was recorded."""
+
+    @abstractmethod
+    def _read(self, population: int, name: str) -> npt.NDArray[np.float64]:
+        """Return a state or parameter of a population of neurons."""
+
+    @abstractmethod
+    def _write(self, population: int, name: str, value: Any, where: npt.NDArray[np.int64]) -> None:
+        """Set a state or parameter of the neurons `where` (local ids)."""
+
+    @property
+    @abstractmethod
+    def _facts(self) -> dict[str, Any]:
+        """What the provenance tells of the simulator; "packages" names distributions."""
+
+    def _run(
+        self, n_steps: int, inputs: Mapping[str, npt.NDArray[Any]], progress: bool | None
+    ) -> Run:
+        counts = {
+            r.projection: len(self.connections(self.plan.projections[r.projection].name))
+            for r in self.plan.recorders
+            if r.projection is not None
+        }
+        check_recording(self.plan, n_steps, counts)
+        started = time.perf_counter()
+        recorded = self._advance(n_steps, inputs, progress)
+        if self.interrupted:
+            warnings.warn(
+                f"Interrupted at t = {self.time:g} ms; the run holds what came before.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+        return self._results(recorded, time.perf_counter() - started)
+
+    def set(self, view: Selectable, **values: Any) -> None:
+        """Set states or parameters of some neurons."""
+        checked = self._check_view(view, "session.set: view")
+        for name, value in values.items():
+            at = 0
+            for population, indices in checked.segments:
+                place = f"session.set: {name} of {population.name!r}"
+                if self.plan.populations[population.index].spec is None:
+                    raise DescriptionError(
+                        place, value, "a population of neurons", "Sources have no state."
+                    )
+                number = settable_value(population, name, value, len(checked), place)
+                part = number if np.ndim(number) == 0 else number[at : at + len(indices)]
+                if not np.all(np.isfinite(part)):
+                    raise DescriptionError(place, value, "finite numbers")
+                self._write(population.index, name, part, np.asarray(indices))
+                at += len(indices)
+
+    def get(self, view: Selectable, name: str) -> npt.NDArray[np.float64]:
+        """Return the present value of a state or parameter: shape (len(view),)."""
+        checked = self._check_view(view, "session.get: view")
+        if not isinstance(name, str):
+            raise DescriptionError("session.get: name", name, "the name of a state or parameter")
+        parts = []
+        for population, indices in checked.segments:
+            spec = self.plan.populations[population.index].spec
+            known = () if spec is None else (*spec.states, *spec.parameters)
+            if name not in known:
+                raise UnknownNameError(f"Population {population.name!r}: variable", name, known)
+            parts.append(self._read(population.index, name)[indices])
+        return np.concatenate(parts)
+
+    def connections(self, projection: str | Projection) -> Connections:
+        """Return the connections of a projection."""
+        name = projection.name if isinstance(projection, Projection) else projection
+        if not isinstance(name, str):
+            raise DescriptionError("session.connections: projection", name, "a projection's name")
+        for p in self.plan.projections:
+            if p.name == name:
+                if name not in self._wiring:
+                    found = enumerate_connections(p, self.plan.seed, self.plan.dt)
+                    self._wiring[name] = Connections(
+                        pre=found.pre_position,
+                        post=found.post_position,
+                        weight=found.weight,
+                        delay=self._times(found.delay_steps),
+                    )
+                return self._wiring[name]
+        for c in self.plan.couplings:
+            if c.name == name:
+                order = np.lexsort((c.post_position, c.pre_position))
+                return Connections(
+                    pre=c.pre_position[order],
+                    post=c.post_position[order],
+                    weight=c.weight[order],
+                    delay=np.zeros(order.size),
+                )
+        known = [p.name for p in self.plan.projections] + [c.name for c in self.plan.couplings]
+        raise UnknownNameError("session.connections: projection", name, known)
+
+    # --- results --------------------------------------------------------------------------
+
+    def _results(self, recorded: Recorded, seconds: float) -> Run:
+        interval = (recorded.first_step * self.dt, recorded.last_step * self.dt)
+        plan = self.plan
+        spikes: dict[str, SpikeRecord] = {}
+        states: dict[str, dict[str, Trace]] = {}
+        weights: dict[str, Trace] = {}
+        for recorder in plan.recorders:
+            if recorder.variable == "weight":
+                weights.update(self._weights(recorder, recorded))
+            elif recorder.variable == "spikes":
+                name = plan.populations[recorder.population].name
+                spikes[name] = self._spike_record(recorder, recorded, interval)
+            else:
+                population = plan.populations[recorder.population]
+                assert population.spec is not None
+                key = recorder.variable
+                if recorder.reduce == "mean" and self._is_kept_whole(recorder):
+                    key = f"{key} (mean)"
+                states.setdefault(population.name, {})[key] = Trace(
+                    array=recorded.samples[recorder.index],
+                    times=self._sample_times(recorder, recorded),
+                    ids=recorder.ids - population.offset,
+                    unit=population.spec.units[recorder.variable],
+                    reduce=recorder.reduce,
+                )
+        return Run(
+            name=plan.name,
+            interval=interval,
+            populations={p.name: p.size for p in plan.populations},
+            spikes=spikes,
+            states=states,
+            weights=weights,
+            provenance=self._provenance(seconds),
+        )
+
+    def _spike_record(
+        self, recorder: PlanRecorder, recorded: Recorded, interval: tuple[float, float]
+    ) -> SpikeRecord:
+        population = self.plan.populations[recorder.population]
+        local = recorder.ids - population.offset
+        ids = recorded.ids.astype(np.int64) - population.offset
+        wanted = np.zeros(population.size + 1, np.bool_)
+        wanted[local] = True
+        inside = (ids >= 0) & (ids < population.size)
+        mine = inside & wanted[np.where(inside, ids, population.size)]
+        whole = local.size == population.size
+        return SpikeRecord(
+            times=self._times(recorded.labels[mine]),
+            ids=ids[mine],
+            size=population.size,
+            interval=interval,
+            recorded=None if whole else local,
+        )
+
+    def _is_kept_whole(self, recorder: PlanRecorder) -> bool:
+        """Whether the variable of a mean is also kept neuron by neuron."""
+        return any(
+            r.population == recorder.population
+            and r.variable == recorder.variable
+            and r.reduce == "none"
+            for r in self.plan.recorders
+        )
+
+    def _times(self, steps: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        return steps.astype(np.float64) * self.dt
+
+    def _sample_times(self, recorder: PlanRecorder, recorded: Recorded) -> npt.NDArray[np.float64]:
+        n = (recorded.last_step - recorded.first_step) // recorder.every_steps
+        steps = recorded.first_step + recorder.every_steps * np.arange(1, n + 1)
+        if recorder.initial:
+            steps = np.concatenate([[recorded.first_step], steps])
+        return self._times(steps)
+
+    def _weights(self, recorder: PlanRecorder, recorded: Recorded) -> dict[str, Trace]:
+        assert recorder.projection is not None
+        projection = self.plan.projections[recorder.projection]
+        found = self.connections(projection.name)
+        times = self._sample_times(recorder, recorded)
+        unit = "1"
+        for p in self.plan.populations:
+            if p.spec is not None and p.offset <= projection.post[0] < p.offset + p.size:
+                unit = next(r.unit for r in p.spec.receptors if r.name == projection.receptor)
+        return {
+            projection.name: Trace(
+                array=np.broadcast_to(found.weight, (times.size, len(found))).copy(),
+                times=times,
+                ids=np.arange(len(found)),
+                unit=unit,
+            )
+        }
+
+    def _provenance(self, seconds: float) -> dict[str, Any]:
+        facts = dict(self._facts)
+        packages = facts.pop("packages")
+        return {
+            "backend": self.capabilities.backend,
+            "seed": self.network.seed,
+            "trial": self.options.trial,
+            "network_hash": self.plan.network_hash,
+            "dt": self.dt,
+            "precision": self.options.precision,
+            "interrupted": self.interrupted,
+            **facts,
+            "approximations": [
+                *(
+                    {"part": a.part, "how": a.how, "bound": a.bound, "unit": a.unit}
+                    for a in self.plan.approximations
+                ),
+                *self._approximations,
+            ],
+            "wall_seconds": {"build": self._build_seconds, "run": seconds},
+            "versions": {
+                "python": platform.python_version(),
+                **{name: metadata.version(name) for name in packages},
+            },
+            "processor": platform.machine(),
+            "platform": sys.platform,
+        }
+
+
+def population_of(network: Network, index: int) -> Population:
+    """Return the population with a number."""
+    return next(p for p in network.populations.values() if p.index == index)
