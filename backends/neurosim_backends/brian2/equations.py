@@ -87,6 +87,7 @@ def translate(
     currents: int,
     couplings: Mapping[str, int],
     reserved: frozenset[str],
+    functions: dict[str, str],
 ) -> Brian2Model:
     """Write the model of a population.
 
@@ -104,6 +105,8 @@ def translate(
         Coupling -> how many projections it has.
     reserved : frozenset of str
         Names that Brian2 uses.
+    functions : dict
+        Function of sympy -> its name, where that differs.
     """
     names = Names(reserved)
     words: dict[str, str] = {"dt": "(dt/ms)"}
@@ -137,7 +140,7 @@ def translate(
             parts += summed["I_e"]
         words["I_injected"] = f"({' + '.join(parts)})" if parts else "0"
     lines += [f"{name} : 1" for group in summed.values() for name in group]
-    printer = Printer(words, names.fresh)
+    printer = Printer(words, names.fresh, functions)
     clamped = frozenset(spec.clamped) if spec.refractory is not None else frozenset()
     method = brian2_method(spec, parameters)
     noise, normals = _noise(spec, method, names, feeds)

@@ -67,6 +67,10 @@ class Printer:
     ----------
     names : mapping of str to str
         Symbol -> text that stands for it.
+    new_name : callable
+        Makes the name of a constant.
+    functions : mapping of str to str
+        Functions that go by another name than in `SAME`.
 
     Attributes
     ----------
@@ -74,8 +78,11 @@ class Printer:
         Name -> value of the numbers that 15 digits do not hold.
     """
 
-    def __init__(self, names: dict[str, str], new_name: Callable[[str], str]) -> None:
+    def __init__(
+        self, names: dict[str, str], new_name: Callable[[str], str], functions: dict[str, str]
+    ) -> None:
         self.names = names
+        self._functions = {**SAME, **functions}
         self.constants: dict[str, float] = {}
         self._new_name = new_name
 
@@ -113,8 +120,8 @@ class Printer:
         if isinstance(expression, sympy.Max | sympy.Min):
             return self._extremum(expression)
         name = type(expression).__name__
-        if name in SAME:
-            return f"{SAME[name]}({', '.join(self(a) for a in expression.args)})"
+        if name in self._functions:
+            return f"{self._functions[name]}({', '.join(self(a) for a in expression.args)})"
         raise EquationError(f"Brian2 has no function {name!r}", str(expression))
 
     def condition(self, expression: Any) -> str:

@@ -61,6 +61,8 @@ class Brian2Network:
         How numbers from outside enter.
     n_layers : mapping
         Source -> how many groups tell its spikes.
+    functions : mapping
+        Function of sympy -> Function of Brian2 that takes the place of Brian2's own.
 
     Attributes
     ----------
@@ -78,8 +80,12 @@ class Brian2Network:
         Population -> SpikeMonitor.
     """
 
-    def __init__(self, plan: Plan, declare: Declare, n_layers: Mapping[int, int]) -> None:
+    def __init__(
+        self, plan: Plan, declare: Declare, n_layers: Mapping[int, int],
+        functions: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         self.plan = plan
+        self._functions = dict(functions or {})
         self._declare = declare
         b = brian2()
         self.step_seconds = plan.dt * 1e-3
@@ -122,7 +128,8 @@ class Brian2Network:
         b = brian2()
         assert p.spec is not None
         model = self.models[p.index] = self.translate(p)
-        namespace: dict[str, Any] = dict(model.constants)
+        namespace: dict[str, Any] = {**model.constants}
+        namespace.update({f"fast_{name}": f for name, f in self._functions.items()})
         lines = list(model.equations)
         for feed, name in model.feeds.items():
             line, more = self._declare(p.index, feed, name)
@@ -194,6 +201,7 @@ class Brian2Network:
         return translate(
             p.spec, p.parameters, driven=driven, injected=injected,
             currents=counts.pop(INJECTED, 0), couplings=counts, reserved=reserved_names(),
+            functions={name: f"fast_{name}" for name in self._functions},
         )  # fmt: skip
 
     def _current(self, p: PlanPopulation) -> None:

@@ -16,7 +16,7 @@ from neurosim.engine.replay import Chunk, Replay
 from neurosim.engine.taps import n_samples
 from neurosim.errors import SimulationError
 from neurosim.lower.values import LONGEST_HOLD, nearest_steps
-from neurosim_backends.brian2.binding import brian2, settings
+from neurosim_backends.brian2.binding import brian2, quick_functions, settings
 from neurosim_backends.brian2.equations import Feed
 from neurosim_backends.brian2.network import Brian2Network
 from neurosim_backends.brian2.session import PlanSession
@@ -53,7 +53,9 @@ class Brian2Session(PlanSession):
 
     def _make(self) -> None:
         b = brian2()
-        self.built = built = Brian2Network(self._present, _declare, {})
+        self.built = built = Brian2Network(
+            self._present, _declare, {}, quick_functions() if self.target == "numpy" else None
+        )
         self.brian2_network = built.network
         built.add(
             b.NetworkOperation(
