@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 _HOMES = {
     "neurosim.backend": ("Connections", "Options", "Session", "backends", "compile", "run"),
+    "neurosim.compare.certificate": ("Certificate",),
+    "neurosim.compare.certify": ("certify",),
     "neurosim.compare.explain": ("explain",),
     "neurosim.describe.currents": ("ConstantCurrent", "NoiseCurrent", "StepCurrent"),
     "neurosim.describe.distributions": (
@@ -72,6 +74,8 @@ if TYPE_CHECKING:
     from neurosim.backend import backends as backends
     from neurosim.backend import compile as compile
     from neurosim.backend import run as run
+    from neurosim.compare.certificate import Certificate as Certificate
+    from neurosim.compare.certify import certify as certify
     from neurosim.compare.explain import explain as explain
     from neurosim.describe.currents import ConstantCurrent as ConstantCurrent
     from neurosim.describe.currents import NoiseCurrent as NoiseCurrent

@@ -136,14 +136,14 @@ def run(
 
     check_backend(backend)
     wanted = time_step_of(dt)
-    with _about("--duration"):
+    with about("--duration"):
         to_scalar(targets.number_or_text(duration), "ms", "--duration", above=0)
-    with _about("--plot"):
+    with about("--plot"):
         targets.check_figure(plot)
-    with _about("--save"):
+    with about("--save"):
         targets.check_output(save, "--save")
     network = network_of(model, settings, seed, wanted)
-    with _about("--duration"):
+    with about("--duration"):
         step = time_step(network, wanted)
         length = whole_steps(targets.number_or_text(duration), step, "--duration") * step
     console = Console(quiet=quiet, highlight=False)
@@ -192,7 +192,7 @@ def check_backend(name: str) -> None:
     from neurosim.backend import backends
     from neurosim.errors import UnknownNameError
 
-    with _about("--backend"):
+    with about("--backend"):
         if name not in backends():
             raise UnknownNameError("--backend", name, backends())
 
@@ -202,7 +202,7 @@ def time_step_of(dt: str | None) -> float | None:
     from neurosim.cli import targets
     from neurosim.units import to_scalar
 
-    with _about("--dt"):
+    with about("--dt"):
         return None if dt is None else to_scalar(targets.number_or_text(dt), "ms", "--dt", above=0)
 
 
@@ -212,7 +212,7 @@ def network_of(
     """Return the network that MODEL names, with the arguments of ``--set``."""
     from neurosim.cli import targets
 
-    with _about("--set"):
+    with about("--set"):
         arguments = targets.parse_settings(settings or [])
     try:
         return targets.find_network(model, arguments, seed=seed, dt=dt)
@@ -221,7 +221,7 @@ def network_of(
 
 
 @contextmanager
-def _about(option: str) -> Iterator[None]:
+def about(option: str) -> Iterator[None]:
     """Turn what is wrong with an option into an error of usage."""
     try:
         yield

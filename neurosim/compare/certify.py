@@ -21,14 +21,7 @@ from neurosim.backend import (
 )
 from neurosim.capabilities import UnavailableError
 from neurosim.compare.causes import find_cause
-from neurosim.compare.certificate import (
-    Certificate,
-    Curve,
-    Excerpt,
-    Report,
-    Row,
-    Tier,
-)
+from neurosim.compare.certificate import Certificate
 from neurosim.compare.explain import Explanation, explain
 from neurosim.compare.feeding import with_inputs
 from neurosim.compare.horizon import Horizon, horizon
@@ -41,6 +34,7 @@ from neurosim.compare.statistics import (
     sample,
 )
 from neurosim.compare.trials import Ensemble, find_ensemble, grid_spikes, spikes_of
+from neurosim.compare.verdicts import Curve, Excerpt, Report, Row, Tier
 from neurosim.describe.network import Network
 from neurosim.errors import (
     ApproximationWarning,

@@ -1,0 +1,138 @@
+"""What was found, in sentences, for terminals and pages alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from neurosim.compare.horizon import Horizon
+from neurosim.compare.lockstep import Lockstep, StateDifference
+from neurosim.compare.statistics import POWER
+from neurosim.compare.verdicts import Report, Row, Verdicts
+
+
+def method_told(certificate: Verdicts) -> Iterator[str]:
+    """Yield the horizon of the network and how the statistics were made, in sentences."""
+    c = certificate
+    if c.horizon is not None:
+        text = (
+            f"Horizon of the network: copies whose initial states differ by {c.horizon.size:g} of "
+            f"their value fire their first other spike {_horizon_text(c.horizon)}"
+        )
+        beyond = "; a comparison spike by spike says nothing beyond"
+        yield text + ("." if c.horizon.first is None else f"{beyond}.")
+    if c.trials == (0, 0):
+        return
+    yield (
+        f"Statistics: {c.trials[0]} trials of {c.reference} and {c.trials[1]} of the other "
+        f"({c.varied}). Permutation tests of the Kolmogorov-Smirnov distances of trials; "
+        f"probability {c.level:g} that a backend is called different although it is not, over "
+        f"all its tests together (Holm: {_tests_told(c)}). The smallest shift is the shift of a "
+        f"population's rate that is seen with a power of {100 * POWER:g} % at the strictest of "
+        "these levels."
+    )
+    for row in c.rows:
+        if row.statistics is not None and row.statistics.left_out:
+            reasons = "; ".join(f"{m} ({why})" for m, why in row.statistics.left_out.items())
+            yield f"Not compared on {row.backend}, population {row.population!r}: {reasons}."
+
+
+def _tests_told(c: Verdicts) -> str:
+    numbers = {
+        backend: sum(
+            len(r.statistics.comparisons)
+            for r in c.rows
+            if r.backend == backend and r.statistics is not None
+        )
+        for backend in c.backends
+    }
+    return ", ".join(
+        f"{n} tests on {b}, the strictest at {c.level / n:.2g}" for b, n in numbers.items() if n
+    )
+
+
+def told(report: Report, horizon: Horizon | None, *, states: bool = True) -> Iterator[str]:
+    """Yield what was found on one backend, in sentences; with or without the states."""
+    if report.problem:
+        yield report.problem
+    if report.lockstep is not None:
+        yield from _spikes_told(report.lockstep, horizon, states)
+        yield from _states_told(report.lockstep, states)
+    if report.cause is not None:
+        yield f"Cause ({report.cause.kind}): {report.cause.text}"
+        yield from (f"    {line}" for line in report.cause.evidence)
+    elif report.looked_for_cause:
+        yield "Cause: none of the hypotheses was confirmed by a controlled re-run."
+    for level in ("approximated", "refused"):
+        here = [f for f in report.findings if f.level == level]
+        for finding in dict.fromkeys(here):
+            text = f"{level.capitalize()}: {finding.part}, {finding.title}: {finding.how}"
+            text += f"; off by {finding.bound}" if finding.bound else ""
+            text += f". Nearest that works: {finding.nearest}" if finding.nearest else ""
+            yield text.rstrip(".") + "."
+
+
+def _spikes_told(lockstep: Lockstep, horizon: Horizon | None, states: bool) -> Iterator[str]:
+    spikes = f"{lockstep.n_spikes:,} spike{'s' * (lockstep.n_spikes != 1)}"
+    first = lockstep.first_spike
+    if first is None:
+        yield f"Same spikes on the grid for all of the {lockstep.duration:g} ms ({spikes})."
+        return
+    text = f"Same spikes on the grid until {lockstep.same_until:.10g} ms ({spikes})"
+    if horizon is not None:
+        text += f"; horizon {_horizon_text(horizon)}"
+    yield f"{text}."
+
+    yield (
+        f"First different spike: neuron {first.neuron} of {first.population!r} "
+        f"{_fires(first.ours)} on {lockstep.ours}, {_fires(first.theirs)} on {lockstep.theirs}."
+    )
+    if states and first.states:
+        values = "; ".join(
+            f"{name} {ours:.17g} on {lockstep.ours}, {theirs:.17g} on {lockstep.theirs} "
+            f"({theirs - ours:+.2g})"
+            for name, (ours, theirs) in first.states.items()
+        )
+        yield f"Just before, at {first.before:.10g} ms: {values}."
+
+
+def _fires(time: float | None) -> str:
+    return "is silent" if time is None else f"fires at {time:.10g} ms"
+
+
+def _states_told(lockstep: Lockstep, states: bool) -> Iterator[str]:
+    if states and lockstep.states:
+        until = f"{lockstep.same_until:.10g} ms"
+        bounds = "; ".join(state_text(s) for s in lockstep.states)
+        yield f"States up to {until} differ by at most: {bounds}."
+    if lockstep.not_recorded:
+        names = ", ".join(f"{v} of {p!r}" for p, v in lockstep.not_recorded)
+        yield f"Not recorded by {lockstep.theirs}, so not compared: {names}."
+
+
+def state_text(state: StateDifference) -> str:
+    """Return the bound on one state."""
+    name = f"{state.variable} of {state.population!r}"
+    if state.bit_exact:
+        return f"{name} 0 (same bits)"
+    unit = "" if state.unit in ("", "1") else f" {state.unit}"
+    return f"{name} {state.largest_absolute:.2g}{unit} ({state.largest_relative:.1g} relative)"
+
+
+def _horizon_text(horizon: Horizon) -> str:
+    if horizon.first is None:
+        return f"beyond {horizon.duration:g} ms (no copy ever does)"
+    return f"at {horizon.first:.10g} ms"
+
+
+def rates_of(row: Row) -> tuple[str, str]:
+    """Return the columns of rates and of the smallest detectable shift."""
+    s = row.statistics
+    if s is None:
+        return "", ""
+    if s.detectable is None:
+        shift = "none"
+    elif s.rate > 0:
+        shift = f"{100 * s.detectable / s.rate:.2g} %"
+    else:
+        shift = f"{s.detectable:.2g} Hz"
+    return f"{s.rate:.4g} / {s.other_rate:.4g}", shift
