@@ -23,6 +23,7 @@ from neurosim.compare import synapse_hypotheses as synapses
 from neurosim.compare import variants
 from neurosim.compare.horizon import make_engine, signs, spikes_only
 from neurosim.compare.hypotheses import (
+    Family,
     Hypothesis,
     discrete,
     parameter_family,
@@ -168,6 +169,7 @@ class _Search:
         self.lockstep = lockstep
         self.diagnosis = diagnosis
         self.original = inquiry.rerun(inquiry.plan)
+        self._families: list[Family] = []
 
     def note(self, text: str) -> None:
         self.diagnosis.tried.append(text)
@@ -189,7 +191,7 @@ class _Search:
         # A projection onto two populations is suspected for both.
         fitting = list({(h.kind, h.part, h.what, h.text): h for h in fitting}.values())
         fitting.sort(key=lambda h: (h.rank, _roundness(h)))
-        if not self._settle(fitting):
+        if not self._settle(fitting) and not self._settle(list(self._currents())):
             self._ties()
         if self.diagnosis.cause is None:
             self._integrators()
@@ -207,8 +209,6 @@ class _Search:
         if not suspects:
             return
         yield from discrete(plan, suspects)
-        yield from self._currents(suspects)
-        self._families = []
         for index in suspects:
             excess = self._excess(index)
             for found in synapses.whole_projections(plan, inquiry.wiring, index, excess):
@@ -228,8 +228,9 @@ class _Search:
             for k in inquiry.screened((index,))
         ]  # fmt: skip
 
-    def _currents(self, suspects: tuple[int, ...]) -> Iterator[Hypothesis]:
-        plan = self.inquiry.plan
+    def _currents(self) -> Iterator[Hypothesis]:
+        """List shifted currents; what is injected is replayed, so that only a re-run tells."""
+        plan, suspects = self.inquiry.plan, self.inquiry.suspects
         for number, injection in enumerate(plan.injections):
             touched = tuple(
                 p.index
@@ -257,7 +258,7 @@ class _Search:
         inquiry, plan = self.inquiry, self.inquiry.plan
         suspects = tuple(k for k in inquiry.suspects if plan.populations[k].spec is not None)
         found: list[Hypothesis] = []
-        for family in getattr(self, "_families", []):
+        for family in self._families:
             if any(f.part == family.make(0.5).part and f.rank == 4 for f in found):
                 continue
             hypothesis = inquiry.fit(family)
@@ -299,9 +300,8 @@ class _Search:
                     if not ends[0] < ends[1]:
                         continue
                     made = family.make(shortest_between(ends[0], ends[1]))
-                    text = f"{made.text[:-1]}; all spikes fit values from {ends[0]:.8g} to " \
-                        f"{ends[1]:.8g}."  # fmt: skip
-                    made = replace(made, text=text)
+                    fits = f"; the spikes fit values from {ends[0]:.8g} to {ends[1]:.8g}."
+                    made = replace(made, text=made.text[:-1] + fits)
                     if self._tell(made, inquiry.explains(made, alone=True)):
                         mine[name] = made
             each.append(mine)
@@ -315,7 +315,7 @@ class _Search:
     # --- experiments ----------------------------------------------------------------------
 
     def _settle(self, fitting: list[Hypothesis]) -> bool:
-        """Re-run our core with each hypothesis; keep the first that is confirmed, and its equals."""
+        """Re-run our core with each; keep the first that is confirmed, and its equals."""
         confirmed: list[tuple[Hypothesis, Trial]] = []
         for hypothesis in fitting:
             if len(confirmed) >= MOST_RERUNS:
@@ -418,8 +418,8 @@ class _Search:
             factor = now / max(off, 1e-300)
             self.diagnosis.cause = Cause(
                 kind="integrator", part=part, what=_by(method, parts), size=factor, unit="factor",
-                text=f"{part} is integrated otherwise: with {_by(method, parts)} instead of "
-                f"{first.method} single steps of our core come {factor:.3g} times nearer.",
+                text=f"{part} {'is' if len(suspects) == 1 else 'are'} integrated otherwise: with "
+                f"{_by(method, parts)} instead of {first.method} single steps of our core come {factor:.3g} times nearer.",
                 evidence=(
                     f"Our core as it is: {self._outcome(self.original)}",
                     f"Our core with {_by(method, parts)}: {self._outcome(trial)}",
@@ -487,8 +487,10 @@ class _Search:
         )  # fmt: skip
 
     def _perturbed(self, size: float) -> list[float | None]:
-        """Run copies of our core that are perturbed again and again; until twice as long as the
-        sides agreed."""
+        """Run copies of our core that are perturbed again and again.
+
+        They run twice as long as the sides agreed; returned is when each fires another spike [ms].
+        """
         inquiry = self.inquiry
         plan = spikes_only(inquiry.plan)
         n_steps = 2 * round(self.lockstep.same_until / inquiry.dt) + round(SPACING / inquiry.dt)
@@ -518,8 +520,10 @@ class _Search:
         return found
 
     def _gap(self, first: FirstSpike) -> tuple[float, float] | None:
-        """Return how far beyond its threshold the neuron of the first other spike is in our own
-        run, and the size of the two sides of the comparison."""
+        """Return how far beyond its threshold the neuron of the first other spike is in our run.
+
+        And the size of the two sides of the comparison.
+        """
         inquiry = self.inquiry
         own = Observer(inquiry.network, "cpu", inquiry.options)
         replay = Replay(inquiry.plan, inquiry.options.trial)
@@ -574,7 +578,8 @@ class _Search:
             self.diagnosis.cause = Cause(
                 kind="threshold tie", part=f"Population '{first.population}'", what=name,
                 size=abs(gap), unit=unit,
-                text=f"A threshold tie: {neuron} meets its threshold to {abs(gap):.1g} {unit} at "
+                text=f"A threshold tie: {neuron} meets its threshold "
+                f"{f'to {abs(gap):.1g} {unit}' if gap else 'exactly'} at "
                 f"{label * inquiry.dt:g} ms, where rounding decides.",
                 evidence=(
                     f"Our core as it is: {self._outcome(self.original)}",

@@ -208,7 +208,7 @@ def parameter_family(plan: Plan, index: int, name: str) -> Family:
             text = f"{name} of {part[0].lower()}{part[1:]} is off by {size:+.6g}{shown}."
             value: Any = np.asarray(given) + x
         else:
-            ratio = f" ({100 * size / abs(start):+.3g} %)" if start else ""
+            ratio = f" ({100 * size / start:+.3g} %)" if start and unit != "mV" else ""
             text = (
                 f"{name} of {part[0].lower()}{part[1:]} is {x:.10g} instead of "
                 f"{start:.10g}{shown}{ratio}."
@@ -219,9 +219,10 @@ def parameter_family(plan: Plan, index: int, name: str) -> Family:
             change=lambda p: variants.with_parameter(p, index, name, value), populations=(index,),
         )  # fmt: skip
 
+    scale = abs(start) or float(np.max(np.abs(given))) or 1.0
     return Family(
-        name=f"{name} of {part}", start=start, scale=abs(start) or float(np.max(np.abs(given))) or 1.0,
-        positive=positive, make=make, populations=(index,),
+        name=f"{name} of {part}", start=start, scale=scale, positive=positive, make=make,
+        populations=(index,),
     )  # fmt: skip
 
 

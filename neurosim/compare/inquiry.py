@@ -144,7 +144,7 @@ class Inquiry:
     # --- watching -------------------------------------------------------------------------
 
     def watch(self, until: float) -> None:
-        """Run the other side until something is found, and on; at most until `until` [ms]."""
+        """Run the other side until something is found, and on; until `until` [ms] if nothing is."""
         observer = Observer(self.network, self._theirs, self.options)
         self.variables = observer.variables
         replay = Replay(self.plan, self.options.trial)
@@ -159,9 +159,9 @@ class Inquiry:
                 piece=piece, chunk=chunk, earlier_labels=self.labels, earlier_ids=self.ids,
                 hidden=hidden,
             )  # fmt: skip
+            self._measure(piece)
             if piece.first_step == 0:
                 self._compare_initial(piece)
-            self._measure(piece)
             self._compare_sources(evidence)
             found, hidden = self._retrace(evidence)
             self.labels, self.ids = evidence.labels, evidence.ids
@@ -171,8 +171,8 @@ class Inquiry:
                 held += observer.bytes_per_step * n
             if found and self.first_anomaly is None:
                 self.first_anomaly = piece.first_step
-                after = max(round(AFTER / self.dt), self.first_anomaly // 2)
-                end = min(end, piece.last_step + after)
+                after = max(round(AFTER / self.dt), self.first_anomaly)
+                end = min(self.n_steps, piece.last_step + after)
 
     def _compare_initial(self, piece: Piece) -> None:
         for p in self.plan.populations:
@@ -181,7 +181,7 @@ class Inquiry:
                 if rows is None:
                     continue
                 off = np.abs(rows[0] - value)
-                scale = max(float(np.abs(rows[0]).max()), float(np.abs(value).max()))
+                scale = max(self.scale[p.name, state], float(np.abs(value).max()))
                 if off.max() > self.tolerance * scale:
                     self.initial_differs[p.name, state] = float(off.max())
 
@@ -272,7 +272,13 @@ class Inquiry:
     def screened(self, indices: tuple[int, ...]) -> list[int]:
         """Return the kept pieces on which hypotheses about some populations are tried."""
         telling = [k for k in range(len(self.kept)) if any(self._tells(k, i) for i in indices)]
-        return telling[:SCREENED]
+        # Later, variables that are not recorded are what the hypothesis would have made of them.
+        return telling[: 1 if any(self.hides(i) for i in indices) else SCREENED]
+
+    def hides(self, index: int) -> bool:
+        """Whether a population has states that the other side cannot record."""
+        p = self.plan.populations[index]
+        return p.spec is not None and any((p.name, s) not in self.variables for s in p.spec.states)
 
     def _tells(self, number: int, index: int) -> bool:
         if not retraceable(self.plan, index):
@@ -286,9 +292,7 @@ class Inquiry:
             for state, rest in redone.remainder.items()
         )
 
-    def explains(
-        self, hypothesis: Hypothesis, *, slack: float = 10.0, alone: bool = False
-    ) -> bool:
+    def explains(self, hypothesis: Hypothesis, *, slack: float = 10.0, alone: bool = False) -> bool:
         """Whether every step of the screened pieces is as the hypothesis says.
 
         With `alone`, steps of the populations that it is about.
@@ -304,16 +308,16 @@ class Inquiry:
                     return False
                 if index in hypothesis.populations:
                     arrivals = None if hypothesis.wiring else self.base(number, index)[0]
-                    redone = redo(
-                        plan, self.wiring, index, self.kept[number], arrivals=arrivals
-                    )
+                    redone = redo(plan, self.wiring, index, self.kept[number], arrivals=arrivals)
                 else:
                     redone = self.base(number, index)[1]
                 if self._mismatches(index, redone, slack):
                     return False
         return True
 
-    def remainders(self, plan: Plan, index: int, number: int, neurons: Ints, wiring: bool) -> Floats:
+    def remainders(
+        self, plan: Plan, index: int, number: int, neurons: Ints, wiring: bool
+    ) -> Floats:
         """Return the remainders of some neurons as one vector, each scaled by its variable."""
         arrivals = None if wiring else self.base(number, index)[0]
         redone = redo(
@@ -464,7 +468,7 @@ def _root(rest: object, family: Family, tolerance: float) -> float | None:
         x = following
         if np.abs(r).max(initial=0.0) <= tolerance or done:
             return x if np.abs(r).max(initial=0.0) <= 100 * tolerance else None
-        if turn >= 5 and size > 0.5 * start or turn >= 12 and size > 1e-3 * start:
+        if (turn >= 5 and size > 0.5 * start) or (turn >= 12 and size > 1e-3 * start):
             return None
         best = min(best, size)
     return None

@@ -183,9 +183,7 @@ def receptor_arrivals(
 def reaches(projection: PlanProjection, population: PlanPopulation) -> bool:
     """Whether a projection has targets in a population."""
     post = projection.post
-    return bool(
-        np.any((post >= population.offset) & (post < population.offset + population.size))
-    )
+    return bool(np.any((post >= population.offset) & (post < population.offset + population.size)))
 
 
 def redo(
@@ -368,7 +366,9 @@ def _couplings(plan: Plan, index: int, evidence: Evidence, chosen: Ints) -> dict
             if coupling.coupling in diffusive:
                 own = piece.states[population.name, coupling.source][:-1]
                 read = read - own[:, local[mine]]
-            np.add.at(total[coupling.coupling], (slice(None), local[mine]), read * weight[mine])
+            onto = np.zeros((population.size, piece.n_steps))
+            np.add.at(onto, local[mine], (read * weight[mine]).T)
+            total[coupling.coupling] += onto.T
     return {name: rows[:, chosen] for name, rows in total.items()}
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurosim.compare import variants
-from neurosim.compare.hypotheses import MOST_STEPS, Family, Hypothesis
+from neurosim.compare.hypotheses import MOST_STEPS, Family, Hypothesis, snapped
 from neurosim.compare.retracing import (
     Bools,
     Evidence,
@@ -126,18 +126,22 @@ def whole_projections(
                 brought.append((e, np.where(e.known, a, 0.0)))
         overlap = sum(float((e.amount * a).sum()) for e, a in brought)
         power = sum(float((a * a).sum()) for _, a in brought)
+        if not brought:
+            # Where spikes arrive is not recorded: what they do there is found by trying.
+            yield weight_family(plan, place)
+            yield from _receptors(plan, place, part, touched)
+            for n in (1, -1, 2, -2):
+                yield _shift(plan, place, n, touched)
         if power == 0:
             continue
         share = overlap / power
         if share != 0:
             yield weight_family(plan, place)
         if share < -0.2:
-            names = [set(variants.receptors_of(plan, k)) for k in touched]
-            for other in sorted(set.intersection(*names) - {projection.receptor}):
-                yield _other_receptor(place, part, projection.receptor, other, touched)
+            yield from _receptors(plan, place, part, touched)
         if share < 0:
             yield from _shifts(plan, wiring, index, place, brought, touched)
-        if np.ndim(variants.listed(plan, place).weight) and abs(share) < 0.2:
+        if abs(share) < 0.2:
             yield from _roundings(plan, place, part, touched)
     for number, drive in enumerate(plan.drives):
         here = (drive.ids >= population.offset) & (drive.ids < population.offset + population.size)
@@ -151,9 +155,7 @@ def whole_projections(
 def _targets(plan: Plan, number: int) -> tuple[int, ...]:
     ids = plan.drives[number].ids
     return tuple(
-        p.index
-        for p in plan.populations
-        if np.any((ids >= p.offset) & (ids < p.offset + p.size))
+        p.index for p in plan.populations if np.any((ids >= p.offset) & (ids < p.offset + p.size))
     )
 
 
@@ -221,6 +223,13 @@ def _other_receptor(
     )  # fmt: skip
 
 
+def _receptors(plan: Plan, place: int, part: str, touched: tuple[int, ...]) -> Iterator[Hypothesis]:
+    given = plan.projections[place].receptor
+    names = [set(variants.receptors_of(plan, k)) for k in touched]
+    for other in sorted(set.intersection(*names) - {given}):
+        yield _other_receptor(place, part, given, other, touched)
+
+
 def _shifts(
     plan: Plan, wiring: Wiring, index: int, place: int, brought: list[tuple[Excess, Floats]],
     touched: tuple[int, ...],
@@ -239,25 +248,25 @@ def _shifts(
                 later[:n] = a[-n:]
             total += float((np.where(e.known, e.amount - later + a, 0.0) ** 2).sum())
         misfit[n] = total
-    part = f"Projection '{plan.projections[place].name}'"
     for n in sorted(misfit, key=lambda n: misfit[n])[:3]:
-        size = n * plan.dt
-        yield Hypothesis(
-            kind="delay", part=part, what="all", size=size, unit="ms",
-            text=f"All delays of projection '{plan.projections[place].name}' are {_steps(n)} "
-            f"({size:+g} ms).",
-            rank=1, change=lambda p, n=n: variants.with_delays_shifted(p, place, n),  # type: ignore[misc]
-            populations=touched, wiring=True,
-        )  # fmt: skip
+        yield _shift(plan, place, n, touched)
+
+
+def _shift(plan: Plan, place: int, n: int, touched: tuple[int, ...]) -> Hypothesis:
+    name, size = plan.projections[place].name, n * plan.dt
+    return Hypothesis(
+        kind="delay", part=f"Projection '{name}'", what="all", size=size, unit="ms", rank=1,
+        text=f"All delays of projection '{name}' are {_steps(n)} ({size:+g} ms).",
+        change=lambda p: variants.with_delays_shifted(p, place, n), populations=touched,
+        wiring=True,
+    )  # fmt: skip
 
 
 def _steps(n: int) -> str:
     return f"{abs(n)} step{'s' if abs(n) > 1 else ''} {'longer' if n > 0 else 'shorter'}"
 
 
-def _roundings(
-    plan: Plan, place: int, part: str, touched: tuple[int, ...]
-) -> Iterator[Hypothesis]:
+def _roundings(plan: Plan, place: int, part: str, touched: tuple[int, ...]) -> Iterator[Hypothesis]:
     if np.unique(variants.weights_of(variants.listed(plan, place))).size < 2:
         return
     for bits in range(2, 25):
@@ -353,9 +362,7 @@ def _constant(beyond: dict[int, float], due: dict[int, int]) -> float | None:
     return float(np.median(changes)) if spread <= 1e-6 * max(map(abs, changes)) else None
 
 
-def _moved(
-    spikes: Ints, delay: int, n: int, weight: float, known: set[int]
-) -> dict[int, float]:
+def _moved(spikes: Ints, delay: int, n: int, weight: float, known: set[int]) -> dict[int, float]:
     """Return the excess that a delay longer by n steps would bring."""
     found: dict[int, float] = {}
     for labels, sign in ((spikes + delay, -weight), (spikes + delay + n, weight)):
@@ -366,9 +373,7 @@ def _moved(
 
 
 def _same(one: dict[int, float], two: dict[int, float], weight: float) -> bool:
-    return one.keys() == two.keys() and all(
-        abs(one[k] - two[k]) <= 1e-6 * abs(weight) for k in one
-    )
+    return one.keys() == two.keys() and all(abs(one[k] - two[k]) <= 1e-6 * abs(weight) for k in one)
 
 
 def _names(plan: Plan, sender: int, population: PlanPopulation, neuron: int) -> str:
@@ -397,8 +402,6 @@ def _weight(
             rank=1, change=lambda p: variants.without_connection(p, place, connection),
             populations=(population.index,), wiring=True,
         )  # fmt: skip
-    from neurosim.compare.hypotheses import snapped
-
     value = snapped(weight + change, weight, 1e-6 * abs(change))
     return Hypothesis(
         kind="weight", part=part, what=names, size=value - weight, unit=unit,
