@@ -5,7 +5,7 @@ Nothing here calls NEST: numbers in, numbers out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,9 +71,9 @@ class Synaptic:
     ----------
     state : str
         Ours.
-    recordable : tuple of str
-        What a multimeter records; ours is the sum.
-    status : tuple of str
+    recordable : tuple of (str, float)
+        What a multimeter records, and its sign; ours is the sum.
+    status : tuple of (str, float)
         Where the neuron's status shows it (summed, too); () where it does not.
     index : int or None
         Place in the status' list, where it is a list.
@@ -86,8 +86,8 @@ class Synaptic:
     """
 
     state: str
-    recordable: tuple[str, ...] = ()
-    status: tuple[str, ...] = ()
+    recordable: tuple[tuple[str, float], ...] = ()
+    status: tuple[tuple[str, float], ...] = ()
     index: int | None = None
     settable: bool = False
     unsigned: bool = False
@@ -128,7 +128,7 @@ class Binding:
         ours : mapping
             Our parameters: floats or (n,) arrays.
         """
-        values = {**ours, "dt": self.dt}
+        values = {"V_reset": 0.0, **ours, "dt": self.dt}  # LIF(reset="zero") has no V_reset
         found = {name: evaluate(text, values) for name, text in self.row.parameters.items()}
         if "t_ref" in found:
             place = f"Population {self.population.name!r}: t_ref"
@@ -143,41 +143,32 @@ class Binding:
             while f"{stem}_{len(parts) + 1}" in ours:
                 parts.append(ours[f"{stem}_{len(parts) + 1}"] * factor)
             found[name] = parts
-        lists: dict[str, list[Any]] = {}
+        return {**found, **self.synaptic_parameters(ours)}
+
+    def synaptic_parameters(self, ours: Mapping[str, Any]) -> dict[str, Any]:
+        """Return NEST's parameters of the receptors, which also say how many there are."""
+        found: dict[str, Any] = {}
         for receptor, kind in self.kinds.items():
             if kind not in KINDS:
                 continue
             for stem, name in KINDS[kind].parameters.items():
                 value = ours[f"{stem}_{receptor}"]
                 if self.row.style == "ports":
-                    lists.setdefault("E_rev" if name == "E" else name, []).append(value)
+                    found.setdefault("E_rev" if name == "E" else name, []).append(value)
                 else:
-                    for side in self.ports[receptor].sides:
-                        found[f"{name}_{side}"] = value
-        return {**found, **lists}
+                    found |= {f"{name}_{side}": value for side in self.ports[receptor].sides}
+        return found
 
     def current_factor(self, ours: Mapping[str, Any]) -> Any:
         """Return what our currents [pA] are multiplied with: a float or (n,)."""
         return evaluate(self.row.current, {**ours, "dt": self.dt})
 
-    @property
-    def structural(self) -> dict[str, Any]:
-        """Parameters that have to be there before anything is connected: numbers of receptors."""
-        if self.row.style != "ports":
-            return {}
-        lists: dict[str, list[float]] = {}
-        for kind in self.kinds.values():
-            for stem, name in KINDS[kind].parameters.items():
-                stand_in = {"tau_decay": 5.0, "E": 0.0}.get(stem, 2.0)
-                lists.setdefault("E_rev" if name == "E" else name, []).append(stand_in)
-        return lists
-
     # --- states -----------------------------------------------------------------------------
 
-    def recordable(self, state: str) -> tuple[str, ...]:
-        """Return what a multimeter records for a state of ours; their sum is ours."""
+    def recordable(self, state: str) -> tuple[tuple[str, float], ...]:
+        """Return what a multimeter records for a state of ours, with signs; the sum is ours."""
         if state in self.row.states:
-            return (self.row.states[state],)
+            return ((self.row.states[state], 1.0),)
         return self.synaptic[state].recordable if state in self.synaptic else ()
 
     def is_shown(self, state: str) -> bool:
@@ -204,11 +195,11 @@ class Binding:
             return np.asarray(status[self.row.states[state]], np.float64)
         s = self.synaptic[state]
         total = np.zeros(len(where))
-        for name in s.status:
+        for name, sign in s.status:
             values = status[name]
             if s.index is not None:
                 values = [one[s.index] for one in values]
-            total += np.asarray(values, np.float64)
+            total += sign * np.asarray(values, np.float64)
         if not s.partner:
             return total
         driven = self.from_status(s.partner, status, ours, where)
@@ -220,7 +211,8 @@ class Binding:
         if state in self.row.states:
             return (self.row.states[state],)
         s = self.synaptic[state]
-        return s.status + (self.status_names(s.partner) if s.partner else ())
+        own = tuple(name for name, _ in s.status)
+        return own + (self.status_names(s.partner) if s.partner else ())
 
     def to_status(
         self, values: Mapping[str, Any], ours: Mapping[str, Any], where: Any
@@ -238,9 +230,11 @@ class Binding:
             if s.partner:
                 gain, mixed = self._second_state(state, ours, where)
                 value = gain * np.asarray(value) + mixed * np.asarray(values[s.partner])
-            found[s.status[0]] = value
-            for name in s.status[1:]:
-                found[name] = np.zeros_like(value)
+            value = np.asarray(value, np.float64)
+            for name, sign in s.status:
+                # Of two that are summed, the one that carries this sign without a minus.
+                part = value if len(s.status) == 1 else np.where(value * sign > 0, value, 0.0)
+                found[name] = sign * part
         return found
 
     def _second_state(self, state: str, ours: Mapping[str, Any], where: Any) -> tuple[Any, Any]:
@@ -383,31 +377,28 @@ def _synaptic(binding: Binding) -> dict[str, Synaptic]:
             continue
         kind = KINDS[kind_name]
         port = binding.ports[receptor]
-        ports = row.style == "ports"
         letter = "g" if kind.conductance else "I"
         first = f"{letter}_{receptor}"
 
-        def names(stem: str, there: Iterable[str], port: Port = port) -> tuple[str, ...]:
+        def named(
+            stem: str, there: frozenset[str], whole: str, port: Port = port
+        ) -> tuple[tuple[str, float], ...]:
             if stem not in there:
                 return ()
-            return tuple(f"{stem}_{side}" for side in port.sides)
+            if row.style == "ports":
+                return ((whole, 1.0),)
+            signs = {"ex": 1.0, "in": row.inhibition}
+            return tuple((f"{stem}_{side}", signs[side]) for side in port.sides)
 
-        def shown(stem: str, port: Port = port, ports: bool = ports) -> tuple[str, ...]:
-            if ports:
-                return (stem,) if stem in row.shown else ()
-            return tuple(f"{stem}_{side}" for side in port.sides) if stem in row.shown else ()
-
-        index = port.number - 1 if ports else None
-        recordable = names(kind.state, row.recorded)
-        if ports and kind.state in row.recorded:
-            recordable = (f"{kind.state}_{port.number}",)
+        index = port.number - 1 if row.style == "ports" else None
         found[first] = Synaptic(
-            state=first, recordable=recordable, status=shown(kind.state), index=index,
+            state=first, recordable=named(kind.state, row.recorded, f"{kind.state}_{port.number}"),
+            status=named(kind.state, row.shown, kind.state), index=index,
             settable=kind.state in row.taken, unsigned=kind.state in row.unsigned,
         )  # fmt: skip
         if kind.peak:
             found[f"x_{receptor}"] = Synaptic(
-                state=f"x_{receptor}", status=shown(kind.rate), index=index,
+                state=f"x_{receptor}", status=named(kind.rate, row.shown, kind.rate), index=index,
                 settable=kind.rate in row.taken, unsigned=kind.rate in row.unsigned, partner=first,
             )  # fmt: skip
     return found

@@ -116,7 +116,7 @@ class StateTap:
         self.history: dict[str, dict[int, Floats]] = {v: {} for v in self.variables}
         self._first_node = int(nodes[0].global_id)
         self._multimeter = None
-        wanted = sorted({n for v in self._by_multimeter for n in binding.recordable(v)})
+        wanted = sorted({n for v in self._by_multimeter for n, _ in binding.recordable(v)})
         if wanted:
             self._multimeter = nest.Create(
                 "multimeter",
@@ -150,7 +150,8 @@ class StateTap:
         for variable in self._by_multimeter:
             array = np.zeros((n, self.local.size))
             total = sum(
-                np.asarray(events[name], np.float64) for name in self.binding.recordable(variable)
+                sign * np.asarray(events[name], np.float64)
+                for name, sign in self.binding.recordable(variable)
             )
             array[labels - first, column] = np.asarray(total)[later]
             found[variable] = array

@@ -161,7 +161,10 @@ class NestSession(Session):
             with kernel.explained(f"Population {p.name!r}"):
                 if p.spec is not None:
                     binding = self._bindings[p.index]
-                    nodes = nest.Create(binding.row.model, p.size, binding.structural)
+                    nodes = nest.Create(binding.row.model, p.size)
+                    receptors = binding.synaptic_parameters(self._parameters[p.index])
+                    if receptors:
+                        _put(nodes, receptors, None)
                     self._nodes[p.index] = nodes
                     first = nodes[0].global_id
                 else:

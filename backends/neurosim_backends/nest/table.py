@@ -113,6 +113,8 @@ class Row:
         Stems of synaptic states that a multimeter records.
     unsigned : frozenset of str
         Stems of states that NEST refuses below 0.
+    inhibition : float
+        -1 where NEST keeps inhibitory currents without their sign.
     current : str
         What our injected currents are multiplied with.
     pulse : str
@@ -134,6 +136,7 @@ class Row:
     taken: frozenset[str] = frozenset()
     recorded: frozenset[str] = frozenset()
     unsigned: frozenset[str] = frozenset()
+    inhibition: float = 1.0
     current: str = "1"
     pulse: str = ""
     support: Support = PASSES
@@ -234,7 +237,10 @@ def _adex_rows(neuron: str, parameters: Mapping[str, str], note: str) -> tuple[R
         "the first substep of the step at whose end they are due",
         "one step in the time of arrivals and of the reset",
     )
-    current = {"shown": stems("I_syn"), "taken": stems("I_syn"), "recorded": stems("I_syn")}
+    current: dict[str, Any] = {
+        "shown": stems("I_syn"), "taken": stems("I_syn"), "recorded": stems("I_syn"),
+        "inhibition": -1.0,
+    }  # fmt: skip
     alpha = {**current, "shown": stems("I_syn", "dI_syn"), "taken": stems("I_syn", "dI_syn")}
     conductance = {"shown": _G, "taken": _G, "recorded": _G, "unsigned": _G}
     return (
