@@ -419,7 +419,8 @@ class _Search:
             self.diagnosis.cause = Cause(
                 kind="integrator", part=part, what=_by(method, parts), size=factor, unit="factor",
                 text=f"{part} {'is' if len(suspects) == 1 else 'are'} integrated otherwise: with "
-                f"{_by(method, parts)} instead of {first.method} single steps of our core come {factor:.3g} times nearer.",
+                f"{_by(method, parts)} instead of {first.method} single steps of our core come "
+                f"{factor:.3g} times nearer.",
                 evidence=(
                     f"Our core as it is: {self._outcome(self.original)}",
                     f"Our core with {_by(method, parts)}: {self._outcome(trial)}",
