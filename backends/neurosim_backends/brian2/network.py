@@ -226,6 +226,20 @@ class Brian2Network:
         """Steps done."""
         return int(self.clock.variables["timestep"].get_value().item())
 
+    def events(self) -> list[tuple[Any, int]]:
+        """Return every list of events of the present step, and how many it holds.
+
+        Brian2 empties them at the end of a run, but those of the last step are still to be
+        delivered when the run goes on.
+        """
+        return [
+            (row, int(row[-1]))
+            for _, owner in self._owners()
+            for name, variable in owner.variables.items()
+            if name.endswith("space")
+            for row in (variable.get_value(),)
+        ]
+
     def state(self) -> dict[tuple[Any, ...], Any]:
         """Return everything that a run changes, spikes on their way included."""
         found: dict[tuple[Any, ...], Any] = {}

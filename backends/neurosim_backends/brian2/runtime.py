@@ -98,8 +98,11 @@ class Brian2Session(PlanSession):
     def _sample(self) -> None:
         for sample in self._samplers:
             sample()
-        if self._pressed.is_set():
+        stop = self._pressed.is_set()
+        if stop:
             self.built.network.stop()
+        if stop or self.built.now + 1 == self._end:
+            self._events = self.built.events()
 
     # --- running ------------------------------------------------------------------------------
 
@@ -195,7 +198,10 @@ class Brian2Session(PlanSession):
     def _run_to(self, end: int) -> None:
         b = brian2()
         network = self.built.network
+        self._end = end
         network.run((end - self._step) * self.built.step_seconds * b.second, namespace={})
+        for row, count in self._events:
+            row[-1] = count
         self._step = self.built.now
         for index, model in self.built.models.items():
             lost = self.built.groups[index].variables[model.lost].get_value()
