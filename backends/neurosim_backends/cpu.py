@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.backend import Connections, Options, Session
-from neurosim.capabilities import PASSES, Capabilities
+from neurosim.capabilities import PASSES, Capabilities, check, refused
 from neurosim.describe.network import Network
 from neurosim.describe.population import Population, Selectable
 from neurosim.describe.projection import Projection
@@ -41,17 +41,25 @@ PACKAGES = ("neurosim-snn", "numpy", "numba", "llvmlite")
 
 
 class CPU:
-    """Runs everything a description can say."""
+    """Runs what a description can say."""
 
     name = "cpu"
     capabilities = Capabilities(
         backend="cpu",
         title="neurosim's own core: exact propagators, any number of threads, the same bits",
-        supports={"*": PASSES},
+        supports={
+            "drive:Poisson": PASSES,
+            "drive:*": refused(
+                "only Poisson drive comes without synapses",
+                "a population with this source and a projection",
+            ),
+            "*": PASSES,
+        },
     )
 
     def compile(self, network: Network, options: Options) -> CPUSession:
         """Build the network in memory."""
+        check(network, self.capabilities, options.approximate, options)
         with interruptible(at_once=True) as pressed:
             session = CPUSession(network, options)
         if pressed.is_set():

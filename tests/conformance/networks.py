@@ -1,0 +1,557 @@
+"""The networks that every backend faces, as data: small, each with a few features.
+
+A new feature is a new case here; a new backend changes nothing. What a backend is expected to do
+with a case follows from what it declares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import neurosim as ns
+from neurosim.features import NEURONS, SYNAPSES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One network and how it is run.
+
+    Attributes
+    ----------
+    name : str
+    build : callable
+        () -> Network.
+    steps : int
+    dt : float
+        [ms].
+    inputs : mapping
+        ``Input`` population -> array (steps, size).
+    trial : int
+    spikes : bool
+        Whether any neuron fires, so that there is something to compare.
+    chance : bool
+        Whether it draws numbers that are given to nobody (failing synapses), so that other
+        backends agree on average only.
+    costly : bool
+        Whether backends that take many seconds for a network face it, too.
+    """
+
+    name: str
+    build: Callable[[], ns.Network]
+    steps: int = 300
+    dt: float = 0.1
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    trial: int = 0
+    spikes: bool = True
+    chance: bool = False
+    costly: bool = False
+
+    @property
+    def duration(self) -> float:
+        """Length of the run [ms]."""
+        return self.steps * self.dt
+
+
+CASES: dict[str, Case] = {}
+
+
+def case(build: Callable[[], ns.Network] | None = None, /, **facts: Any) -> Any:
+    """Add a case, called as its function."""
+
+    def add(build: Callable[[], ns.Network]) -> Callable[[], ns.Network]:
+        name = facts.pop("name", build.__name__)
+        assert name not in CASES, name
+        CASES[name] = Case(name=name, build=build, **facts)
+        return build
+
+    return add if build is None else add(build)
+
+
+TRAINS = [[0.1, 3.0, 3.1, 12.0], [5.0, 5.0, 14.2, 20.0], [7.7, 8.0, 8.1, 8.2, 25.0]]
+"""Given spikes: in the very first step, twice at once, in a burst."""
+
+WEIGHTS = {"pA": 150.0, "nS": 12.0, "mV": 6.0, "1": 1.0}
+"""Of one synapse, by the unit of its receptor."""
+
+
+def everything(net: ns.Network) -> ns.Network:
+    """Record all spikes and all states of all neurons."""
+    for population in net.populations.values():
+        facts = population.interface
+        found = ["spikes"] if facts.emits_spikes else []
+        net.record(population, [*found, *facts.state_units])
+    return net
+
+
+def stimulated(name: str, model: Any, *, n: int = 3, weight: float = 1.0) -> ns.Network:
+    """Return neurons that are sent given spikes to each receptor, and send to each other."""
+    net = ns.Network(name, seed=5)
+    source = net.population("source", 3, ns.SpikeTimes(TRAINS))
+    cells = net.population("cells", n, model)
+    for receptor in cells.interface.receptors:
+        strength = weight * WEIGHTS[receptor.unit]
+        if "inh" in receptor.name:
+            strength *= 0.2 if receptor.nonnegative else -0.5
+        to = {"receptor": receptor.name}
+        net.project(source, cells, ns.AllToAll(), weight=strength, delay=0.1, **to)
+        if cells.interface.emits_spikes:
+            some = ns.AllToAll(autapses=False)
+            net.project(cells, cells, some, weight=0.3 * strength, delay=1.5, **to)
+    return everything(net)
+
+
+# --- every neuron, every receptor ---------------------------------------------------------------
+
+CURRENTS = {
+    "AdEx": 900.0, "ExponentialIF": 600.0, "FitzHughNagumo": 0.8, "GIF": 500.0,
+    "HodgkinHuxley": 1500.0, "Izhikevich": 12.0, "LIF": 400.0, "MorrisLecar": 2000.0,
+    "PerfectIntegrator": 400.0, "QuadraticIF": 600.0, "TraubMiles": 1000.0, "TwoCompartment": 600.0,
+}  # fmt: skip
+"""Constant currents at which each neuron fires within the run."""
+
+for _name in NEURONS:
+    _current = np.array([1.0, 1.1, 1.3]) * CURRENTS[_name]
+    _weight = 0.002 if _name == "FitzHughNagumo" else 0.02 if _name == "Izhikevich" else 1.0
+    case(
+        lambda name=_name, current=_current, weight=_weight: stimulated(
+            name, getattr(ns, name)(I_e=current), weight=weight
+        ),
+        name=f"neuron:{_name}",
+    )
+
+for _kind in SYNAPSES:
+    if _kind != "GapJunction":
+        case(
+            lambda kind=_kind: stimulated(
+                kind, ns.LIF(synapses=getattr(ns, kind)(), I_e=[350.0, 420.0, 560.0], t_ref=1.0)
+            ),
+            name=f"receptor:{_kind}",
+        )
+
+
+@case(name="receptors:several")
+def several() -> ns.Network:
+    synapses = ns.Receptors(ns.ExpConductance(), slow=ns.NMDA(decay=20.0), kick=ns.Delta())
+    return stimulated("several", ns.LIF(synapses=synapses, I_e=350.0))
+
+
+@case(name="receptors:three currents")
+def three() -> ns.Network:
+    synapses = ns.Receptors(
+        a=ns.ExpCurrent.receptor(tau=1.0), b=ns.ExpCurrent.receptor(tau=4.0),
+        c=ns.ExpCurrent.receptor(tau=9.0),
+    )  # fmt: skip
+    return stimulated("three", ns.LIF(synapses=synapses, I_e=350.0))
+
+
+@case(spikes=False)
+def parrot() -> ns.Network:
+    net = ns.Network("parrot")
+    source = net.population("source", 3, ns.SpikeTimes(TRAINS))
+    relay = net.population("relay", 2, ns.Parrot())
+    cell = net.population("cell", 1, ns.LIF())
+    net.project(source, relay, ns.AllToAll(), delay=0.5)
+    net.project(relay, cell, ns.AllToAll(), weight=100, receptor="exc", delay=0.3)
+    net.record(relay, "spikes")
+    net.record(cell, ["V_m", "I_exc"])
+    return net
+
+
+@case
+def gap_junctions() -> ns.Network:
+    net = ns.Network("gap")
+    synapses = ns.Receptors(ns.ExpCurrent(), gap=ns.GapJunction())
+    cells = net.population("cells", 3, ns.LIF(synapses=synapses, I_e=[0.0, 420.0, 500.0]))
+    net.project(cells, cells, ns.AllToAll(autapses=False), weight=2, source="V_m", receptor="gap")
+    return everything(net)
+
+
+@case(spikes=False)
+def rate_coupling() -> ns.Network:
+    net = ns.Network("rates")
+    model = ns.NeuronModel(
+        "rate", equations="dx/dt = (-x + tanh(c))/tau : 1\ntau : ms\nc : 1",
+        inputs={"c": "additive"}, parameters={"tau": 10.0},
+    )  # fmt: skip
+    units = net.population("units", 3, model)
+    net.initialise(units, x=[0.1, -0.2, 0.7])
+    weights = np.array([[0, 1.5, -1], [2, 0, 0.5], [-1, 0.3, 0.2]])
+    net.project(units, units, ns.FromMatrix(weights), source="x", receptor="c")
+    return everything(net)
+
+
+# --- equations and methods ----------------------------------------------------------------------
+
+LINEAR = "dV/dt = (E - V + R*I)/tau : mV (clamped)\nI = {I} : pA\n" + (
+    "tau : ms\nE : mV\nR : GOhm\nV_th : mV\nV_r : mV\nt_ref : ms"
+)
+PARAMETERS = {"tau": 10.0, "E": -70.0, "R": 0.05, "V_th": -50.0, "V_r": -65.0, "t_ref": 1.0}
+
+
+def equations(method: str, term: str = "s + 450*pA", **more: Any) -> ns.NeuronModel:
+    """Return an integrate-and-fire neuron in words of its own."""
+    text = LINEAR.format(I=term) + "\nds/dt = -s/(3*ms) : pA" + more.pop("also", "")
+    return ns.NeuronModel(
+        "mine", equations=text, threshold=more.pop("threshold", "V > V_th"), reset="V = V_r",
+        refractory="t_ref", inputs={"in": "jump s"}, initial={"V": "E"},
+        parameters=PARAMETERS | more.pop("parameters", {}), method=method, **more,
+    )  # fmt: skip
+
+
+for _method in ("exact", "exponential_euler", "rk4", "rk2", "euler"):
+    case(
+        lambda method=_method: stimulated(method, equations(method)),
+        name=f"method:{_method}",
+    )
+
+for _method, _noise in (
+    ("exact", "sigma*sqrt(2/tau)*xi"),
+    ("euler", "sigma*sqrt(2/tau)*xi"),
+    ("heun", "0.1*V*sqrt(1/tau)*xi"),
+    ("milstein", "0.1*V*sqrt(1/tau)*xi"),
+):
+
+    def noisy(method: str, noise: str) -> ns.Network:
+        text = f"dV/dt = (E - V)/tau + {noise} : mV\ntau : ms\nE : mV"
+        parameters = {"tau": 10.0, "E": -60.0}
+        if "sigma" in noise:
+            text, parameters = text + "\nsigma : mV", {**parameters, "sigma": 8.0}
+        model = ns.NeuronModel(
+            "noisy", equations=text, threshold="V >= -50*mV", reset="V = -70*mV",
+            parameters=parameters, initial={"V": "E"}, method=method,
+        )  # fmt: skip
+        net = ns.Network(f"noise {method}", seed=8)
+        net.population("cells", 3, model)
+        return everything(net)
+
+    case(lambda method=_method, noise=_noise: noisy(method, noise), name=f"noise:{_method}")
+
+
+@case(name="threshold:strict")
+def strict() -> ns.Network:
+    """Exactly at the threshold nothing happens where it is written with >."""
+    net = ns.Network("strict")
+    source = net.population("source", 1, ns.SpikeTimes([[1.0, 5.0]]))
+    model = ns.NeuronModel(
+        "strict",
+        equations="v : mV",
+        inputs={"in": "jump v"},
+        threshold="v > 20*mV",
+        reset="v = 0*mV",
+    )
+    cells = net.population("cells", 2, model)
+    net.project(source, cells, ns.FromList([(0, 0, 20.0), (0, 1, 20.5)]))
+    return everything(net)
+
+
+@case(name="reset:several lines")
+def adapting() -> ns.Network:
+    model = ns.NeuronModel(
+        "adapting",
+        equations="dv/dt = (I_e - w - g*v)/c : mV\ndw/dt = -w/tau : pA\nI_e : pA\ng : nS\nc : pF\n"
+        "tau : ms\nb : pA",
+        threshold="v >= 15*mV", reset="v -= 15*mV; w += b",
+        parameters={"I_e": 300.0, "g": 10.0, "c": 100.0, "tau": 30.0, "b": 40.0},
+    )  # fmt: skip
+    net = ns.Network("adapting")
+    net.population("cells", 1, model)
+    return everything(net)
+
+
+for _reset in ("subtract", "zero"):
+    case(
+        lambda reset=_reset: stimulated(
+            reset,
+            ns.LIF(I_e=400.0, reset=reset)
+            if reset == "subtract"
+            else ns.LIF(I_e=450.0, reset=reset, E_L=0.0, V_th=15.0),
+        ),
+        name=f"reset:{_reset}",
+    )
+
+
+# --- steps: threshold, refractoriness, delays -----------------------------------------------------
+
+
+@case(name="threshold:tie")
+def tie() -> ns.Network:
+    """A jump exactly to the threshold fires, in the step it arrives."""
+    net = ns.Network("tie")
+    source = net.population("source", 1, ns.SpikeTimes([[0.1, 4.0, 4.1]]))
+    cells = net.population("cells", 2, ns.LIF(synapses=ns.Delta(), t_ref=1.0))
+    gap = cells.model.V_th - cells.model.E_L
+    net.project(source, cells, ns.FromList([(0, 0, gap, 0.1), (0, 1, gap - 1e-9, 0.1)]))
+    return everything(net)
+
+
+@case(name="refractory:arrivals")
+def while_refractory() -> ns.Network:
+    """Jumps of the membrane are lost while a neuron is held; currents are not."""
+    net = ns.Network("arrivals")
+    times = [[1.0 + 0.1 * k for k in range(25)]]
+    source = net.population("source", 1, ns.SpikeTimes(times))
+    jumps = net.population("jumps", 3, ns.LIF(synapses=ns.Delta(), t_ref=[0.1, 0.7, 2.0]))
+    flows = net.population("flows", 3, ns.LIF(t_ref=[0.1, 0.7, 2.0]))
+    net.project(source, jumps, ns.AllToAll(), weight=11.0, delay=0.1)
+    net.project(source, flows, ns.AllToAll(), weight=400.0, delay=0.1, receptor="exc")
+    return everything(net)
+
+
+@case(name="refractory:none")
+def no_refractoriness() -> ns.Network:
+    net = ns.Network("none")
+    source = net.population("source", 1, ns.SpikeTimes([[1.0, 1.1, 1.2, 5.0]]))
+    cells = net.population("cells", 2, ns.LIF(synapses=ns.Delta(), t_ref=0.0, I_e=[0.0, 600.0]))
+    net.project(source, cells, ns.AllToAll(), weight=25.0, delay=0.1)
+    return everything(net)
+
+
+@case(name="refractory:rounded")
+def rounded() -> ns.Network:
+    net = ns.Network("rounded")
+    net.population("cells", 2, ns.LIF(t_ref=np.array([0.96, 1.04]), I_e=900.0))
+    return everything(net)
+
+
+@case(name="delays:one and many steps", costly=True)
+def delays() -> ns.Network:
+    net = ns.Network("delays")
+    source = net.population("source", 1, ns.SpikeTimes([[0.1, 2.0]]))
+    pairs = [(0, k, 500.0, d) for k, d in enumerate((0.1, 0.2, 1.0, 5.5, 17.3, 26.0))]
+    cells = net.population("cells", 6, ns.LIF(I_e=400.0))
+    net.project(source, cells, ns.FromList(pairs), receptor="exc")
+    net.project(cells, cells, ns.OneToOne(), weight=-30.0, delay=0.1, receptor="inh")
+    return everything(net)
+
+
+def wired(name: str, rule: Any, *, n: int = 6, **more: Any) -> ns.Network:
+    """Return neurons that fire one after the other and are connected by a rule."""
+    net = ns.Network(name, seed=11)
+    given = {"weight": 60.0, "delay": 1.0, **more}
+    if rule.__class__.__name__ in ("FromMatrix", "Conv2D"):
+        del given["weight"]
+    shape = given.pop("shape", n)
+    model = ns.LIF(I_e=np.linspace(300, 520, n))
+    cells = net.population("cells", shape, model, positions=ns.Grid())
+    net.project(cells, cells, rule, receptor="exc", **given)
+    return everything(net)
+
+
+for _rule, _more in (
+    (ns.AllToAll(), {"weight": 15.0}),
+    (ns.OneToOne(), {}),
+    (ns.FixedProbability(0.4, autapses=False), {}),
+    (ns.FixedIndegree(4), {}),
+    (ns.FixedOutdegree(3, multapses=False), {}),
+    (ns.FixedTotalNumber(15), {}),
+    (ns.DistanceDependent("exp(-d/2)"), {}),
+    (ns.FromMatrix(np.triu(np.full((6, 6), 40.0))), {}),
+    (ns.FromList([(0, 1), (0, 1), (2, 2), (5, 0)]), {}),
+    (ns.Conv2D(np.full((1, 1, 3, 3), 20.0), padding=1), {"shape": (2, 3)}),
+):
+    case(
+        lambda rule=_rule, more=_more: wired(type(rule).__name__, rule, **more),
+        name=f"rule:{type(_rule).__name__}",
+    )
+
+for _what, _more in {
+    "weight:drawn": {"weight": ns.Normal(60.0, 20.0)},
+    "weight:each": {"weight": np.linspace(10, 100, 36).reshape(6, 6)},
+    "delay:drawn": {"delay": ns.Uniform(0.1, 6.0)},
+    "delay:each": {"delay": np.linspace(0.1, 9.0, 36).reshape(6, 6)},
+    "weight and delay:distance": {
+        "weight": ns.FunctionOfDistance("60*exp(-d/3)"),
+        "delay": ns.FunctionOfDistance("0.5 + 0.4*d"),
+    },
+}.items():
+    case(
+        lambda what=_what, more=_more: wired(what, ns.FixedIndegree(4), **more),
+        name=_what,
+    )
+
+
+@case(chance=True, steps=1000)
+def release() -> ns.Network:
+    """About half of a thousand spikes pass."""
+    net = ns.Network("release", seed=3)
+    source = net.population("source", 50, ns.Poisson(rate=200))
+    cells = net.population("cells", 20, ns.LIF(synapses=ns.Delta(), t_ref=0.0))
+    net.project(source, cells, ns.FixedIndegree(5), weight=25.0, release=0.5, delay=0.1)
+    return everything(net)
+
+
+# --- values of neurons, views ---------------------------------------------------------------------
+
+
+@case
+def values_per_neuron() -> ns.Network:
+    net = ns.Network("values", seed=4)
+    drawn = ns.LIF(
+        tau_m=ns.Uniform(8, 12), C_m=np.array([200.0, 250.0, 300.0, 220.0]), I_e=450.0,
+        V_th=ns.Normal(-50, 1, clip=(-53, -47)), t_ref=ns.Uniform(0.5, 3.0),
+    )  # fmt: skip
+    cells = net.population("cells", 4, drawn)
+    net.initialise(cells, V_m=ns.Uniform(-68, -56), I_exc=[0.0, 50.0, 100.0, 0.0])
+    net.initialise(cells[1], V_m=-51.5)
+    return everything(net)
+
+
+@case
+def views() -> ns.Network:
+    net = ns.Network("views", seed=6)
+    a = net.population("a", (2, 3), ns.LIF(I_e=np.linspace(380, 480, 6)))
+    b = net.population("b", 4, ns.LIF(synapses=ns.ExpCurrent(exc=1.0), I_e=450.0))
+    net.project(a[1, ::-1] + b[::2], (b + a)[[7, 0, 3, 5]], ns.FixedIndegree(3), weight=80.0,
+                delay=0.7, receptor="exc")  # fmt: skip
+    net.project(b, a[:, 0], ns.AllToAll(), weight=-40.0, delay=2.0, receptor="inh")
+    net.initialise((a + b)[2:8], V_m=np.linspace(-60, -55, 6))
+    net.record(a[1], ["spikes", "V_m"])
+    net.record(b[[3, 1]], ["spikes", "I_exc"])
+    return net
+
+
+@case(spikes=False)
+def recorders() -> ns.Network:
+    net = ns.Network("recorders", seed=6)
+    a = net.population("a", 4, ns.LIF(I_e=[0.0, 100.0, 200.0, 450.0]))
+    synapses = net.project(a, a, ns.FixedIndegree(2), weight=ns.Normal(50, 9), receptor="exc")
+    net.record(a, "V_m", every=0.5, initial=True)
+    net.record(a[1:], "V_m", reduce="mean")
+    net.record(a[:2], "I_exc", reduce="mean", every=2.0)
+    net.record(synapses, "weight", every=10.0, initial=True)
+    return net
+
+
+@case(spikes=False)
+def silence() -> ns.Network:
+    net = ns.Network("silence")
+    cells = net.population("cells", 3, ns.LIF())
+    net.project(cells, cells, ns.AllToAll(), weight=50.0, receptor="exc")
+    return everything(net)
+
+
+@case(name="one neuron", steps=200)
+def one() -> ns.Network:
+    net = ns.Network("one")
+    net.population("cell", 1, ns.LIF(I_e=500.0))
+    return everything(net)
+
+
+# --- what comes from outside ----------------------------------------------------------------------
+
+SOURCES = {
+    "Poisson": ns.Poisson(rate=np.array([50.0, 300.0, 2000.0])),
+    "RateSteps": ns.Poisson(rate=ns.RateSteps(times=[5.0, 15.0], rates=[800.0, 100.0])),
+    "GammaProcess": ns.GammaProcess(rate=300.0, shape=3.0),
+    "CorrelatedPoisson": ns.CorrelatedPoisson(rate=300.0, correlation=0.3),
+    "SpikeTimes": ns.SpikeTimes(TRAINS),
+}
+
+for _name, _source in SOURCES.items():
+
+    def from_source(name: str, source: Any) -> ns.Network:
+        net = ns.Network(name, seed=9)
+        trains = net.population("trains", 3, source)
+        cells = net.population("cells", 3, ns.LIF(I_e=300.0))
+        net.project(trains, cells, ns.AllToAll(), weight=150.0, delay=0.4, receptor="exc")
+        return everything(net)
+
+    case(
+        lambda name=_name, source=_source: from_source(name, source),
+        name=f"source:{_name}", trial=2 if _name == "Poisson" else 0,
+    )  # fmt: skip
+
+for _name in ("Poisson", "RateSteps", "GammaProcess", "SpikeTimes"):
+
+    def driven(name: str) -> ns.Network:
+        net = ns.Network(f"driven by {name}", seed=9)
+        cells = net.population("cells", 3, ns.LIF(I_e=300.0))
+        jumps = net.population("jumps", 3, ns.LIF(synapses=ns.Delta(), t_ref=1.0))
+        net.drive(cells, SOURCES[name], weight=[120.0, 150.0, 180.0], receptor="exc")
+        net.drive(jumps, SOURCES[name], weight=4.0)
+        net.drive(cells[:2], ns.Poisson(rate=500), weight=-30.0, receptor="inh")
+        return everything(net)
+
+    case(lambda name=_name: driven(name), name=f"drive:{_name}", trial=1)
+
+INJECTED = {
+    "ConstantCurrent": ns.ConstantCurrent(amplitude=[400.0, 500.0, 600.0]),
+    "StepCurrent": ns.StepCurrent(times=[0.0, 5.0, 5.1, 20.0], amplitudes=[0, 900, 500, 0]),
+    "NoiseCurrent": ns.NoiseCurrent(mean=400.0, sd=300.0, dt=0.5),
+    "NoiseCurrent of some duration": ns.NoiseCurrent(mean=400.0, sd=200.0, tau=3.0),
+}
+for _name, _current in INJECTED.items():
+
+    def injected(name: str, current: Any) -> ns.Network:
+        net = ns.Network(name, seed=2)
+        cells = net.population("cells", 3, ns.LIF(I_e=20.0))
+        net.inject(cells, current)
+        net.inject(cells[1:], ns.ConstantCurrent(amplitude=30.0))
+        return everything(net)
+
+    case(lambda name=_name, current=_current: injected(name, current), name=f"current:{_name}")
+
+COUNTS = np.zeros((300, 2), np.int64)
+COUNTS[0, 0], COUNTS[40, 1], COUNTS[41, 1], COUNTS[200, 0] = 1, 3, 1, 2
+FLOW = np.stack([np.linspace(0, 800, 300), 300 + 200 * np.sin(np.arange(300) / 20)], axis=1)
+
+
+@case(name="input:spikes", inputs={"in": COUNTS})
+def input_of_spikes() -> ns.Network:
+    net = ns.Network("spikes come in")
+    source = net.population("in", 2, ns.Input("spikes"))
+    cells = net.population("cells", 2, ns.LIF(I_e=400.0))
+    net.project(source, cells, ns.AllToAll(), weight=300.0, delay=0.1, receptor="exc")
+    return everything(net)
+
+
+@case(name="input:current", inputs={"in": FLOW})
+def input_of_current() -> ns.Network:
+    net = ns.Network("currents come in")
+    source = net.population("in", 2, ns.Input("current"))
+    cells = net.population("cells", 2, ns.LIF(I_e=100.0))
+    net.project(source, cells, ns.FromMatrix(np.array([[1.0, 0.2], [0.3, 1.0]])))
+    net.record(cells, ["spikes", "V_m"])
+    return net
+
+
+# --- other steps, and much at once ----------------------------------------------------------------
+
+
+@case(name="dt:1", dt=1.0, steps=60)
+def whole_milliseconds() -> ns.Network:
+    net = ns.Network("izhikevich", seed=3, dt=1.0)
+    cells = net.population(
+        "cells", 4, ns.Izhikevich(synapses=ns.Pulse(), I_e=[8.0, 10.0, 12.0, 14.0])
+    )
+    net.project(cells, cells, ns.AllToAll(), weight=ns.Uniform(0, 4), delay=1.0)
+    return everything(net)
+
+
+@case(name="dt:0.025", dt=0.025)
+def fine_steps() -> ns.Network:
+    return stimulated("fine", ns.LIF(I_e=1200.0, t_ref=0.5))
+
+
+@case(costly=True, steps=400)
+def combined() -> ns.Network:
+    """Much of the above in one network, for those who take long for each."""
+    net = ns.Network("combined", seed=21)
+    noise = net.population("noise", 10, ns.Poisson(rate=400))
+    given = net.population("given", 3, ns.SpikeTimes(TRAINS))
+    exc = net.population("exc", 12, ns.LIF(I_e=ns.Uniform(300, 420), t_ref=ns.Uniform(0.5, 2)))
+    inh = net.population("inh", 5, ns.LIF(synapses=ns.Delta(), t_ref=1.0, I_e=360.0))
+    net.initialise(exc, V_m=ns.Uniform(-70, -51))
+    net.project(noise, exc, ns.FixedIndegree(4), weight=60.0, delay=0.5, receptor="exc")
+    net.project(given, inh, ns.AllToAll(), weight=6.0, delay=0.1)
+    net.project(exc, exc, ns.FixedProbability(0.3), weight=ns.Normal(40, 8),
+                delay=ns.Uniform(0.1, 4), receptor="exc")  # fmt: skip
+    net.project(exc[::2], inh, ns.FixedOutdegree(2), weight=1.5, delay=0.8)
+    net.project(inh, exc, ns.AllToAll(), weight=-60.0, delay=0.2, receptor="inh")
+    net.drive(inh, ns.Poisson(rate=1500), weight=0.8)
+    net.inject(exc[:4], ns.StepCurrent(times=[10.0, 25.0], amplitudes=[150.0, -50.0]))
+    return everything(net)

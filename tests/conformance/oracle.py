@@ -1,0 +1,183 @@
+"""A whole network by the letter of docs/semantics.md: one neuron, one synapse, one step at a time.
+
+Connections, random drive and noise are given to it; what happens then is done here in plain Python.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+import neurosim as ns
+from neurosim.describe.projection import INJECTED
+from neurosim.engine.replay import Replay
+from neurosim.engine.wiring import enumerate_connections
+from neurosim.lower.lowering import lower
+from neurosim.lower.plan import PlanPopulation
+from tests.oracles import advance, after_reset, value_of
+
+
+def of_neuron(values: Mapping[str, Any], k: int) -> dict[str, float]:
+    """Return the values of neuron k where some are arrays."""
+    return {name: float(v[k] if np.ndim(v) else v) for name, v in values.items()}
+
+
+class Cell:
+    """One neuron: its states, and for how many steps it is still held."""
+
+    def __init__(self, population: PlanPopulation, k: int, dt: float) -> None:
+        assert population.spec is not None
+        self.spec = population.spec
+        self.parameters = of_neuron(population.parameters, k)
+        self.constants = {**self.parameters, **self.spec.constants(self.parameters, dt)}
+        self.state = of_neuron(population.initial, k)
+        steps: Any = population.refractory_steps
+        self.hold = int(steps[k] if np.ndim(steps) else steps)
+        self.held = 0
+        self.dt = dt
+
+    def step(
+        self, arriving: Mapping[str, float], inputs: Mapping[str, float], normals: Any, uniform: Any
+    ) -> int:
+        """Do one step and return the number of spikes."""
+        spec = self.spec
+        active = self.held == 0
+        pulses = {r.target: arriving.get(r.name, 0.0) for r in spec.receptors if r.kind == "pulse"}
+        new = advance(
+            spec, self.state, self.parameters, self.dt, inputs={**inputs, **pulses}, active=active,
+            normals=normals, constants=self.constants,
+        )  # fmt: skip
+        for receptor in spec.receptors:
+            lost = receptor.target in spec.clamped and not active
+            if receptor.kind == "jump" and not lost:
+                new[receptor.target] += arriving.get(receptor.name, 0.0)
+        self.held = max(self.held - 1, 0)
+        spikes = 0
+        if active and self.fires({**self.constants, **new}, uniform):
+            spikes = 1
+            if spec.multiplicity is not None:
+                spikes = round(value_of(spec.multiplicity, {**self.constants, **new}))
+            new = after_reset(spec, new, self.constants)
+            self.held = self.hold
+        self.state = new
+        return spikes
+
+    def fires(self, names: Mapping[str, float], uniform: Any) -> bool:
+        """Whether the threshold is reached, or chance decides so."""
+        if self.spec.hazard is not None:
+            return bool(uniform < -math.expm1(-value_of(self.spec.hazard, names) * self.dt))
+        return self.spec.threshold is not None and bool(value_of(self.spec.threshold, names))
+
+
+class Outcome:
+    """What a network did.
+
+    Attributes
+    ----------
+    spikes : dict
+        Population -> list of (label, id), ascending.
+    states : dict
+        (population, variable) -> (n_steps + 1, size), the first row at the start.
+    """
+
+    def __init__(self) -> None:
+        self.spikes: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        self.states: dict[tuple[str, str], Any] = {}
+
+
+def simulate(
+    network: ns.Network,
+    n_steps: int,
+    dt: float,
+    inputs: Mapping[str, Any] | None = None,
+    trial: int = 0,
+) -> Outcome:
+    """Simulate a network from its start.
+
+    Parameters
+    ----------
+    inputs : mapping, optional
+        ``Input`` population -> array (n_steps, size).
+    """
+    plan = lower(network, dt)
+    chunk = Replay(plan, trial).next(n_steps)
+    outcome = Outcome()
+    names = [p.name for p in plan.populations]
+    where = {
+        p.offset + k: (p.index, k) for p in plan.populations for k in range(p.size)
+    }  # global id -> place
+    cells = {
+        (p.index, k): Cell(p, k, dt)
+        for p in plan.populations
+        if p.spec is not None
+        for k in range(p.size)
+    }
+    synapses: dict[tuple[int, int], list[Any]] = defaultdict(list)
+    for projection in plan.projections:
+        found = enumerate_connections(projection, plan.seed, dt)
+        assert projection.release == 1, "whether a synapse fails is not given to the oracle"
+        for i, j, weight, delay in zip(
+            found.pre_position, found.post_position, found.weight, found.delay_steps, strict=True
+        ):
+            target = where[int(projection.post[j])]
+            source = where[int(projection.pre[i])]
+            synapses[source].append((target, projection.receptor, float(weight), int(delay)))
+    emitted: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for index, (labels, ids) in chunk.trains.items():
+        for label, k in zip(labels, ids, strict=True):
+            emitted[int(label)].append((index, int(k)))
+    for name, array in (inputs or {}).items():
+        if network.populations[name].model.kind == "spikes":
+            for step, k in zip(*np.nonzero(array), strict=True):
+                spikes = [(names.index(name), int(k))] * int(array[step, k])
+                emitted[int(step) + 1] += spikes
+    for p in plan.populations:
+        for state in p.spec.states if p.spec is not None else ():
+            rows = np.zeros((n_steps + 1, p.size))
+            rows[0] = [cells[p.index, k].state[state] for k in range(p.size)]
+            outcome.states[p.name, state] = rows
+    due: dict[int, dict[Any, float]] = defaultdict(lambda: defaultdict(float))
+    for step in range(n_steps):
+        label = step + 1
+        before = {place: dict(cell.state) for place, cell in cells.items()}
+        coupled: dict[Any, float] = defaultdict(float)
+        for coupling in plan.couplings:
+            for i, j, weight in zip(coupling.pre, coupling.post, coupling.weight, strict=True):
+                source, target = where[int(i)], where[int(j)]
+                if coupling.coupling == INJECTED:
+                    value = float((inputs or {})[names[source[0]]][step, source[1]])
+                    coupled[target, "I_injected"] += weight * value
+                    continue
+                value = before[source][coupling.source]
+                kinds = {c.name: c.kind for c in cells[target].spec.couplings}
+                if kinds[coupling.coupling] == "diffusive":
+                    value -= before[target][coupling.source]
+                coupled[target, coupling.coupling] += weight * value
+        fired = list(emitted[label])
+        for place, cell in cells.items():
+            index, k = place
+            arriving = {r.name: due[label][place, r.name] for r in cell.spec.receptors}
+            for receptor in arriving:
+                if (index, receptor) in chunk.arrivals:
+                    arriving[receptor] += chunk.arrivals[index, receptor][step, k]
+            given = {c.name: coupled[place, c.name] for c in cell.spec.couplings}
+            given["I_injected"] = coupled[place, "I_injected"]
+            if index in chunk.injected:
+                given["I_injected"] += chunk.injected[index][step, k]
+            normals = chunk.normals[index][step, :, k] if index in chunk.normals else ()
+            uniform = chunk.uniforms[index][step, k] if index in chunk.uniforms else None
+            fired += [place] * cell.step(arriving, given, normals, uniform)
+            for state, value in cell.state.items():
+                outcome.states[names[index], state][label, k] = value
+        for place in fired:
+            outcome.spikes[names[place[0]]].append((label, place[1]))
+            for target, receptor, weight, delay in synapses[place]:
+                due[label + delay][target, receptor] += weight
+        due.pop(label, None)
+    for spikes in outcome.spikes.values():
+        spikes.sort()
+    return outcome
