@@ -162,7 +162,8 @@ _TITLES = {
     "option:fixed16": "weights in 16 bits",
     "option:trial": "trials: other noise, the same network",
     "session:pieces": "running on: a run in several pieces",
-    "session:set": "states and parameters set between runs",
+    "session:set": "parameters and membrane potentials set between runs",
+    "session:set_synapses": "synaptic states set between runs",
     "session:reset": "going back to the start",
 }
 
