@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,9 @@ AFTER = 30.0
 
 NEURONS = 64
 """Numbers are fitted on so many neurons, and checked on all."""
+
+ALONG = 0.2
+"""A number is fitted only if the remainder lies along its effect by this much (cosine squared)."""
 
 SCREENED = 4
 """Hypotheses are tried on so many pieces before a re-run."""
@@ -436,48 +440,46 @@ class Inquiry:
         return not trial.failure and trial.label is None and trial.worst <= self.agreement
 
 
-def _extreme(values: Floats, of: object, otherwise: float) -> float:
-    return float(of(values)) if values.size else otherwise  # type: ignore[operator]
+def _extreme(values: Floats, of: Callable[[Floats], Any], otherwise: float) -> float:
+    return float(of(values)) if values.size else otherwise
 
 
-def _root(rest: object, family: Family, tolerance: float) -> float | None:
+def _root(rest: Callable[[float], Floats], family: Family, tolerance: float) -> float | None:
     """Find the number at which all remainders vanish, by Gauss-Newton; None if there is none."""
     x = family.start
-    start = float(np.linalg.norm(r := rest(x)))  # type: ignore[operator]
+    r = rest(x)
+    start = _square(r)
     if not start > 0:
         return None
-    best = start
     for turn in range(30):
         h = 1e-6 * max(abs(x), 1e-3 * family.scale)
-        slope = (rest(x + h) - r) / h  # type: ignore[operator]
-        power = float(slope @ slope)
+        slope = (rest(x + h) - r) / h
+        power = _square(slope)
         if not np.isfinite(power) or power == 0:
             return None
-        step = -float(slope @ r) / power
+        along = float((slope * r).sum())
+        if turn == 0 and along * along < ALONG * power * start:
+            return None
+        step = -along / power
         # A number as far from its start as this is another model, not another number.
         limit = 10.0 * max(abs(x), family.scale)
-        step = float(np.clip(step, -limit, limit))
-        following = x + step
+        following = x + float(np.clip(step, -limit, limit))
         if family.positive and following <= 0:
             following = 0.5 * x
-        r = rest(following)  # type: ignore[operator]
-        size = float(np.linalg.norm(r))
+        r = rest(following)
+        size = _square(r)
         if not np.isfinite(size):
             return None
-        done = abs(following - x) <= 1e-13 * max(abs(following), family.scale)
+        largest = float(np.abs(r).max(initial=0.0))
+        stands = abs(following - x) <= 1e-13 * max(abs(following), family.scale)
         x = following
-        if np.abs(r).max(initial=0.0) <= tolerance or done:
-            return x if np.abs(r).max(initial=0.0) <= 100 * tolerance else None
-        if (turn >= 5 and size > 0.5 * start) or (turn >= 12 and size > 1e-3 * start):
+        if largest <= tolerance or stands:
+            return x if largest <= 100 * tolerance else None
+        if (turn >= 4 and size > 0.25 * start) or (turn >= 10 and size > 1e-6 * start):
             return None
-        best = min(best, size)
     return None
 
 
-def families(found: Iterator[Hypothesis | Family]) -> tuple[list[Hypothesis], list[Family]]:
-    """Sort a mixture."""
-    all_found = list(found)
-    return (
-        [h for h in all_found if isinstance(h, Hypothesis)],
-        [f for f in all_found if isinstance(f, Family)],
-    )
+def _square(values: Floats) -> float:
+    # Not a dot product, which would wake the threads of a BLAS for a few thousand numbers.
+    return float((values * values).sum())
