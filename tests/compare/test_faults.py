@@ -1,0 +1,88 @@
+"""A fault drawn at random is put into an opaque copy of our core: it must be named, with its size.
+
+The networks, the faults and the check know nothing of how causes are found.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from tests.compare import hidden_faults as faults
+from tests.compare.hidden_faults import Fault, Opaque, network_of_ties, two_populations
+
+import neurosim as ns
+from neurosim.backend import Options
+from neurosim.compare.causes import Cause, diagnose, find_cause
+from neurosim.compare.lockstep import compare_in_lockstep
+
+T = 200.0
+
+FAULTS = {
+    faults.changed_parameter: ("current", "conductance", "delta"),
+    faults.longer_refractory: ("current", "conductance", "delta"),
+    faults.scaled_projection: ("current", "conductance", "delta"),
+    faults.one_weight: ("current", "conductance", "delta"),
+    faults.missing_synapse: ("current", "conductance", "delta"),
+    faults.extra_synapse: ("current", "conductance", "delta"),
+    faults.other_receptor: ("current", "conductance"),
+    faults.shifted_delays: ("current", "conductance", "delta"),
+    faults.one_delay: ("current", "conductance", "delta"),
+    faults.reset_first: ("delta",),
+    faults.strict_threshold: ("ties",),
+}
+
+CASES = [(make, kind) for make, kinds in FAULTS.items() for kind in kinds]
+
+
+def names(cause: Cause, fault: Fault) -> bool:
+    """Whether a cause names class, part, and size of a fault."""
+    if (cause.kind, cause.part) != (fault.kind, fault.part) or fault.what not in cause.what:
+        return False
+    if fault.size is None:
+        return cause.size is None
+    return cause.size is not None and cause.size == pytest.approx(fault.size, rel=fault.precision)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"), CASES, ids=[f"{make.__name__}-{kind}" for make, kind in CASES]
+)
+def test_a_hidden_fault_is_named_with_its_place_and_size(make, kind):
+    seed = CASES.index((make, kind))
+    net = network_of_ties(seed) if kind == "ties" else two_populations(kind, seed)
+    fault = make(Random(seed), kind)
+    theirs = Opaque(fault.change)
+    lockstep = compare_in_lockstep(net, "cpu", theirs, T, Options())
+    assert not (lockstep.same_spikes and lockstep.within_rounding), "a fault that changes nothing"
+    found = diagnose(net, theirs, T, Options(), lockstep)
+    assert found.cause is not None, found.tried
+    # Two faults may do the same (E_L and I_e): then one is named, and the other with it.
+    said = [found.cause, *found.cause.alternatives]
+    assert any(names(cause, fault) for cause in said), (fault, said)
+    assert len(said) <= 3, said
+    assert len(found.cause.evidence) == 2
+
+
+@pytest.mark.parametrize("kind", ["current", "conductance", "delta", "ties"])
+def test_without_a_fault_none_is_named(kind):
+    net = network_of_ties(1) if kind == "ties" else two_populations(kind, 1)
+    theirs = Opaque(lambda plan: plan)
+    lockstep = compare_in_lockstep(net, "cpu", theirs, T, Options())
+    assert lockstep.bit_exact
+    assert lockstep.same_until == T
+    assert lockstep.n_spikes > 100
+    assert find_cause(net, theirs, T, Options(), lockstep) is None
+
+
+def test_two_faults_at_once_are_not_called_one():
+    """What no single change explains is left open, with what was tried."""
+    net = two_populations("current", 3)
+    one = faults.scaled_projection(Random(1), "current")
+    two = faults.changed_parameter(Random(5), "current")
+    three = faults.longer_refractory(Random(2), "current")
+    theirs = Opaque(lambda plan: three.change(two.change(one.change(plan))))
+    lockstep = compare_in_lockstep(net, "cpu", theirs, T, Options())
+    found = diagnose(net, theirs, T, Options(), lockstep)
+    assert found.cause is None
+    assert any("from exc" in text for text in found.tried)
+    assert isinstance(net, ns.Network)
