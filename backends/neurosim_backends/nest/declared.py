@@ -22,6 +22,8 @@ from neurosim_backends.nest.table import KINDS, OWN_DICE, ROWS, Row, feature_key
 VERSIONS = ">=3.10"
 """Of NEST, whose Python interface changed with 3.10."""
 
+SET_AT_START = "NEST lets most of its models' synaptic states be set at the start only"
+
 # --- neurons --------------------------------------------------------------------------------------
 
 
@@ -94,7 +96,11 @@ _REST: Mapping[str, Support] = {
     "parameter:*": PASSES,
     "initial:*": PASSES,
     "source:*": PASSES,
-    "drive:*": PASSES,
+    "drive:Poisson": PASSES,
+    "drive:*": refused(
+        "only Poisson drive comes without synapses",
+        "a population with this source and a projection",
+    ),
     "current:*": PASSES,
     "rule:*": PASSES,
     "view:*": PASSES,
@@ -113,6 +119,8 @@ _REST: Mapping[str, Support] = {
         "synapses",
     ),
     "record:*": PASSES,
+    "session:set_synapses": refused(SET_AT_START, "net.initialise"),
+    "session:*": PASSES,
     "option:single": refused("NEST computes in double precision", "precision='double'"),
     "option:fixed16": refused("NEST keeps weights as float64", "synapse_format='auto'"),
     "option:*": PASSES,
