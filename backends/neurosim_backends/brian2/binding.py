@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from neurosim.kernels.cache import cache_directory
 
 
@@ -48,7 +50,9 @@ def settings(device: str, preferences: Mapping[str, Any], **options: Any) -> Ite
     try:
         for name, value in preferences.items():
             b.prefs[name] = value
-        yield
+        # What leaves the finite numbers is found, and told by name, without warnings of numpy.
+        with np.errstate(all="ignore"):
+            yield
     finally:
         for name, value in before.items():
             b.prefs[name] = value
@@ -65,7 +69,7 @@ def exact_code(equations: Any, variables: Any = None, options: Any = None) -> st
     import sympy
     from brian2.stateupdaters.exact import exact
 
-    text = "\n".join(sorted(str(line) for line in equations.values()))
+    text = "\n".join(sorted(str(e) for e in equations.values() if e.type != "parameter"))
     versions = f"brian2 {brian2().__version__} sympy {sympy.__version__}"
     digest = hashlib.sha256(f"{versions}\n{text}".encode()).hexdigest()[:24]
     path = cache_directory() / "brian2" / f"exact-{digest}.txt"
@@ -86,7 +90,6 @@ def quick_functions() -> dict[str, Any]:
     Its `exprel` checks units in every call, and writes its result into the message of an error
     that does not happen: 4 ms for a hundred neurons.
     """
-    import numpy as np
     from scipy.special import exprel
 
     b = brian2()

@@ -16,12 +16,15 @@ import sympy
 
 from neurosim.equations.evaluate import evaluate
 from neurosim.equations.spec import ModelSpec
-from neurosim.equations.symbolic import substitute, symbol
+from neurosim.equations.symbolic import symbol
 from neurosim_backends.brian2.expressions import Names, Printer
 
 Feed = tuple[str, ...]
 """What is handed to a population step by step: ("injected",), ("drive", receptor),
 ("normal", k) or ("uniform",)."""
+
+LOOKING_AHEAD = ("rk2", "rk4", "heun", "milstein")
+"""Methods that evaluate the equations at more than the start of a step."""
 
 MULTIPLICITY_BITS = 9
 """A relay tells how many spikes it emits by as many events, which stand for 1, 2, 4, ... 256."""
@@ -150,10 +153,14 @@ def translate(
         if drift.expression == 0 and not spec.noise.get(name):
             continue
         integrated.append(name)
-        text = f"{printer(drift.expression)}/ms"
+        held = name in clamped
+        # Brian2 holds the value of such a variable at the end of the step; the methods that look
+        # ahead within the step must see it held there, too.
+        still = "int(not_refractory)*" if held and method in LOOKING_AHEAD else ""
+        text = f"{still}{printer(drift.expression)}/ms"
         for xi, factor in spec.noise.get(name, {}).items():
-            text += f" + {printer(factor)}*{noise[xi]}*ms**-0.5"
-        flag = " (unless refractory)" if name in clamped else ""
+            text += f" + {still}{printer(factor)}*{noise[xi]}*ms**-0.5"
+        flag = " (unless refractory)" if held else ""
         lines.append(f"d{variables[name]}/dt = {text} : 1{flag}")
     lines += [f"{variables[name]} : 1" for name in spec.states if name not in integrated]
     for name in spec.parameters:
@@ -300,6 +307,11 @@ def inexact(spec: ModelSpec, parameters: Mapping[str, Any]) -> str:
     return ""
 
 
+def drives_exactly(spec: ModelSpec) -> bool:
+    """Whether our exponential_euler solves some variables together, by their exact propagator."""
+    return spec.method == "exponential_euler" and spec.constants_function.system is not None  # type: ignore[attr-defined]
+
+
 def _triangular(states: list[str], matrix: Mapping[tuple[str, str], Any]) -> list[str] | None:
     """Return the states in an order in which each reads earlier ones only, or None."""
     order: list[str] = []
@@ -330,4 +342,3 @@ def replayed(
     return method
 
 
-__all__ = ["Brian2Model", "Feed", "inexact", "noise_numbers", "replayed", "substitute", "translate"]

@@ -353,20 +353,21 @@ class Brian2Network:
         receptor = projection.receptor
         target = model.pulses.get(receptor) or model.jumps[receptor]
         gate = "*int(not_refractory_post)" if receptor in model.clamped else ""
+        w = _weight_name(source, self.groups[found.post])
         codes = {
-            name: f"{target}_post += " + (f"{factor}*" if factor > 1 else "") + f"w{gate}"
+            name: f"{target}_post += " + (f"{factor}*" if factor > 1 else "") + f"{w}{gate}"
             for name, factor in weighs.items()
         }
         assert found.delay_steps is not None
         later = (found.delay_steps - 1) * self.step_seconds
         same = bool(np.all(later == later[0]))
         synapses = b.Synapses(
-            source, self.groups[found.post], "w : 1 (constant)", on_pre=codes, on_event=events,
+            source, self.groups[found.post], f"{w} : 1 (constant)", on_pre=codes, on_event=events,
             clock=self.clock, name=f"neurosim_{_word(projection.name)}*", namespace={},
             delay={name: later[0] * b.second for name in codes} if same else None,
         )  # fmt: skip
         synapses.connect(i=found.pre_ids, j=found.post_ids)
-        synapses.variables["w"].set_value(found.weight)
+        synapses.variables[w].set_value(found.weight)
         for name in codes:
             pathway = getattr(synapses, name)
             if not same:
@@ -392,13 +393,14 @@ class Brian2Network:
             kinds = {c.name: c.kind for c in population.spec.couplings}
             if kinds.get(coupling.coupling) == "diffusive":
                 read = f"({read} - {model.variables[coupling.source]}_post)"
+            w = _weight_name(self.groups[found.pre], self.groups[found.post])
             synapses = b.Synapses(
                 self.groups[found.pre], self.groups[found.post],
-                f"w : 1 (constant)\n{name}_post = w*{read} : 1 (summed)",
+                f"{w} : 1 (constant)\n{name}_post = {w}*{read} : 1 (summed)",
                 clock=self.clock, name=f"neurosim_{_word(coupling.name)}*", namespace={},
             )  # fmt: skip
             synapses.connect(i=found.pre_ids, j=found.post_ids)
-            synapses.variables["w"].set_value(found.weight)
+            synapses.variables[w].set_value(found.weight)
             self.synapses[coupling.name, found.pre, found.post, 0] = self.add(synapses)
 
 
@@ -441,6 +443,12 @@ def _sources_of(plan: Plan, coupling: PlanCoupling, p: PlanPopulation) -> list[i
 
 def _meet(ids: Ints, p: PlanPopulation) -> bool:
     return bool(np.any((ids >= p.offset) & (ids < p.offset + p.size)))
+
+
+def _weight_name(source: Any, target: Any) -> str:
+    """Return a name for weights that no variable of the neurons has."""
+    taken = {*source.variables, *target.variables}
+    return next(name for name in ("w", "weight", "w_syn", "w_syn_") if name not in taken)
 
 
 def _word(name: str) -> str:

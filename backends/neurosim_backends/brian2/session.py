@@ -36,7 +36,7 @@ class PlanSession(Session):
         snapshot = network.copy()
         super().__init__(snapshot, options)
         started = time.perf_counter()
-        self._approximations = check(snapshot, capabilities, options.approximate)
+        self._approximations = check(snapshot, capabilities, options.approximate, options)
         self.capabilities = capabilities
         self.plan = lower(snapshot, options.dt)
         for a in self.plan.approximations:
