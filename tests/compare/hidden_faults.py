@@ -70,9 +70,8 @@ def two_populations(kind: str, seed: int) -> ns.Network:
     net.initialise(exc + inh, V_m=ns.Uniform(-60, -50))
     to_exc, to_inh = ("delta", "delta") if kind == "delta" else ("exc", "inh")
     rule = ns.FixedProbability(0.2)
-    net.project(
-        exc, exc + inh, rule, weight=w_exc, delay=ns.Uniform(0.5, 2), receptor=to_exc, name="from exc"
-    )
+    net.project(exc, exc + inh, rule, weight=w_exc, delay=ns.Uniform(0.5, 2), receptor=to_exc,
+                name="from exc")  # fmt: skip
     net.project(inh, exc, rule, weight=w_inh, delay=1, receptor=to_inh, name="inh->exc")
     net.project(inh, inh, rule, weight=w_inh, delay=1.5, receptor=to_inh, name="inh->inh")
     net.drive(exc + inh, ns.Poisson(rate=400), weight=w_drive, receptor=to_exc)
@@ -82,9 +81,7 @@ def two_populations(kind: str, seed: int) -> ns.Network:
 def network_of_ties(seed: int) -> ns.Network:
     """Potentials are whole numbers, so that the threshold is met exactly again and again."""
     net = ns.Network("ties", seed=seed)
-    model = ns.PerfectIntegrator(
-        V_th=4, V_reset=0, t_ref=1, reset="to", synapses=ns.Delta()
-    )
+    model = ns.PerfectIntegrator(V_th=4, V_reset=0, t_ref=1, reset="to", synapses=ns.Delta())
     exc, inh = net.population("exc", 40, model), net.population("inh", 10, model)
     net.project(exc, exc + inh, ns.FixedProbability(0.1), weight=1, delay=1)
     net.project(inh, exc + inh, ns.FixedProbability(0.2), weight=-1, delay=1.5)

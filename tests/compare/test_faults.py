@@ -8,13 +8,13 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from tests.compare import hidden_faults as faults
-from tests.compare.hidden_faults import Fault, Opaque, network_of_ties, two_populations
 
 import neurosim as ns
 from neurosim.backend import Options
 from neurosim.compare.causes import Cause, diagnose, find_cause
 from neurosim.compare.lockstep import compare_in_lockstep
+from tests.compare import hidden_faults as faults
+from tests.compare.hidden_faults import Fault, Opaque, network_of_ties, two_populations
 
 T = 200.0
 

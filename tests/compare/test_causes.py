@@ -1,0 +1,216 @@
+"""Causes other than single faults: integrators, rounding, ties, drive, what cannot be recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import neurosim as ns
+from neurosim.backend import Options
+from neurosim.capabilities import Case, refused
+from neurosim.compare import observing, variants
+from neurosim.compare.causes import Diagnosis, diagnose
+from neurosim.compare.horizon import perturbed
+from neurosim.compare.lockstep import compare_in_lockstep
+from neurosim.lower.plan import Plan
+from neurosim_backends.cpu import CPU
+from tests.compare.hidden_faults import Opaque, network_of_ties, two_populations
+
+
+def diagnosed(
+    net: ns.Network, change: Callable[[Plan], Plan], duration: float = 100.0, *,
+    options: Options | None = None, theirs: Any = None,
+) -> Diagnosis:  # fmt: skip
+    options = options or Options()
+    other = theirs or Opaque(change)
+    lockstep = compare_in_lockstep(net, "cpu", other, duration, options)
+    return diagnose(net, other, duration, options, lockstep)
+
+
+def one_population(synapses: Any, **more: Any) -> ns.Network:
+    net = ns.Network("one population", seed=1)
+    cells = net.population("cells", 30, ns.LIF(I_e=420.0, synapses=synapses, **more))
+    net.initialise(cells, V_m=ns.Uniform(-70, -55))
+    weight = ns.Normal(2, 0.4) if "Conductance" in type(synapses).__name__ else ns.Normal(50, 10)
+    net.project(cells, cells, ns.FixedProbability(0.2), weight=weight, delay=1.0, receptor="exc",
+                name="p")  # fmt: skip
+    return net
+
+
+def test_another_method_is_named():
+    found = diagnosed(
+        one_population(ns.ExpCurrent()), lambda plan: variants.with_method(plan, 0, "euler")
+    ).cause
+    assert found is not None
+    assert (found.kind, found.part, found.what) == ("integrator", "Population 'cells'", "euler")
+
+
+def test_alpha_conductances_of_which_each_equation_is_advanced_alone_are_an_integrator():
+    """What exponential Euler is to others, where ours takes the linear part exactly."""
+    found = diagnosed(
+        one_population(ns.AlphaConductance()),
+        lambda plan: variants.with_method(plan, 0, variants.SEPARATE),
+    ).cause
+    assert found is not None
+    assert (found.kind, found.what) == ("integrator", variants.SEPARATE)
+
+
+def test_a_finer_integrator_than_any_of_ours_is_named_by_how_much_nearer_a_finer_step_comes():
+    net = one_population(ns.ExpConductance())
+    # A step so long that Runge-Kutta is not exact to rounding.
+    options = Options(dt=0.5)
+    diagnosis = diagnosed(
+        net, lambda plan: variants.with_method(plan, 0, "rk4", 6), 50.0, options=options
+    )
+    found = diagnosis.cause
+    assert found is not None, diagnosis.tried
+    assert (found.kind, found.part) == ("integrator", "Population 'cells'")
+    assert found.what == "rk4 in 4 parts of a step"
+    assert found.size is not None
+    assert found.size > 1000
+
+
+def test_initial_values_are_a_cause_of_their_own():
+    def change(plan: Plan) -> Plan:
+        rows = np.array(plan.populations[1].initial["V_m"])
+        rows[3] += 0.25
+        return variants.with_initial(plan, 1, {"V_m": rows})
+
+    found = diagnosed(two_populations("current", 5), change).cause
+    assert found is not None
+    assert (found.kind, found.part, found.what) == ("initial value", "Population 'inh'", "V_m")
+    assert found.size == pytest.approx(0.25)
+
+
+def test_an_injected_current_that_comes_a_step_late_is_named():
+    net = two_populations("current", 6)
+    net.inject(net["exc"], ns.StepCurrent(times=[10.0, 50.0], amplitudes=[100.0, 0.0]))
+    found = diagnosed(net, lambda plan: variants.with_current_shifted(plan, 0, 1) or plan).cause
+    assert found is not None
+    assert (found.kind, found.part) == ("injected current", "Population 'exc'")
+    assert found.size == pytest.approx(0.1)
+
+
+def test_the_weight_of_a_drive_is_told_from_that_of_a_projection():
+    found = diagnosed(
+        two_populations("current", 7), lambda plan: variants.with_drive_scaled(plan, 0, 1.02)
+    ).cause
+    assert found is not None
+    assert (found.kind, found.part) == ("weight", "Drive of 'exc' + 'inh'")
+    assert found.size == pytest.approx(1.02)
+    assert found.alternatives == ()
+
+
+def test_rounded_weights_are_quantisation_with_its_bits():
+    found = diagnosed(
+        one_population(ns.ExpCurrent()), lambda plan: variants.with_rounded_weights(plan, 0, 8)
+    ).cause
+    assert found is not None
+    assert (found.kind, found.part, found.size) == ("quantisation", "Projection 'p'", 8.0)
+
+
+def test_a_parameter_that_is_off_in_both_populations_is_one_cause():
+    def change(plan: Plan) -> Plan:
+        for index in (0, 1):
+            plan = variants.with_parameter(plan, index, "tau_m", 21.0)
+        return plan
+
+    found = diagnosed(two_populations("current", 8), change).cause
+    assert found is not None
+    assert (found.kind, found.what) == ("parameter", "tau_m")
+    assert found.part == "Population 'exc', Population 'inh'"
+    assert found.size == pytest.approx(1.0)
+
+
+def test_parameters_with_a_value_per_neuron_are_off_by_what_is_added_to_all():
+    net = ns.Network("heterogeneous", seed=2)
+    cells = net.population("cells", 30, ns.LIF(E_L=ns.Normal(-58, 1), V_th=-55, I_e=50))
+    net.initialise(cells, V_m=ns.Uniform(-70, -55))
+
+    def change(plan: Plan) -> Plan:
+        value = np.asarray(plan.populations[0].parameters["E_L"]) + 0.3
+        return variants.with_parameter(plan, 0, "E_L", value)
+
+    found = diagnosed(net, change).cause
+    assert found is not None
+    said = {(c.what, round(c.size or 0, 6)) for c in (found, *found.alternatives)}
+    assert ("E_L", 0.3) in said
+
+
+def without(*variables: str) -> Any:
+    case = Case(
+        "record:state", "of some", lambda use: use.subject.variable in variables, refused("no")
+    )
+    return replace(CPU.capabilities, cases=(case,))
+
+
+@pytest.mark.parametrize("fault", ["parameter", "receptor", "weight"])
+def test_what_the_other_side_cannot_record_is_followed_by_our_own_equations(fault, monkeypatch):
+    """Alpha functions whose rise is hidden, as other simulators have them."""
+    monkeypatch.setattr(observing, "PIECE", 5.0)
+    change: Callable[[Plan], Plan] = {
+        "parameter": lambda plan: variants.with_parameter(plan, 0, "tau_exc", 2.2),
+        "receptor": lambda plan: variants.with_receptor(plan, 0, "inh"),
+        "weight": lambda plan: variants.with_weights_scaled(plan, 0, 1.25),
+    }[fault]
+    theirs = Opaque(change, without("x_exc", "x_inh"))
+    diagnosis = diagnosed(one_population(ns.AlphaCurrent()), change, 30.0, theirs=theirs)
+    found = diagnosis.cause
+    assert found is not None, diagnosis.tried
+    expected = {"parameter": ("tau_exc", 0.2), "receptor": ("inh", None), "weight": ("all", 1.25)}
+    what, size = expected[fault]
+    assert (found.kind, found.what) == (fault, what)
+    assert found.size == (None if size is None else pytest.approx(size, rel=1e-4))
+
+
+def test_a_threshold_that_is_met_exactly_is_a_tie():
+    """Whole numbers but for a last bit: every step is ours, and rounding decides who fires."""
+    net = network_of_ties(5)
+    diagnosis = diagnosed(net, lambda plan: perturbed(plan, 1e-15, 0))
+    found = diagnosis.cause
+    assert found is not None, diagnosis.tried
+    assert (found.kind, found.what) == ("threshold tie", "V_th")
+    assert found.size is not None
+    assert found.size < 1e-14
+
+
+def chaotic() -> ns.Network:
+    net = ns.Network("chaos")
+    model = ns.NeuronModel(
+        "lorenz",
+        equations="""dx/dt = 10*(y - x)/tau : 1
+                     dy/dt = (x*(28 - z) - y)/tau : 1
+                     dz/dt = (x*y - 8*z/3)/tau : 1
+                     tau : ms""",
+        threshold="x >= 14", parameters={"tau": 10.0}, initial={"x": 1.0, "y": 1.0, "z": 20.0},
+    )  # fmt: skip
+    net.population("cells", 2, model)
+    return net
+
+
+def test_rounding_is_a_cause_where_our_own_copies_part_as_early():
+    diagnosis = diagnosed(chaotic(), lambda plan: perturbed(plan, 1e-14, 0), 600.0)
+    found = diagnosis.cause
+    assert found is not None, diagnosis.tried
+    assert found.kind == "rounding"
+    assert "Copies of our core" in found.evidence[1]
+
+
+def test_nothing_is_claimed_where_nothing_is_confirmed():
+    """A cubic term that the equations do not have: no hypothesis of ours."""
+    net = chaotic()
+
+    def change(plan: Plan) -> Plan:
+        spec = plan.populations[0].spec
+        assert spec is not None
+        last = spec.program[-1]
+        bent = replace(last, expression=last.expression - 1e-7 * last.expression**3)
+        return variants.with_spec(plan, 0, program=(*spec.program[:-1], bent))
+
+    diagnosis = diagnosed(net, change)
+    assert diagnosis.cause is None
+    assert any("tau of Population 'cells'" in text for text in diagnosis.tried)

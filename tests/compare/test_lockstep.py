@@ -1,0 +1,134 @@
+"""Two sides in lockstep: what is the same is called so, and the first difference is told exactly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import neurosim as ns
+from neurosim.backend import Options, find_backend
+from neurosim.capabilities import Case, refused
+from neurosim.compare import lockstep as module
+from neurosim.compare import observing
+from neurosim.compare.lockstep import Lockstep, compare_in_lockstep
+from neurosim.errors import UnknownNameError
+from neurosim.lower.plan import Plan
+from neurosim_backends.cpu import CPU
+from tests.compare.hidden_faults import Opaque, two_populations
+
+
+def changed(plan: Plan, **parameters: float) -> Plan:
+    populations = list(plan.populations)
+    first = populations[0]
+    populations[0] = replace(first, parameters={**first.parameters, **parameters})
+    return replace(plan, populations=tuple(populations))
+
+
+def compared(net: ns.Network, duration: float = 60.0, **parameters: float) -> Lockstep:
+    theirs = Opaque(lambda plan: changed(plan, **parameters))
+    return compare_in_lockstep(net, "cpu", theirs, duration, Options())
+
+
+def test_the_same_core_is_bit_exact():
+    net = two_populations("current", 1)
+    found = compared(net)
+    assert found.bit_exact
+    assert found.same_spikes
+    assert found.within_rounding
+    assert found.first_spike is None
+    assert found.first_state is None
+    assert (found.same_until, found.duration) == (60.0, 60.0)
+    assert {(s.population, s.variable) for s in found.states} == {
+        (p, v) for p in ("exc", "inh") for v in ("V_m", "I_exc", "I_inh")
+    }
+    assert all(s.largest_absolute == 0.0 for s in found.states)
+    net.record(net["exc"] + net["inh"], "spikes")
+    run = ns.run(net, 60)
+    assert found.n_spikes == sum(len(s) for s in run.spikes.values())
+
+
+def test_the_first_other_spike_is_the_one_that_two_whole_runs_show(monkeypatch):
+    """Whatever the length of pieces; with both sides' states of the neuron one step before."""
+    net = two_populations("current", 2)
+    recording = net.copy()
+    recording.record(net["exc"] + net["inh"], "spikes")
+    recording.record(net["exc"], "V_m", initial=True)
+    theirs = Opaque(lambda plan: changed(plan, tau_m=20.4))
+    runs = [ns.run(recording, 60, b) for b in ("cpu", theirs)]
+    events = [
+        {
+            (round(t * 10), name, int(k))
+            for name, s in run.spikes.items()
+            for t, k in zip(s.times, s.ids, strict=True)
+        }
+        for run in runs
+    ]
+    label, name, neuron = min(events[0] ^ events[1])
+    for piece in (20.0, 0.7):
+        monkeypatch.setattr(observing, "PIECE", piece)
+        found = compared(net, tau_m=20.4)
+        first = found.first_spike
+        assert first is not None
+        assert not found.same_spikes
+        assert not found.bit_exact
+        assert round(found.same_until * 10) == label - 1
+        assert (first.population, first.neuron) == (name, neuron)
+        for time, spikes in ((first.ours, events[0]), (first.theirs, events[1])):
+            fires = time is not None and round(time * 10) == label
+            assert fires == ((label, name, neuron) in spikes)
+        assert found.n_spikes == sum(event[0] < label for event in events[0])
+        for k, run in enumerate(runs):
+            if name == "exc":
+                expected = run.states["exc"]["V_m"].array[label - 1, neuron]
+                assert first.states["V_m"][k] == expected
+
+
+def test_the_first_state_that_differs_is_told():
+    """tau_m acts from the first step on, on V_m alone until a spike differs."""
+    net = two_populations("current", 3)
+    found = compared(net, tau_m=20.4)
+    first = found.first_state
+    assert first is not None
+    assert (first.population, first.variable, first.unit, first.time) == ("exc", "V_m", "mV", 0.1)
+    v = np.broadcast_to(np.asarray(first.ours), 1)
+    assert first.theirs is not None
+    assert first.largest_absolute >= abs(first.theirs - v[0]) > 0
+    assert not found.within_rounding
+    clean = [s for s in found.states if s.population == "inh"]
+    assert clean
+    assert all(s.bit_exact for s in clean)
+
+
+def test_what_the_other_side_cannot_record_is_left_out_and_told():
+    net = two_populations("current", 1)
+    case = Case(
+        "record:state", "of I_inh", lambda use: use.subject.variable == "I_inh", refused("no")
+    )
+    theirs = Opaque(lambda plan: plan, replace(CPU.capabilities, cases=(case,)))
+    found = compare_in_lockstep(net, "cpu", theirs, 10.0, Options())
+    assert found.not_recorded == (("exc", "I_inh"), ("inh", "I_inh"))
+    assert {s.variable for s in found.states} == {"V_m", "I_exc"}
+    assert found.same_spikes
+    assert not found.bit_exact  # not known
+
+
+def test_rounding_is_no_difference_and_not_bit_exact():
+    net = two_populations("current", 1)
+    found = compared(net, E_L=-60.0 * (1 + 1e-15))
+    assert found.same_spikes
+    assert found.within_rounding
+    assert not found.bit_exact
+    assert 0 < max(s.largest_relative for s in found.states) < module.ROUNDING
+
+
+def test_a_backend_may_be_given_itself():
+    backend = Opaque(lambda plan: plan)
+    assert find_backend(backend) is backend
+    net = two_populations("delta", 1)
+    net.record(net["exc"], "spikes")
+    assert ns.run(net, 20, backend).same_as(ns.run(net, 20))
+    for wrong in (Opaque, None, 3, "opaque"):
+        with pytest.raises(UnknownNameError, match="backend"):
+            find_backend(wrong)
