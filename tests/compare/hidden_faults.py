@@ -53,7 +53,7 @@ class Fault:
 
 # --- networks -----------------------------------------------------------------------------------
 
-KINDS = {
+KINDS: dict[str, tuple[Any, tuple[float, float, float]]] = {
     "current": (ns.ExpCurrent(exc=5, inh=10), (80.0, -150.0, 120.0)),
     "conductance": (ns.ExpConductance(exc=5, inh=10), (3.0, 8.0, 6.0)),
     "delta": (ns.Delta(), (1.0, -2.0, 2.0)),

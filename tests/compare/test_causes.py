@@ -41,7 +41,7 @@ def one_population(synapses: Any, **more: Any) -> ns.Network:
     return net
 
 
-def test_another_method_is_named():
+def test_another_method_is_named() -> None:
     found = diagnosed(
         one_population(ns.ExpCurrent()), lambda plan: variants.with_method(plan, 0, "euler")
     ).cause
@@ -49,7 +49,7 @@ def test_another_method_is_named():
     assert (found.kind, found.part, found.what) == ("integrator", "Population 'cells'", "euler")
 
 
-def test_alpha_conductances_of_which_each_equation_is_advanced_alone_are_an_integrator():
+def test_alpha_conductances_of_which_each_equation_is_advanced_alone_are_an_integrator() -> None:
     """What exponential Euler is to others, where ours takes the linear part exactly."""
     found = diagnosed(
         one_population(ns.AlphaConductance()),
@@ -59,7 +59,9 @@ def test_alpha_conductances_of_which_each_equation_is_advanced_alone_are_an_inte
     assert (found.kind, found.what) == ("integrator", variants.SEPARATE)
 
 
-def test_a_finer_integrator_than_any_of_ours_is_named_by_how_much_nearer_a_finer_step_comes():
+def test_a_finer_integrator_than_any_of_ours_is_named_by_how_much_nearer_a_finer_step_comes() -> (
+    None
+):
     net = one_population(ns.ExpConductance())
     # A step so long that Runge-Kutta is not exact to rounding.
     options = Options(dt=0.5)
@@ -74,7 +76,7 @@ def test_a_finer_integrator_than_any_of_ours_is_named_by_how_much_nearer_a_finer
     assert found.size > 1000
 
 
-def test_initial_values_are_a_cause_of_their_own():
+def test_initial_values_are_a_cause_of_their_own() -> None:
     def change(plan: Plan) -> Plan:
         rows = np.array(plan.populations[1].initial["V_m"])
         rows[3] += 0.25
@@ -86,7 +88,7 @@ def test_initial_values_are_a_cause_of_their_own():
     assert found.size == pytest.approx(0.25)
 
 
-def test_an_injected_current_that_comes_a_step_late_is_named():
+def test_an_injected_current_that_comes_a_step_late_is_named() -> None:
     net = two_populations("current", 6)
     net.inject(net["exc"], ns.StepCurrent(times=[10.0, 50.0], amplitudes=[100.0, 0.0]))
     found = diagnosed(net, lambda plan: variants.with_current_shifted(plan, 0, 1) or plan).cause
@@ -95,7 +97,7 @@ def test_an_injected_current_that_comes_a_step_late_is_named():
     assert found.size == pytest.approx(0.1)
 
 
-def test_the_weight_of_a_drive_is_told_from_that_of_a_projection():
+def test_the_weight_of_a_drive_is_told_from_that_of_a_projection() -> None:
     found = diagnosed(
         two_populations("current", 7), lambda plan: variants.with_drive_scaled(plan, 0, 1.02)
     ).cause
@@ -105,7 +107,7 @@ def test_the_weight_of_a_drive_is_told_from_that_of_a_projection():
     assert found.alternatives == ()
 
 
-def test_rounded_weights_are_quantisation_with_its_bits():
+def test_rounded_weights_are_quantisation_with_its_bits() -> None:
     found = diagnosed(
         one_population(ns.ExpCurrent()), lambda plan: variants.with_rounded_weights(plan, 0, 8)
     ).cause
@@ -113,7 +115,7 @@ def test_rounded_weights_are_quantisation_with_its_bits():
     assert (found.kind, found.part, found.size) == ("quantisation", "Projection 'p'", 8.0)
 
 
-def test_a_parameter_that_is_off_in_both_populations_is_one_cause():
+def test_a_parameter_that_is_off_in_both_populations_is_one_cause() -> None:
     def change(plan: Plan) -> Plan:
         for index in (0, 1):
             plan = variants.with_parameter(plan, index, "tau_m", 21.0)
@@ -126,7 +128,7 @@ def test_a_parameter_that_is_off_in_both_populations_is_one_cause():
     assert found.size == pytest.approx(1.0)
 
 
-def test_parameters_with_a_value_per_neuron_are_off_by_what_is_added_to_all():
+def test_parameters_with_a_value_per_neuron_are_off_by_what_is_added_to_all() -> None:
     net = ns.Network("heterogeneous", seed=2)
     cells = net.population("cells", 30, ns.LIF(E_L=ns.Normal(-58, 1), V_th=-55, I_e=50))
     net.initialise(cells, V_m=ns.Uniform(-70, -55))
@@ -149,7 +151,9 @@ def without(*variables: str) -> Any:
 
 
 @pytest.mark.parametrize("fault", ["parameter", "receptor", "weight"])
-def test_what_the_other_side_cannot_record_is_followed_by_our_own_equations(fault, monkeypatch):
+def test_what_the_other_side_cannot_record_is_followed_by_our_own_equations(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Alpha functions whose rise is hidden, as other simulators have them."""
     monkeypatch.setattr(observing, "PIECE", 5.0)
     change: Callable[[Plan], Plan] = {
@@ -167,7 +171,7 @@ def test_what_the_other_side_cannot_record_is_followed_by_our_own_equations(faul
     assert found.size == (None if size is None else pytest.approx(size, rel=1e-4))
 
 
-def test_a_threshold_that_is_met_exactly_is_a_tie():
+def test_a_threshold_that_is_met_exactly_is_a_tie() -> None:
     """Whole numbers but for a last bit: every step is ours, and rounding decides who fires."""
     net = network_of_ties(5)
     diagnosis = diagnosed(net, lambda plan: perturbed(plan, 1e-15, 0))
@@ -192,7 +196,7 @@ def chaotic() -> ns.Network:
     return net
 
 
-def test_rounding_is_a_cause_where_our_own_copies_part_as_early():
+def test_rounding_is_a_cause_where_our_own_copies_part_as_early() -> None:
     diagnosis = diagnosed(chaotic(), lambda plan: perturbed(plan, 1e-14, 0), 600.0)
     found = diagnosis.cause
     assert found is not None, diagnosis.tried
@@ -200,7 +204,7 @@ def test_rounding_is_a_cause_where_our_own_copies_part_as_early():
     assert "Copies of our core" in found.evidence[1]
 
 
-def test_nothing_is_claimed_where_nothing_is_confirmed():
+def test_nothing_is_claimed_where_nothing_is_confirmed() -> None:
     """A cubic term that the equations do not have: no hypothesis of ours."""
     net = chaotic()
 

@@ -6,6 +6,7 @@ The networks, the faults and the check know nothing of how causes are found.
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def names(cause: Cause, fault: Fault) -> bool:
 @pytest.mark.parametrize(
     ("make", "kind"), CASES, ids=[f"{make.__name__}-{kind}" for make, kind in CASES]
 )
-def test_a_hidden_fault_is_named_with_its_place_and_size(make, kind):
+def test_a_hidden_fault_is_named_with_its_place_and_size(make: Any, kind: str) -> None:
     seed = CASES.index((make, kind))
     net = network_of_ties(seed) if kind == "ties" else two_populations(kind, seed)
     fault = make(Random(seed), kind)
@@ -64,7 +65,7 @@ def test_a_hidden_fault_is_named_with_its_place_and_size(make, kind):
 
 
 @pytest.mark.parametrize("kind", ["current", "conductance", "delta", "ties"])
-def test_without_a_fault_none_is_named(kind):
+def test_without_a_fault_none_is_named(kind: str) -> None:
     net = network_of_ties(1) if kind == "ties" else two_populations(kind, 1)
     theirs = Opaque(lambda plan: plan)
     lockstep = compare_in_lockstep(net, "cpu", theirs, T, Options())
@@ -74,7 +75,7 @@ def test_without_a_fault_none_is_named(kind):
     assert find_cause(net, theirs, T, Options(), lockstep) is None
 
 
-def test_two_faults_at_once_are_not_called_one():
+def test_two_faults_at_once_are_not_called_one() -> None:
     """What no single change explains is left open, with what was tried."""
     net = two_populations("current", 3)
     one = faults.scaled_projection(Random(1), "current")

@@ -26,7 +26,7 @@ def unstable(x: float = 1e-3) -> ns.Network:
 
 
 @pytest.mark.parametrize("size", [1e-3, 1e-7])
-def test_the_horizon_is_where_a_growing_perturbation_reaches_one_step(size):
+def test_the_horizon_is_where_a_growing_perturbation_reaches_one_step(size: float) -> None:
     """x(t) = 1 + d exp(RATE t) meets 2 at ln(1/d)/RATE, and (size/d)/RATE earlier or later."""
     d = 0.1
     found = horizon(unstable(d), 100.0, Options(), size=size, copies=3)
@@ -41,7 +41,7 @@ def test_the_horizon_is_where_a_growing_perturbation_reaches_one_step(size):
         assert "no spike differs" in str(found)
 
 
-def test_a_smaller_perturbation_takes_longer_by_its_logarithm():
+def test_a_smaller_perturbation_takes_longer_by_its_logarithm() -> None:
     """Chaos: the Lorenz system loses a decimal every 2.5 of its time units, so does the horizon."""
     net = ns.Network("chaos")
     model = ns.NeuronModel(
@@ -64,7 +64,7 @@ def test_a_smaller_perturbation_takes_longer_by_its_logarithm():
     assert found[1e-15].first <= long  # type: ignore[operator]
 
 
-def test_perturbations_are_relative_signed_and_keyed():
+def test_perturbations_are_relative_signed_and_keyed() -> None:
     plan = lower(unstable(), 0.1)
     one, two = (perturbed(plan, 1e-6, k).populations[0].initial["x"] for k in (0, 1))
     for row in (one, two):
@@ -74,14 +74,14 @@ def test_perturbations_are_relative_signed_and_keyed():
     assert set(signs(0, "a", "x", 100).tolist()) == {-1.0, 1.0}
 
 
-def test_states_at_zero_are_perturbed_too():
+def test_states_at_zero_are_perturbed_too() -> None:
     net = ns.Network("zero")
     net.population("a", 4, ns.LIF())
     rows = perturbed(lower(net, 0.1), 1e-3, 0).populations[0].initial
     assert np.abs(np.asarray(rows["I_exc"])).tolist() == [1e-3] * 4
 
 
-def test_the_median_counts_copies_that_never_differ_as_latest():
+def test_the_median_counts_copies_that_never_differ_as_latest() -> None:
     def made(*times: float | None) -> Horizon:
         return Horizon(size=1e-15, duration=100.0, times=times)
 

@@ -1,4 +1,4 @@
-"""Two sides in lockstep: what is the same is called so, and the first difference is told exactly."""
+"""Two sides in lockstep: what is the same is called so, and where they first differ is told."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def compared(net: ns.Network, duration: float = 60.0, **parameters: float) -> Lo
     return compare_in_lockstep(net, "cpu", theirs, duration, Options())
 
 
-def test_the_same_core_is_bit_exact():
+def test_the_same_core_is_bit_exact() -> None:
     net = two_populations("current", 1)
     found = compared(net)
     assert found.bit_exact
@@ -49,7 +49,9 @@ def test_the_same_core_is_bit_exact():
     assert found.n_spikes == sum(len(s) for s in run.spikes.values())
 
 
-def test_the_first_other_spike_is_the_one_that_two_whole_runs_show(monkeypatch):
+def test_the_first_other_spike_is_the_one_that_two_whole_runs_show(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Whatever the length of pieces; with both sides' states of the neuron one step before."""
     net = two_populations("current", 2)
     recording = net.copy()
@@ -85,7 +87,7 @@ def test_the_first_other_spike_is_the_one_that_two_whole_runs_show(monkeypatch):
                 assert first.states["V_m"][k] == expected
 
 
-def test_the_first_state_that_differs_is_told():
+def test_the_first_state_that_differs_is_told() -> None:
     """tau_m acts from the first step on, on V_m alone until a spike differs."""
     net = two_populations("current", 3)
     found = compared(net, tau_m=20.4)
@@ -101,7 +103,7 @@ def test_the_first_state_that_differs_is_told():
     assert all(s.bit_exact for s in clean)
 
 
-def test_what_the_other_side_cannot_record_is_left_out_and_told():
+def test_what_the_other_side_cannot_record_is_left_out_and_told() -> None:
     net = two_populations("current", 1)
     case = Case(
         "record:state", "of I_inh", lambda use: use.subject.variable == "I_inh", refused("no")
@@ -114,7 +116,7 @@ def test_what_the_other_side_cannot_record_is_left_out_and_told():
     assert not found.bit_exact  # not known
 
 
-def test_rounding_is_no_difference_and_not_bit_exact():
+def test_rounding_is_no_difference_and_not_bit_exact() -> None:
     net = two_populations("current", 1)
     found = compared(net, E_L=-60.0 * (1 + 1e-15))
     assert found.same_spikes
@@ -123,7 +125,7 @@ def test_rounding_is_no_difference_and_not_bit_exact():
     assert 0 < max(s.largest_relative for s in found.states) < module.ROUNDING
 
 
-def test_a_backend_may_be_given_itself():
+def test_a_backend_may_be_given_itself() -> None:
     backend = Opaque(lambda plan: plan)
     assert find_backend(backend) is backend
     net = two_populations("delta", 1)

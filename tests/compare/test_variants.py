@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,7 +63,9 @@ def by_hand(
 @pytest.mark.parametrize("order", ["before_threshold", "before_reset", "after_reset"])
 @pytest.mark.parametrize("kept", [False, True])
 @pytest.mark.parametrize("strict", [False, True])
-def test_semantic_variants_do_what_a_loop_by_hand_does(order, kept, strict):
+def test_semantic_variants_do_what_a_loop_by_hand_does(
+    order: Any, kept: bool, strict: bool
+) -> None:
     plan = variants.with_order(one_neuron(), 1, order)
     if kept:
         plan = variants.with_arrivals_while_refractory(plan, 1)
@@ -75,7 +78,7 @@ def test_semantic_variants_do_what_a_loop_by_hand_does(order, kept, strict):
     assert spikes  # else nothing was tested
 
 
-def test_the_variants_differ_from_what_is_pinned():
+def test_the_variants_differ_from_what_is_pinned() -> None:
     """Or the loop by hand would have tested one thing six times."""
     found = {
         (order, kept): tuple(by_hand(50, 0.1, order, kept, False)[1])
@@ -90,7 +93,7 @@ def test_the_variants_differ_from_what_is_pinned():
     [ns.LIF(), ns.LIF(synapses=ns.AlphaConductance()), ns.AdEx(), ns.Izhikevich()],
     ids=lambda m: f"{type(m).__name__}",
 )
-def test_integrating_by_the_same_method_again_is_the_same_program(model):
+def test_integrating_by_the_same_method_again_is_the_same_program(model: Any) -> None:
     """A spec holds all that its integration needs; and its kernel does not change with it."""
     spec = model.neuron_model().spec()
     again = variants.integrated(spec, spec.method)
@@ -110,7 +113,7 @@ def decaying(method: str | None = None) -> Plan:
     return lower(net, 0.2)
 
 
-def test_parts_of_a_step_come_nearer_with_the_order_of_the_method():
+def test_parts_of_a_step_come_nearer_with_the_order_of_the_method() -> None:
     """Twice as many parts: 16 times nearer for order 4, twice for order 1."""
 
     def end(plan: Plan) -> float:
@@ -138,7 +141,7 @@ def connections(plan: Plan) -> set[tuple[int, int, float, int]]:
                    c.delay_steps.tolist(), strict=True))  # fmt: skip
 
 
-def test_changes_of_synapses_change_these_and_no_others():
+def test_changes_of_synapses_change_these_and_no_others() -> None:
     plan = lower(pair(), 0.1)
     before = connections(plan)
     found = enumerate_connections(plan.projections[0], plan.seed, plan.dt)
@@ -165,13 +168,13 @@ def test_changes_of_synapses_change_these_and_no_others():
     assert connections(plan) == before
 
 
-def test_a_receptor_changes_for_all_populations_of_a_projection():
+def test_a_receptor_changes_for_all_populations_of_a_projection() -> None:
     plan = variants.with_receptor(lower(pair(), 0.1), 0, "inh")
     assert plan.projections[0].receptor == "inh"
     assert set(plan.projections[0].post_receptor.tolist()) == {1}
 
 
-def test_a_longer_hold_is_in_the_parameter_that_the_core_reads():
+def test_a_longer_hold_is_in_the_parameter_that_the_core_reads() -> None:
     plan = variants.with_longer_hold(lower(pair(), 0.1), 1, -3)
     assert plan.populations[1].refractory_steps == 17
     assert plan.populations[1].parameters["t_ref"] == pytest.approx(1.7)
