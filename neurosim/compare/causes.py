@@ -169,7 +169,7 @@ class _Search:
         self.lockstep = lockstep
         self.diagnosis = diagnosis
         self.original = inquiry.rerun(inquiry.plan)
-        self._families: list[Family] = []
+        self._families: dict[str, Family] = {}
 
     def note(self, text: str) -> None:
         self.diagnosis.tried.append(text)
@@ -215,7 +215,9 @@ class _Search:
                 if isinstance(found, Hypothesis):
                     yield found
                 else:
-                    self._families.append(found)
+                    self._families[found.name] = found
+            for family in synapses.coupling_families(plan, index):
+                self._families[family.name] = family
             yield from synapses.single_synapses(plan, inquiry.wiring, index, excess)
 
     def _excess(self, index: int) -> list[dict[str, synapses.Excess]]:
@@ -258,9 +260,7 @@ class _Search:
         inquiry, plan = self.inquiry, self.inquiry.plan
         suspects = tuple(k for k in inquiry.suspects if plan.populations[k].spec is not None)
         found: list[Hypothesis] = []
-        for family in self._families:
-            if any(f.part == family.make(0.5).part and f.rank == 4 for f in found):
-                continue
+        for family in self._families.values():
             hypothesis = inquiry.fit(family)
             if hypothesis is None:
                 self.note(f"No value of it explains all steps: {family.name}.")

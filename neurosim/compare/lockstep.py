@@ -21,7 +21,7 @@ from neurosim.compare.observing import (
 from neurosim.describe.network import Network
 from neurosim.lower.plan import Floats
 
-ROUNDING = 1e-9
+ROUNDING = {"double": 1e-9, "single": 1e-4}
 """States that agree to this part of the variable's largest value differ by rounding at most."""
 
 DIAGNOSIS = 10.0
@@ -145,8 +145,9 @@ class Lockstep:
 class Differences:
     """Gathers the differences of states over pieces."""
 
-    def __init__(self, dt: float) -> None:
+    def __init__(self, dt: float, tolerance: float) -> None:
         self.dt = dt
+        self.tolerance = tolerance
         self._found: dict[Key, StateDifference] = {}
         self._largest: dict[Key, float] = {}
 
@@ -169,8 +170,8 @@ class Differences:
                 largest_relative=worst / largest if largest > 0 else 0.0,
                 bit_exact=found.bit_exact and bool(np.array_equal(one, two)),
             )
-            if found.time is None and worst > ROUNDING * largest:
-                row = int(np.argmax((off > ROUNDING * largest).any(axis=1)))
+            if found.time is None and worst > self.tolerance * largest:
+                row = int(np.argmax((off > self.tolerance * largest).any(axis=1)))
                 neuron = int(np.argmax(off[row]))
                 found = replace(
                     found,
@@ -220,7 +221,7 @@ def compare_in_lockstep(
     other = Observer(network, theirs, with_approximate(options, approximate))
     own = Observer(network, ours, options)
     most = piece_steps(own.bytes_per_step + other.bytes_per_step, dt)
-    differences = Differences(dt)
+    differences = Differences(dt, ROUNDING[options.precision])
     n_spikes = 0
     first: FirstSpike | None = None
     same = n_steps

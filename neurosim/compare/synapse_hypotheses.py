@@ -202,6 +202,34 @@ def drive_family(plan: Plan, number: int) -> Family:
     )  # fmt: skip
 
 
+def coupling_families(plan: Plan, index: int) -> Iterator[Family]:
+    """List the factors by which continuous couplings onto a population may be multiplied."""
+    spec = plan.populations[index].spec
+    assert spec is not None
+    for place, coupling in enumerate(plan.couplings):
+        touched = tuple(
+            p.index
+            for p in plan.populations
+            if np.any((coupling.post >= p.offset) & (coupling.post < p.offset + p.size))
+        )
+        if index in touched and coupling.coupling in {c.name for c in spec.couplings}:
+            yield _coupling_family(place, coupling.name, touched)
+
+
+def _coupling_family(place: int, name: str, touched: tuple[int, ...]) -> Family:
+    def make(factor: float) -> Hypothesis:
+        return Hypothesis(
+            kind="weight", part=f"Projection '{name}'", what="all", size=factor, unit="factor",
+            text=f"All weights of projection '{name}' are multiplied by {factor:.8g}.", rank=4,
+            change=lambda p: variants.with_coupling_scaled(p, place, factor), populations=touched,
+        )  # fmt: skip
+
+    return Family(
+        name=f"weights of Projection '{name}'", start=1.0, scale=1.0, positive=False, make=make,
+        populations=touched,
+    )  # fmt: skip
+
+
 def _drive_receptor(plan: Plan, number: int, other: str, touched: tuple[int, ...]) -> Hypothesis:
     name = plan.populations[touched[0]].name
     given = plan.drives[number].receptor

@@ -376,6 +376,13 @@ def delays_of(projection: PlanProjection) -> Ints:
     return projection.delay_steps
 
 
+def with_coupling_scaled(plan: Plan, place: int, factor: float) -> Plan:
+    """Return the plan with all weights of a continuous coupling multiplied."""
+    couplings = list(plan.couplings)
+    couplings[place] = replace(couplings[place], weight=couplings[place].weight * factor)
+    return replace(plan, couplings=tuple(couplings))
+
+
 # --- what comes from outside ----------------------------------------------------------------------
 
 

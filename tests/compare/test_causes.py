@@ -218,3 +218,15 @@ def test_nothing_is_claimed_where_nothing_is_confirmed() -> None:
     diagnosis = diagnosed(net, change)
     assert diagnosis.cause is None
     assert any("tau of Population 'cells'" in text for text in diagnosis.tried)
+
+
+def test_a_gap_junction_that_is_stronger_is_a_weight() -> None:
+    net = ns.Network("gap", seed=3)
+    cells = net.population("cells", 20, ns.LIF(I_e=400.0, synapses=ns.GapJunction()))
+    net.initialise(cells, V_m=ns.Uniform(-70, -55))
+    net.project(cells, cells, ns.FixedProbability(0.3), weight=1.0, source="V_m", receptor="gap",
+                name="gaps")  # fmt: skip
+    found = diagnosed(net, lambda plan: variants.with_coupling_scaled(plan, 0, 1.3)).cause
+    assert found is not None
+    assert (found.kind, found.part) == ("weight", "Projection 'gaps'")
+    assert found.size == pytest.approx(1.3)

@@ -122,7 +122,7 @@ def test_rounding_is_no_difference_and_not_bit_exact() -> None:
     assert found.same_spikes
     assert found.within_rounding
     assert not found.bit_exact
-    assert 0 < max(s.largest_relative for s in found.states) < module.ROUNDING
+    assert 0 < max(s.largest_relative for s in found.states) < module.ROUNDING["double"]
 
 
 def test_a_backend_may_be_given_itself() -> None:
