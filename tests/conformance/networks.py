@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,16 +60,15 @@ class Case:
 CASES: dict[str, Case] = {}
 
 
-def case(build: Callable[[], ns.Network] | None = None, /, **facts: Any) -> Any:
-    """Add a case, called as its function."""
+def add(name: str, build: Callable[[], ns.Network], **facts: Any) -> None:
+    """Add a case."""
+    assert name not in CASES, name
+    CASES[name] = Case(name=name, build=build, **facts)
 
-    def add(build: Callable[[], ns.Network]) -> Callable[[], ns.Network]:
-        name = facts.pop("name", build.__name__)
-        assert name not in CASES, name
-        CASES[name] = Case(name=name, build=build, **facts)
-        return build
 
-    return add if build is None else add(build)
+def case(name: str, **facts: Any) -> Callable[[Callable[[], ns.Network]], None]:
+    """Add the function below as a case."""
+    return lambda build: add(name, build, **facts)
 
 
 TRAINS = [[0.1, 3.0, 3.1, 12.0], [5.0, 5.0, 14.2, 20.0], [7.7, 8.0, 8.1, 8.2, 25.0]]
@@ -88,17 +88,17 @@ def everything(net: ns.Network) -> ns.Network:
 
 
 def stimulated(name: str, model: Any, *, n: int = 3, weight: float = 1.0) -> ns.Network:
-    """Return neurons that are sent given spikes to each receptor, and send to each other."""
+    """Return neurons whose receptors are sent given spikes, and that send to each other."""
     net = ns.Network(name, seed=5)
     source = net.population("source", 3, ns.SpikeTimes(TRAINS))
     cells = net.population("cells", n, model)
-    for receptor in cells.interface.receptors:
+    for k, receptor in enumerate(cells.interface.receptors):
         strength = weight * WEIGHTS[receptor.unit]
         if "inh" in receptor.name:
             strength *= 0.2 if receptor.nonnegative else -0.5
         to = {"receptor": receptor.name}
         net.project(source, cells, ns.AllToAll(), weight=strength, delay=0.1, **to)
-        if cells.interface.emits_spikes:
+        if cells.interface.emits_spikes and k == 0:
             some = ns.AllToAll(autapses=False)
             net.project(cells, cells, some, weight=0.3 * strength, delay=1.5, **to)
     return everything(net)
@@ -115,31 +115,27 @@ CURRENTS = {
 
 for _name in NEURONS:
     _current = np.array([1.0, 1.1, 1.3]) * CURRENTS[_name]
-    _weight = 0.002 if _name == "FitzHughNagumo" else 0.02 if _name == "Izhikevich" else 1.0
-    case(
-        lambda name=_name, current=_current, weight=_weight: stimulated(
-            name, getattr(ns, name)(I_e=current), weight=weight
-        ),
-        name=f"neuron:{_name}",
-    )
+    _weight = {"FitzHughNagumo": 0.002, "Izhikevich": 0.02}.get(_name, 1.0)
+    _model = getattr(ns, _name)(I_e=_current)
+    add(f"neuron:{_name}", partial(stimulated, _name, _model, weight=_weight))
 
 for _kind in SYNAPSES:
-    if _kind != "GapJunction":
-        case(
-            lambda kind=_kind: stimulated(
-                kind, ns.LIF(synapses=getattr(ns, kind)(), I_e=[350.0, 420.0, 560.0], t_ref=1.0)
-            ),
-            name=f"receptor:{_kind}",
-        )
+    if _kind == "GapJunction":
+        continue
+    _synapses = getattr(ns, _kind)()
+    if _kind == "AlphaConductance":  # the default rises within two steps: too coarse for Euler
+        _synapses = ns.AlphaConductance(exc=1.5)
+    _model = ns.LIF(synapses=_synapses, I_e=[350.0, 420.0, 560.0], t_ref=1.0)
+    add(f"receptor:{_kind}", partial(stimulated, _kind, _model))
 
 
-@case(name="receptors:several")
+@case("receptors:several")
 def several() -> ns.Network:
     synapses = ns.Receptors(ns.ExpConductance(), slow=ns.NMDA(decay=20.0), kick=ns.Delta())
     return stimulated("several", ns.LIF(synapses=synapses, I_e=350.0))
 
 
-@case(name="receptors:three currents")
+@case("receptors:three currents")
 def three() -> ns.Network:
     synapses = ns.Receptors(
         a=ns.ExpCurrent.receptor(tau=1.0), b=ns.ExpCurrent.receptor(tau=4.0),
@@ -148,7 +144,7 @@ def three() -> ns.Network:
     return stimulated("three", ns.LIF(synapses=synapses, I_e=350.0))
 
 
-@case(spikes=False)
+@case("parrot", spikes=False)
 def parrot() -> ns.Network:
     net = ns.Network("parrot")
     source = net.population("source", 3, ns.SpikeTimes(TRAINS))
@@ -161,7 +157,7 @@ def parrot() -> ns.Network:
     return net
 
 
-@case
+@case("gap junctions")
 def gap_junctions() -> ns.Network:
     net = ns.Network("gap")
     synapses = ns.Receptors(ns.ExpCurrent(), gap=ns.GapJunction())
@@ -170,7 +166,7 @@ def gap_junctions() -> ns.Network:
     return everything(net)
 
 
-@case(spikes=False)
+@case("rate coupling", spikes=False)
 def rate_coupling() -> ns.Network:
     net = ns.Network("rates")
     model = ns.NeuronModel(
@@ -203,10 +199,22 @@ def equations(method: str, term: str = "s + 450*pA", **more: Any) -> ns.NeuronMo
 
 
 for _method in ("exact", "exponential_euler", "rk4", "rk2", "euler"):
-    case(
-        lambda method=_method: stimulated(method, equations(method)),
-        name=f"method:{_method}",
-    )
+    add(f"method:{_method}", partial(stimulated, _method, equations(_method)))
+
+
+def noisy(method: str, noise: str) -> ns.Network:
+    text = f"dV/dt = (E - V)/tau + {noise} : mV\ntau : ms\nE : mV"
+    parameters = {"tau": 10.0, "E": -60.0}
+    if "sigma" in noise:
+        text, parameters = text + "\nsigma : mV", {**parameters, "sigma": 8.0}
+    model = ns.NeuronModel(
+        "noisy", equations=text, threshold="V >= -50*mV", reset="V = -70*mV",
+        parameters=parameters, initial={"V": "E"}, method=method,
+    )  # fmt: skip
+    net = ns.Network(f"noise {method}", seed=8)
+    net.population("cells", 3, model)
+    return everything(net)
+
 
 for _method, _noise in (
     ("exact", "sigma*sqrt(2/tau)*xi"),
@@ -214,24 +222,10 @@ for _method, _noise in (
     ("heun", "0.1*V*sqrt(1/tau)*xi"),
     ("milstein", "0.1*V*sqrt(1/tau)*xi"),
 ):
-
-    def noisy(method: str, noise: str) -> ns.Network:
-        text = f"dV/dt = (E - V)/tau + {noise} : mV\ntau : ms\nE : mV"
-        parameters = {"tau": 10.0, "E": -60.0}
-        if "sigma" in noise:
-            text, parameters = text + "\nsigma : mV", {**parameters, "sigma": 8.0}
-        model = ns.NeuronModel(
-            "noisy", equations=text, threshold="V >= -50*mV", reset="V = -70*mV",
-            parameters=parameters, initial={"V": "E"}, method=method,
-        )  # fmt: skip
-        net = ns.Network(f"noise {method}", seed=8)
-        net.population("cells", 3, model)
-        return everything(net)
-
-    case(lambda method=_method, noise=_noise: noisy(method, noise), name=f"noise:{_method}")
+    add(f"noise:{_method}", partial(noisy, _method, _noise))
 
 
-@case(name="threshold:strict")
+@case("threshold:strict")
 def strict() -> ns.Network:
     """Exactly at the threshold nothing happens where it is written with >."""
     net = ns.Network("strict")
@@ -248,7 +242,7 @@ def strict() -> ns.Network:
     return everything(net)
 
 
-@case(name="reset:several lines")
+@case("reset:several lines")
 def adapting() -> ns.Network:
     model = ns.NeuronModel(
         "adapting",
@@ -262,22 +256,16 @@ def adapting() -> ns.Network:
     return everything(net)
 
 
-for _reset in ("subtract", "zero"):
-    case(
-        lambda reset=_reset: stimulated(
-            reset,
-            ns.LIF(I_e=400.0, reset=reset)
-            if reset == "subtract"
-            else ns.LIF(I_e=450.0, reset=reset, E_L=0.0, V_th=15.0),
-        ),
-        name=f"reset:{_reset}",
-    )
+_subtract = ns.LIF(I_e=400.0, reset="subtract")
+_zero = ns.LIF(I_e=450.0, reset="zero", E_L=0.0, V_th=15.0)
+add("reset:subtract", partial(stimulated, "subtract", _subtract))
+add("reset:zero", partial(stimulated, "zero", _zero))
 
 
 # --- steps: threshold, refractoriness, delays -----------------------------------------------------
 
 
-@case(name="threshold:tie")
+@case("threshold:tie")
 def tie() -> ns.Network:
     """A jump exactly to the threshold fires, in the step it arrives."""
     net = ns.Network("tie")
@@ -288,7 +276,7 @@ def tie() -> ns.Network:
     return everything(net)
 
 
-@case(name="refractory:arrivals")
+@case("refractory:arrivals")
 def while_refractory() -> ns.Network:
     """Jumps of the membrane are lost while a neuron is held; currents are not."""
     net = ns.Network("arrivals")
@@ -301,23 +289,17 @@ def while_refractory() -> ns.Network:
     return everything(net)
 
 
-@case(name="refractory:none")
+@case("refractory:none and rounded")
 def no_refractoriness() -> ns.Network:
     net = ns.Network("none")
     source = net.population("source", 1, ns.SpikeTimes([[1.0, 1.1, 1.2, 5.0]]))
     cells = net.population("cells", 2, ns.LIF(synapses=ns.Delta(), t_ref=0.0, I_e=[0.0, 600.0]))
+    net.population("rounded", 2, ns.LIF(t_ref=np.array([0.96, 1.04]), I_e=900.0))
     net.project(source, cells, ns.AllToAll(), weight=25.0, delay=0.1)
     return everything(net)
 
 
-@case(name="refractory:rounded")
-def rounded() -> ns.Network:
-    net = ns.Network("rounded")
-    net.population("cells", 2, ns.LIF(t_ref=np.array([0.96, 1.04]), I_e=900.0))
-    return everything(net)
-
-
-@case(name="delays:one and many steps", costly=True)
+@case("delays:one and many steps", costly=True)
 def delays() -> ns.Network:
     net = ns.Network("delays")
     source = net.population("source", 1, ns.SpikeTimes([[0.1, 2.0]]))
@@ -328,53 +310,62 @@ def delays() -> ns.Network:
     return everything(net)
 
 
-def wired(name: str, rule: Any, *, n: int = 6, **more: Any) -> ns.Network:
-    """Return neurons that fire one after the other and are connected by a rule."""
+def wired(name: str, *ways: Mapping[str, Any]) -> ns.Network:
+    """Return neurons that fire one after the other and are connected in several ways."""
     net = ns.Network(name, seed=11)
-    given = {"weight": 60.0, "delay": 1.0, **more}
-    if rule.__class__.__name__ in ("FromMatrix", "Conv2D"):
-        del given["weight"]
-    shape = given.pop("shape", n)
-    model = ns.LIF(I_e=np.linspace(300, 520, n))
-    cells = net.population("cells", shape, model, positions=ns.Grid())
-    net.project(cells, cells, rule, receptor="exc", **given)
+    model = ns.LIF(I_e=np.linspace(300, 520, 6))
+    cells = net.population("cells", (2, 3), model, positions=ns.Grid())
+    for way in ways:
+        net.project(cells, cells, **{"receptor": "exc", "delay": 1.0, **way})
     return everything(net)
 
 
-for _rule, _more in (
-    (ns.AllToAll(), {"weight": 15.0}),
-    (ns.OneToOne(), {}),
-    (ns.FixedProbability(0.4, autapses=False), {}),
-    (ns.FixedIndegree(4), {}),
-    (ns.FixedOutdegree(3, multapses=False), {}),
-    (ns.FixedTotalNumber(15), {}),
-    (ns.DistanceDependent("exp(-d/2)"), {}),
-    (ns.FromMatrix(np.triu(np.full((6, 6), 40.0))), {}),
-    (ns.FromList([(0, 1), (0, 1), (2, 2), (5, 0)]), {}),
-    (ns.Conv2D(np.full((1, 1, 3, 3), 20.0), padding=1), {"shape": (2, 3)}),
-):
-    case(
-        lambda rule=_rule, more=_more: wired(type(rule).__name__, rule, **more),
-        name=f"rule:{type(_rule).__name__}",
-    )
+add(
+    "rules:drawn",
+    partial(
+        wired,
+        "drawn",
+        {"rule": ns.FixedProbability(0.4, autapses=False), "weight": 20.0},
+        {"rule": ns.FixedIndegree(4), "weight": 15.0},
+        {"rule": ns.FixedOutdegree(3, multapses=False), "weight": 25.0},
+        {"rule": ns.FixedTotalNumber(15), "weight": 10.0},
+        {"rule": ns.DistanceDependent("exp(-d/2)"), "weight": 20.0},
+    ),
+)
+add(
+    "rules:listed",
+    partial(
+        wired,
+        "listed",
+        {"rule": ns.AllToAll(), "weight": 5.0},
+        {"rule": ns.OneToOne(), "weight": 60.0},
+        {"rule": ns.FromMatrix(np.triu(np.full((6, 6), 20.0)))},
+        {"rule": ns.FromList([(0, 1), (0, 1), (2, 2), (5, 0)]), "weight": 40.0},
+        {"rule": ns.Conv2D(np.full((1, 1, 3, 3), 10.0), padding=1)},
+    ),
+)
+_four = ns.FixedIndegree(4)
+add(
+    "weights and delays",
+    partial(
+        wired,
+        "weights and delays",
+        {"rule": _four, "weight": ns.Normal(20.0, 5.0), "delay": ns.Uniform(0.1, 6.0)},
+        {
+            "rule": _four,
+            "weight": np.linspace(5, 40, 36).reshape(6, 6),
+            "delay": np.linspace(0.1, 9.0, 36).reshape(6, 6),
+        },
+        {
+            "rule": _four,
+            "weight": ns.FunctionOfDistance("20*exp(-d/3)"),
+            "delay": ns.FunctionOfDistance("0.5 + 0.4*d"),
+        },
+    ),
+)
 
-for _what, _more in {
-    "weight:drawn": {"weight": ns.Normal(60.0, 20.0)},
-    "weight:each": {"weight": np.linspace(10, 100, 36).reshape(6, 6)},
-    "delay:drawn": {"delay": ns.Uniform(0.1, 6.0)},
-    "delay:each": {"delay": np.linspace(0.1, 9.0, 36).reshape(6, 6)},
-    "weight and delay:distance": {
-        "weight": ns.FunctionOfDistance("60*exp(-d/3)"),
-        "delay": ns.FunctionOfDistance("0.5 + 0.4*d"),
-    },
-}.items():
-    case(
-        lambda what=_what, more=_more: wired(what, ns.FixedIndegree(4), **more),
-        name=_what,
-    )
 
-
-@case(chance=True, steps=1000)
+@case("release", chance=True, steps=1000)
 def release() -> ns.Network:
     """About half of a thousand spikes pass."""
     net = ns.Network("release", seed=3)
@@ -387,7 +378,7 @@ def release() -> ns.Network:
 # --- values of neurons, views ---------------------------------------------------------------------
 
 
-@case
+@case("values per neuron")
 def values_per_neuron() -> ns.Network:
     net = ns.Network("values", seed=4)
     drawn = ns.LIF(
@@ -400,7 +391,7 @@ def values_per_neuron() -> ns.Network:
     return everything(net)
 
 
-@case
+@case("views")
 def views() -> ns.Network:
     net = ns.Network("views", seed=6)
     a = net.population("a", (2, 3), ns.LIF(I_e=np.linspace(380, 480, 6)))
@@ -414,7 +405,7 @@ def views() -> ns.Network:
     return net
 
 
-@case(spikes=False)
+@case("recorders", spikes=False)
 def recorders() -> ns.Network:
     net = ns.Network("recorders", seed=6)
     a = net.population("a", 4, ns.LIF(I_e=[0.0, 100.0, 200.0, 450.0]))
@@ -426,7 +417,7 @@ def recorders() -> ns.Network:
     return net
 
 
-@case(spikes=False)
+@case("silence", spikes=False)
 def silence() -> ns.Network:
     net = ns.Network("silence")
     cells = net.population("cells", 3, ns.LIF())
@@ -434,7 +425,7 @@ def silence() -> ns.Network:
     return everything(net)
 
 
-@case(name="one neuron", steps=200)
+@case("one neuron", steps=200)
 def one() -> ns.Network:
     net = ns.Network("one")
     net.population("cell", 1, ns.LIF(I_e=500.0))
@@ -451,56 +442,52 @@ SOURCES = {
     "SpikeTimes": ns.SpikeTimes(TRAINS),
 }
 
-for _name, _source in SOURCES.items():
 
-    def from_source(name: str, source: Any) -> ns.Network:
-        net = ns.Network(name, seed=9)
-        trains = net.population("trains", 3, source)
-        cells = net.population("cells", 3, ns.LIF(I_e=300.0))
-        net.project(trains, cells, ns.AllToAll(), weight=150.0, delay=0.4, receptor="exc")
-        return everything(net)
+@case("sources", trial=2)
+def sources() -> ns.Network:
+    net = ns.Network("sources", seed=9)
+    cells = net.population("cells", 3, ns.LIF(I_e=200.0))
+    for name, source in SOURCES.items():
+        trains = net.population(name, 3, source)
+        net.project(trains, cells, ns.AllToAll(), weight=60.0, delay=0.4, receptor="exc")
+    return everything(net)
 
-    case(
-        lambda name=_name, source=_source: from_source(name, source),
-        name=f"source:{_name}", trial=2 if _name == "Poisson" else 0,
-    )  # fmt: skip
 
-for _name in ("Poisson", "RateSteps", "GammaProcess", "SpikeTimes"):
-
-    def driven(name: str) -> ns.Network:
-        net = ns.Network(f"driven by {name}", seed=9)
-        cells = net.population("cells", 3, ns.LIF(I_e=300.0))
-        jumps = net.population("jumps", 3, ns.LIF(synapses=ns.Delta(), t_ref=1.0))
+def driven(*names: str) -> ns.Network:
+    net = ns.Network("driven", seed=9)
+    cells = net.population("cells", 3, ns.LIF(I_e=300.0))
+    jumps = net.population("jumps", 3, ns.LIF(synapses=ns.Delta(), t_ref=1.0))
+    for name in names:
         net.drive(cells, SOURCES[name], weight=[120.0, 150.0, 180.0], receptor="exc")
         net.drive(jumps, SOURCES[name], weight=4.0)
-        net.drive(cells[:2], ns.Poisson(rate=500), weight=-30.0, receptor="inh")
-        return everything(net)
+    net.drive(cells[:2], ns.Poisson(rate=500), weight=-30.0, receptor="inh")
+    return everything(net)
 
-    case(lambda name=_name: driven(name), name=f"drive:{_name}", trial=1)
 
-INJECTED = {
-    "ConstantCurrent": ns.ConstantCurrent(amplitude=[400.0, 500.0, 600.0]),
-    "StepCurrent": ns.StepCurrent(times=[0.0, 5.0, 5.1, 20.0], amplitudes=[0, 900, 500, 0]),
-    "NoiseCurrent": ns.NoiseCurrent(mean=400.0, sd=300.0, dt=0.5),
-    "NoiseCurrent of some duration": ns.NoiseCurrent(mean=400.0, sd=200.0, tau=3.0),
-}
-for _name, _current in INJECTED.items():
+add("drives", partial(driven, "Poisson", "RateSteps"), trial=1)
+add("drive:GammaProcess", partial(driven, "GammaProcess"))
+add("drive:SpikeTimes", partial(driven, "SpikeTimes"))
 
-    def injected(name: str, current: Any) -> ns.Network:
-        net = ns.Network(name, seed=2)
-        cells = net.population("cells", 3, ns.LIF(I_e=20.0))
-        net.inject(cells, current)
-        net.inject(cells[1:], ns.ConstantCurrent(amplitude=30.0))
-        return everything(net)
 
-    case(lambda name=_name, current=_current: injected(name, current), name=f"current:{_name}")
+@case("currents")
+def currents() -> ns.Network:
+    net = ns.Network("currents", seed=2)
+    cells = net.population("cells", 12, ns.LIF(I_e=20.0))
+    steps = ns.StepCurrent(times=[0.0, 5.0, 5.1, 20.0], amplitudes=[0, 900, 500, 0])
+    net.inject(cells[:3], ns.ConstantCurrent(amplitude=[400.0, 500.0, 600.0]))
+    net.inject(cells[3:6], steps)
+    net.inject(cells[6:9], ns.NoiseCurrent(mean=400.0, sd=300.0, dt=0.5))
+    net.inject(cells[9:], ns.NoiseCurrent(mean=400.0, sd=200.0, tau=3.0))
+    net.inject(cells[1::2], ns.ConstantCurrent(amplitude=30.0))
+    return everything(net)
+
 
 COUNTS = np.zeros((300, 2), np.int64)
 COUNTS[0, 0], COUNTS[40, 1], COUNTS[41, 1], COUNTS[200, 0] = 1, 3, 1, 2
 FLOW = np.stack([np.linspace(0, 800, 300), 300 + 200 * np.sin(np.arange(300) / 20)], axis=1)
 
 
-@case(name="input:spikes", inputs={"in": COUNTS})
+@case("input:spikes", inputs={"in": COUNTS})
 def input_of_spikes() -> ns.Network:
     net = ns.Network("spikes come in")
     source = net.population("in", 2, ns.Input("spikes"))
@@ -509,7 +496,7 @@ def input_of_spikes() -> ns.Network:
     return everything(net)
 
 
-@case(name="input:current", inputs={"in": FLOW})
+@case("input:current", inputs={"in": FLOW})
 def input_of_current() -> ns.Network:
     net = ns.Network("currents come in")
     source = net.population("in", 2, ns.Input("current"))
@@ -522,7 +509,7 @@ def input_of_current() -> ns.Network:
 # --- other steps, and much at once ----------------------------------------------------------------
 
 
-@case(name="dt:1", dt=1.0, steps=60)
+@case("dt:1", dt=1.0, steps=60)
 def whole_milliseconds() -> ns.Network:
     net = ns.Network("izhikevich", seed=3, dt=1.0)
     cells = net.population(
@@ -532,12 +519,12 @@ def whole_milliseconds() -> ns.Network:
     return everything(net)
 
 
-@case(name="dt:0.025", dt=0.025)
+@case("dt:0.025", dt=0.025)
 def fine_steps() -> ns.Network:
     return stimulated("fine", ns.LIF(I_e=1200.0, t_ref=0.5))
 
 
-@case(costly=True, steps=400)
+@case("combined", costly=True, steps=400)
 def combined() -> ns.Network:
     """Much of the above in one network, for those who take long for each."""
     net = ns.Network("combined", seed=21)

@@ -33,7 +33,10 @@ class Cell:
         assert population.spec is not None
         self.spec = population.spec
         self.parameters = of_neuron(population.parameters, k)
-        self.constants = {**self.parameters, **self.spec.constants(self.parameters, dt)}
+        self.constants: dict[str, Any] = {
+            **self.parameters,
+            **self.spec.constants(self.parameters, dt),
+        }
         self.state = of_neuron(population.initial, k)
         steps: Any = population.refractory_steps
         self.hold = int(steps[k] if np.ndim(steps) else steps)
