@@ -39,7 +39,7 @@ def certify(
     settings: Settings = None,
     approximate: Permissions = None,
     trials: Annotated[
-        int, typer.Option(min=1, help="Trials of each backend; four times as many of ours.")
+        int, typer.Option(min=2, help="Trials of each backend; four times as many of ours.")
     ] = 4,
     level: Annotated[
         float, typer.Option(help="Probability of calling a backend different that is not.")

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from enum import StrEnum
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from neurosim.compare.html import body, page
 from neurosim.compare.sentences import method_told, rates_of, told
@@ -169,6 +169,10 @@ def _rebuilt(kind: Any, data: Any) -> Any:
         if data is None:
             return None
         return _rebuilt(next(k for k in inner if k is not type(None)), data)
+    if origin is Literal:
+        if data not in inner:
+            raise ValueError(f"{data!r} is none of {inner}")
+        return data
     if origin is tuple:
         kinds = [inner[0]] * len(data) if inner[-1] is Ellipsis else list(inner)
         return tuple(_rebuilt(k, d) for k, d in zip(kinds, data, strict=True))

@@ -186,6 +186,7 @@ class _Work:
         self._ensemble: Ensemble | None = None
         self._reference: dict[str, list[Sample]] | None = None
         self._curves: list[Curve] = []
+        self._provenances: dict[str, Mapping[str, Any]] = {}
 
     def certificate(self) -> Certificate:
         """Compare all backends, one after another."""
@@ -242,7 +243,13 @@ class _Work:
                 report, problem=str(error)
             )
         report = replace(report, lockstep=lockstep)
-        rows = self._rows(other, lockstep)
+        try:
+            rows = self._rows(other, lockstep)
+        except SimulationError as error:
+            self._check_reference()
+            return self._none(other, Tier.DIFFERENT, str(error)), replace(
+                report, problem=str(error)
+            )
         report = replace(report, provenance=self._run_provenance(other))
         if not lockstep.same_spikes:
             self.say("horizon of the network")
@@ -309,6 +316,14 @@ class _Work:
                 for name in self.populations
                 if all(np.array_equal(a, b) for a, b in zip(ours[name], theirs[name], strict=True))
             ]
+        first = lockstep.first_spike
+        if first is not None and first.population in same:
+            # With everything recorded and in pieces it is another spike than in one run.
+            raise SimulationError(
+                f"Backend {other.name!r} does not repeat itself: compared step by step, neuron "
+                f"{first.neuron} of {first.population!r} differs after {first.before:g} ms, and "
+                "in one run it does not"
+            )
         found = {}
         for name in same:
             exact = lockstep.same_spikes and _same_bits(lockstep, name)
@@ -325,6 +340,7 @@ class _Work:
             run = spikes_of(
                 self.request.network, backend, self.request.duration, self.request.options
             )
+        self._provenances[backend.name] = run.provenance
         return {name: grid_spikes(run.spikes[name], self.request.options.dt) for name in run.spikes}
 
     # --- trials -----------------------------------------------------------------------------
@@ -365,6 +381,7 @@ class _Work:
             self.say(f"{backend.name}: trial {k - numbers.start + 1} of {len(numbers)}")
             with _quiet():
                 run = ensemble.run(backend, k)
+            self._provenances.setdefault(backend.name, run.provenance)
             for name, samples in found.items():
                 samples.append(sample(run.spikes[name]))
         return found
@@ -422,8 +439,8 @@ class _Work:
                     session = backend.compile(network, self.request.options)
                     run = session.run(steps * dt, progress=False)
                 traces.append(run.states[first.population][variable])
-        except REFUSALS:
-            return None
+        except NeurosimError:
+            return None  # the rows tell what does not run
         ours, theirs = traces
         return Excerpt(
             population=first.population,
@@ -446,11 +463,14 @@ class _Work:
             )  # fmt: skip
 
     def _run_provenance(self, backend: Backend) -> dict[str, Any]:
-        """Return the provenance of a backend's run of one step."""
-        with _quiet():
-            session = backend.compile(self.request.network, self.request.options)
-            run = session.run(self.request.options.dt, progress=False)
-        return {k: v for k, v in run.provenance.items() if k not in ("wall_seconds", "interrupted")}
+        """Return how a backend's results come about, from a run that was made, or of one step."""
+        if backend.name not in self._provenances:
+            with _quiet():
+                session = backend.compile(self.request.network, self.request.options)
+                run = session.run(self.request.options.dt, progress=False)
+            self._provenances[backend.name] = run.provenance
+        found = self._provenances[backend.name]
+        return {k: v for k, v in found.items() if k not in ("wall_seconds", "interrupted", "trial")}
 
     def _provenance(self) -> dict[str, Any]:
         request = self.request
@@ -536,9 +556,9 @@ def _checked_backends(given: Any) -> list[Backend]:
 
 def _checked_trials(given: Any) -> tuple[int, int]:
     pair = given if isinstance(given, (tuple, list)) else (4 * given, given)
-    good = len(pair) == 2 and all(isinstance(k, (int, np.integer)) and k >= 1 for k in pair)
-    if isinstance(given, bool) or not good or pair[0] < 2:
-        expected = "a number of trials, or a pair (2 or more of the reference, 1 or more)"
+    good = len(pair) == 2 and all(isinstance(k, (int, np.integer)) and k >= 2 for k in pair)
+    if isinstance(given, bool) or not good:
+        expected = "a number of trials, 2 or more, or a pair of them (reference, other)"
         raise DescriptionError("certify: trials", given, expected)
     return int(pair[0]), int(pair[1])
 

@@ -185,7 +185,7 @@ def compare_trials(
     Parameters
     ----------
     reference, other : mapping of str to sequence of Sample
-        Trials by population: at least 2 of the reference and 1 of the other, no realisation twice.
+        Trials by population: at least 2 on each side, no realisation twice.
     level : float
         Probability that anything at all is called different although both are the same.
     resolution : float
@@ -195,6 +195,7 @@ def compare_trials(
     -------
     dict of str to Statistics
     """
+    n = _n_reference(reference, other)
     usable: dict[tuple[str, str], Floats] = {}
     left_out: dict[str, dict[str, str]] = {name: {} for name in reference}
     for name, trials in reference.items():
@@ -205,7 +206,6 @@ def compare_trials(
                 left_out[name][measure] = missing
             else:
                 usable[name, measure] = distance_matrix([s.of(measure) for s in both], measure)
-    n = _n_reference(reference, other)
     ps = {key: permutation_p(matrix, n) for key, matrix in usable.items()}
     adjusted = holm(ps)
     made = {}
@@ -399,8 +399,8 @@ def _judge(
         verdict = "undecided"
         needed = _trials_needed(means.size, others.size, strictest)
         reason = (
-            f"{means.size} and {others.size} trials cannot tell anything at this level: "
-            f"{needed} trials of each backend would"
+            f"{others.size} trials beside {means.size} of the reference can tell nothing at this "
+            f"level; {needed} beside {max(means.size, 4 * needed)} can"
         )
     elif rate == 0:
         verdict, reason = "undecided", "no spikes in any trial of the reference"
@@ -441,7 +441,7 @@ def _told(c: Comparison, rate: float, other_rate: float) -> str:
 
 
 def _interval(means: Floats, others: Floats, level: float) -> tuple[float, float] | None:
-    if others.size < 2 or not (means.std() > 0 and others.std() > 0):
+    if not (means.std() > 0 and others.std() > 0):
         return None
     found = stats.ttest_ind(others, means, equal_var=False).confidence_interval(1 - level)
     return float(found.low), float(found.high)
@@ -480,8 +480,8 @@ def _n_reference(
     """Return the number of trials of the reference, after a look at all of them."""
     n = {len(trials) for trials in reference.values()}
     m = {len(trials) for trials in other.values()}
-    if len(n) != 1 or len(m) != 1 or min(n) < 2 or min(m) < 1 or set(reference) != set(other):
+    if len(n) != 1 or len(m) != 1 or min(n) < 2 or min(m) < 2 or set(reference) != set(other):
         raise DescriptionError(
-            "compare_trials", (n, m), "as many trials of every population: 2 or more, and 1 or more"
+            "compare_trials", (n, m), "as many trials of every population, 2 or more on each side"
         )
     return n.pop()
