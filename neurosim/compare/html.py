@@ -42,6 +42,7 @@ STYLE = """\
 .certificate pre { background: #f6f6f6; padding: 0.8em; overflow-x: auto; font-size: 0.85em; }
 .certificate p { margin: 0.4em 0; max-width: 52em; }
 .certificate p.quiet { color: #555; }
+.certificate p.evidence { color: #555; margin: 0 0 0 2em; }
 """
 
 MEASURE_LABELS = {
@@ -119,7 +120,8 @@ def _report(certificate: Verdicts, report: Report) -> Iterator[str]:
     yield f"<h2>{escape(report.backend)}</h2>"
     yield f'<p class="quiet">{escape(report.title)}</p>'
     for sentence in told(report, certificate.horizon, states=False):
-        yield f"<p>{escape(sentence)}</p>"
+        kind = ' class="evidence"' if sentence.startswith(" ") else ""
+        yield f"<p{kind}>{escape(sentence)}</p>"
     lockstep = report.lockstep
     if lockstep is not None and lockstep.first_spike is not None:
         first = lockstep.first_spike

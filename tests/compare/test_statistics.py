@@ -248,6 +248,9 @@ def test_enough_data_of_one_simulator_is_equivalent() -> None:
     s = compared([trial(k) for k in range(16)], [trial(k) for k in range(16, 20)])
     assert s.verdict == "equivalent"
     assert len(s.comparisons) == 4
+    means = np.array([trial(k).rates.mean() for k in range(16)])
+    strictest = LEVEL / 4
+    assert s.detectable == cs.detectable_shift(means, 4, level=strictest)
     assert not s.left_out
     assert s.interval is not None
     assert s.interval[0] < s.other_rate - s.rate < s.interval[1]
