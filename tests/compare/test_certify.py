@@ -162,6 +162,17 @@ def test_a_population_that_never_fires_has_nothing_to_compare() -> None:
     assert "no spikes on either side" in c.rows[0].why
 
 
+@pytest.mark.parametrize("name", [n for n in ns.backends() if n != "cpu"])
+def test_other_simulators_fire_the_same_spikes(name: str) -> None:
+    """Current-based LIF neurons, which every simulator has; none that is slow to start."""
+    capabilities = find_backend(name).capabilities
+    if capabilities.problem() or capabilities.costly:
+        pytest.skip(capabilities.problem() or "slow to start")
+    c = certify(driven(), [name], 20)
+    assert c.tier() in (Tier.BIT_EXACT, Tier.SAME_SPIKES), str(c)
+    assert name in c.report(name).provenance["backend"]
+
+
 # --- what cannot run ------------------------------------------------------------------------
 
 
@@ -260,6 +271,7 @@ def test_a_network_without_drive_or_chaos_says_so(no_causes: None) -> None:
     assert ensemble_of(relay()).constant == ("cells",)
     later = Copy(network=with_model("cells", t_ref=15.0))
     c = certify(relay(), [later], 100, trials=(16, 4))
+    assert c.varied.startswith("in nothing; the spikes of 'cells'")
     assert "without drive or chaos" in c.varied
     assert c.tier() == Tier.DIFFERENT
 
