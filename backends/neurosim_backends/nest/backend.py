@@ -29,3 +29,15 @@ class Nest:
         from neurosim_backends.nest.session import NestSession
 
         return NestSession(network, options, made)
+
+    def export(self, network: Network, duration: float, options: Options) -> str:
+        """Return a PyNEST script; NEST need not be there.
+
+        Raises
+        ------
+        UnsupportedError
+            Naming the part of the network that NEST, or a script, has no form of.
+        """
+        from neurosim_backends.nest.script import write_script
+
+        return write_script(network, duration, options)

@@ -171,6 +171,13 @@ class Binding:
             return ((self.row.states[state], 1.0),)
         return self.synaptic[state].recordable if state in self.synaptic else ()
 
+    def driven_by(self, state: str) -> str:
+        """Return the recorded state that a second state drives, and can be told from; or ""."""
+        synaptic = self.synaptic.get(state)
+        if synaptic is None or synaptic.recordable or not synaptic.partner:
+            return ""
+        return synaptic.partner if self.recordable(synaptic.partner) else ""
+
     def is_shown(self, state: str) -> bool:
         """Whether the status of a neuron has a state of ours."""
         if state in self.row.states:
@@ -240,14 +247,15 @@ class Binding:
     def _second_state(self, state: str, ours: Mapping[str, Any], where: Any) -> tuple[Any, Any]:
         """Return (a, b) of NEST's second state a x + b g.
 
-        Ours: dg/dt = (k x - g) / decay, dx/dt = -x / rise. NEST: dg/dt = y - g / rise and
-        dy/dt = -y / decay, with the two times the other way round, so y = k x / decay
-        + g (1 / rise - 1 / decay).
+        Ours: dg/dt = (k x - g) / decay, dx/dt = -x / rise, so y = k x / decay. Where the two times
+        are the other way round, dg/dt = y - g / rise and dy/dt = -y / decay, so
+        y = k x / decay + g (1 / rise - 1 / decay).
         """
         receptor = state.removeprefix("x_")
         kind = KINDS[self.kinds[receptor]]
         rise, decay = (self._times(name, receptor, ours, where) for name in (kind.rise, kind.decay))
-        return peak_factor(kind, rise, decay) / decay, 1 / rise - 1 / decay
+        mixed = 1 / rise - 1 / decay if self.row.crossed else 0.0
+        return peak_factor(kind, rise, decay) / decay, mixed
 
     def _times(self, stem: str, receptor: str, ours: Mapping[str, Any], where: Any) -> Any:
         value = ours[f"{stem}_{receptor}"]

@@ -242,7 +242,7 @@ class Built:
                 continue
             binding = self.bindings[p.index]
             for r in mine:
-                if not binding.recordable(r.variable):
+                if not (binding.recordable(r.variable) or binding.driven_by(r.variable)):
                     raise UnsupportedError(
                         f"Recorder of {p.name!r}: {r.variable}",
                         f"no multimeter records it from {binding.row.model}",
@@ -253,7 +253,8 @@ class Built:
 
     def _recordable(self, binding: Binding) -> list[str]:
         assert binding.population.spec is not None
-        return [s for s in binding.population.spec.states if binding.recordable(s)]
+        states = binding.population.spec.states
+        return [s for s in states if binding.recordable(s) or binding.driven_by(s)]
 
     def _start(self, nest: Any) -> None:
         """Let NEST's first steps pass with neurons at rest, then set parameters and states."""
@@ -361,14 +362,15 @@ class Built:
 
         The sample one step earlier is the one from which the step to the start would have led.
         """
-        for variable in tap.variables:
-            if tap.binding.is_shown(variable):
+        for variable in tap.history:
+            if variable in tap.binding.row.states:
                 continue
             value = np.broadcast_to(np.asarray(p.initial[variable], np.float64), p.size)
             if KINDS[tap.binding.kinds[variable[2:]]].conductance:
                 value = self._clipped(p, variable, value)
             tap.history[variable] = {0: value[tap.local]}
-            self.tail.before_start(tap, variable, self.parameters[p.index], p)
+            if variable not in tap.seconds:
+                self.tail.before_start(tap, variable, self.parameters[p.index], p)
 
     def send_drives(self, counts: Mapping[int, Ints], first_label: int) -> None:
         """Have drives arrive at labels first_label, first_label + 1, ..."""

@@ -191,7 +191,7 @@ def _is_not_recorded(use: Use) -> bool:
 
 
 def records(row: Row, receptors: Mapping[str, str], state: str) -> bool:
-    """Whether a multimeter records a state of ours from a model of NEST.
+    """Whether a state of ours is recorded from a model of NEST.
 
     Parameters
     ----------
@@ -204,7 +204,9 @@ def records(row: Row, receptors: Mapping[str, str], state: str) -> bool:
     if receptor not in receptors or receptors[receptor] not in KINDS:
         return False
     kind = KINDS[receptors[receptor]]
-    return letter == kind.state[0] and kind.state in row.recorded
+    # The second state follows from the first, sample by sample.
+    letters = (kind.state[0], "x") if kind.peak else (kind.state[0],)
+    return letter in letters and kind.state in row.recorded
 
 
 _CASES = (
@@ -273,5 +275,5 @@ CAPABILITIES = Capabilities(
     requires=(
         Requirement(distribution="nest-simulator", versions=VERSIONS, extra="nest", module="nest"),
     ),
-    exports=False,
+    exports=True,
 )

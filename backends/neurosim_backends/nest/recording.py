@@ -4,6 +4,9 @@ A multimeter hands over the sample of a step when the next one begins, so that o
 a run is not there yet. Most states are then read from the neurons themselves. Synaptic currents of
 some models are shown to recorders only: their last sample is computed from the ones before and from
 the spikes that arrive, which is what the neuron does.
+
+No model records the second state of alpha and beta synapses, our x, but it alone makes the first
+one rise: with g becoming A g + B x in a step, two samples of g tell x at the first of them.
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ from neurosim.lower.plan import Floats, Ints, Plan, PlanPopulation, PlanRecorder
 from neurosim_backends.nest.binding import Binding, peak_factor
 from neurosim_backends.nest.devices import WARM_UP
 from neurosim_backends.nest.table import KINDS
+
+Driven = Callable[[int, str, int], Floats]
+"""(population, receptor, label) -> what drives add then: (size,)."""
 
 
 @dataclass
@@ -112,11 +118,16 @@ class StateTap:
         self.local: Ints = np.unique(np.concatenate([r.ids for r in recorders])) - offset
         self.columns = {r.index: np.searchsorted(self.local, r.ids - offset) for r in recorders}
         self.variables = sorted({r.variable for r in recorders})
-        self._by_multimeter = [v for v in self.variables if binding.recordable(v)]
-        self.history: dict[str, dict[int, Floats]] = {v: {} for v in self.variables}
+        self.seconds = {v: binding.driven_by(v) for v in self.variables if binding.driven_by(v)}
+        """Second states, with the first states that tell them."""
+        measured = {v for v in self.variables if binding.recordable(v)} | {*self.seconds.values()}
+        self.measured = sorted(measured)
+        self.history: dict[str, dict[int, Floats]] = {
+            v: {} for v in (*self.measured, *self.seconds)
+        }
         self._first_node = int(nodes[0].global_id)
         self._multimeter = None
-        wanted = sorted({n for v in self._by_multimeter for n, _ in binding.recordable(v)})
+        wanted = sorted({n for v in self.measured for n, _ in binding.recordable(v)})
         if wanted:
             self._multimeter = nest.Create(
                 "multimeter",
@@ -125,41 +136,46 @@ class StateTap:
             chosen = nodes if self.local.size == len(nodes) else nodes[self.local.tolist()]
             nest.Connect(self._multimeter, chosen, syn_spec={"delay": dt})
 
-    def collect(self) -> tuple[int, dict[str, Floats]]:
+    def collect(self, ours: Mapping[str, Any]) -> list[tuple[int, dict[str, Floats]]]:
         """Return the samples that have come since the last call.
+
+        Parameters
+        ----------
+        ours : mapping
+            Our parameters of the population.
 
         Returns
         -------
-        first : int
-            Label of the first.
-        samples : dict
-            Variable -> (n_labels, n_neurons).
+        list of (first, samples)
+            Label of the first sample; variable -> (n_labels, n_neurons).
         """
         if self._multimeter is None:
-            return 0, {}
+            return []
         events = self._multimeter.events
         labels = np.asarray(events["times"], np.int64) - WARM_UP
-        column = np.searchsorted(
-            self.local, np.asarray(events["senders"], np.int64) - self._first_node
-        )
+        nodes = np.asarray(events["senders"], np.int64) - self._first_node
         later = labels > 0
-        labels, column = labels[later], column[later]
-        first = int(labels.min(initial=2**62))
-        n = int(labels.max(initial=first - 1)) - first + 1
+        if not np.any(later):
+            self._multimeter.n_events = 0
+            return []
+        first, last = int(labels[later].min()), int(labels[later].max())
+        row, column = labels[later] - first, np.searchsorted(self.local, nodes[later])
         found: dict[str, Floats] = {}
-        for variable in self._by_multimeter:
-            array = np.zeros((n, self.local.size))
-            total = sum(
-                sign * np.asarray(events[name], np.float64)
-                for name, sign in self.binding.recordable(variable)
-            )
-            array[labels - first, column] = np.asarray(total)[later]
+        for variable in self.measured:
+            array = np.zeros((last - first + 1, self.local.size))
+            for name, sign in self.binding.recordable(variable):
+                array[row, column] += sign * np.asarray(events[name], np.float64)[later]
             found[variable] = array
-            kept = self.history[variable]
-            for label in range(first + n - min(n, 2), first + n):
-                kept[label] = array[label - first]
         self._multimeter.n_events = 0
-        return first, found
+        seconds: dict[str, Floats] = {}
+        for variable, driven in self.seconds.items():
+            decay, pull, _ = propagators(self, variable[2:], ours)
+            g = np.concatenate([[self.history[driven][first - 1]], found[driven]])
+            seconds[variable] = (g[1:] - decay * g[:-1]) / pull
+        for variable, array in found.items():
+            for label in range(max(first, last - 1), last + 1):
+                self.keep(label, variable, array[label - first])
+        return [(first, found), (first - 1, seconds)]
 
     def keep(self, label: int, variable: str, values: Floats) -> None:
         """Keep the values of a step, from which those of the next can be computed."""
@@ -233,20 +249,15 @@ class Tail:
         if not KINDS[tap.binding.kinds[receptor]].peak:
             return
         x = np.broadcast_to(np.asarray(p.initial[f"x_{receptor}"], np.float64), p.size)
-        decay, pull, rise = _propagators(tap, receptor, ours)
+        decay, pull, rise = propagators(tap, receptor, ours)
         start = tap.history[variable][0]
         tap.history[variable][-1] = np.asarray((start - pull * x[tap.local] / rise) / decay)
 
-    def last(
-        self,
-        tap: StateTap,
-        variable: str,
-        ours: Mapping[str, Any],
-        label: int,
-        spikes: Spikes,
-        driven: Callable[[int, str, int], Floats],
-    ) -> Floats:
-        """Return a synaptic state at a label from the two samples before: (n_neurons,).
+    def first(
+        self, tap: StateTap, variable: str, ours: Mapping[str, Any], label: int, spikes: Spikes,
+        driven: Driven,
+    ) -> Floats:  # fmt: skip
+        """Return a current or conductance at a label from the samples before: (n_neurons,).
 
         Parameters
         ----------
@@ -257,35 +268,41 @@ class Tail:
         driven : callable
             (population, receptor, label) -> what drives add, (size,).
         """
-        binding = tap.binding
         receptor = variable[2:]
-        kind = KINDS[binding.kinds[receptor]]
-        where = tap.local
-
-        def arrived(at: int) -> Floats:
-            total = self._arrived(binding, receptor, at, spikes)
-            return np.asarray((total + driven(binding.population.index, receptor, at))[where])
-
-        decay, pull, rise = _propagators(tap, receptor, ours)
+        decay, pull, rise = propagators(tap, receptor, ours)
         history = tap.history[variable]
-        if not kind.peak:
-            return np.asarray(decay * history[label - 1] + arrived(label))
+        if not KINDS[tap.binding.kinds[receptor]].peak:
+            arrived = self._arrived(tap, receptor, label, spikes, driven)
+            return np.asarray(decay * history[label - 1] + arrived)
         x = (history[label - 1] - decay * history[label - 2]) / pull
-        return np.asarray(decay * history[label - 1] + pull * (rise * x + arrived(label - 1)))
+        x = rise * x + self._arrived(tap, receptor, label - 1, spikes, driven)
+        return np.asarray(decay * history[label - 1] + pull * x)
 
-    def _arrived(self, binding: Binding, receptor: str, label: int, spikes: Spikes) -> Floats:
-        """Return the summed weights of the spikes that arrive at a label: (size,)."""
-        population = binding.population
-        total = np.zeros(population.size)
+    def second(
+        self, tap: StateTap, variable: str, ours: Mapping[str, Any], label: int, spikes: Spikes,
+        driven: Driven,
+    ) -> tuple[Floats, Floats]:  # fmt: skip
+        """Return a second state one step before a label and at it, as `first` does."""
+        receptor = variable[2:]
+        decay, pull, rise = propagators(tap, receptor, ours)
+        g = tap.history[tap.seconds[variable]]
+        before = (g[label] - decay * g[label - 1]) / pull
+        arrived = self._arrived(tap, receptor, label, spikes, driven)
+        return np.asarray(before), np.asarray(rise * before + arrived)
+
+    def _arrived(
+        self, tap: StateTap, receptor: str, label: int, spikes: Spikes, driven: Driven
+    ) -> Floats:
+        """Return the summed weights of what arrives at a label: (n_neurons,)."""
+        population = tap.binding.population
+        total = driven(population.index, receptor, label)
         ages = label - spikes.labels
         recent = (ages > 0) & (ages <= self.longest)
         span = self.longest + 1
         keys, times = np.unique(spikes.ids[recent] * span + ages[recent], return_counts=True)
-        if not keys.size:
-            return total
         for index, c in self._wiring.items():
             projection = self._plan.projections[index]
-            if projection.receptor != receptor:
+            if projection.receptor != receptor or not keys.size:
                 continue
             post = projection.post[c.post_position]
             here = (post >= population.offset) & (post < population.offset + population.size)
@@ -294,10 +311,10 @@ class Tail:
             hit = keys[found] == sought
             target = post[here][hit] - population.offset
             np.add.at(total, target, c.weight[here][hit] * times[found[hit]])
-        return total
+        return total[tap.local]
 
 
-def _propagators(tap: StateTap, receptor: str, ours: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+def propagators(tap: StateTap, receptor: str, ours: Mapping[str, Any]) -> tuple[Any, Any, Any]:
     """Return (A, B, P) of one step of a receptor: g becomes A g + B x, and x becomes P x."""
     kind, dt = KINDS[tap.binding.kinds[receptor]], tap.binding.dt
 

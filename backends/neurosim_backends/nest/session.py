@@ -184,7 +184,9 @@ class NestSession(Session):
         longest = self._built.tail.longest
         self._recent = self._recent.joined(spikes).since(self._step - longest - 2)
         for tap in self._built.state_taps.values():
-            samples.put(tap, *tap.collect())
+            ours = self._parameters[tap.binding.population.index]
+            for label, found_samples in tap.collect(ours):
+                samples.put(tap, label, found_samples)
         return spikes
 
     def _send_trains(
@@ -288,21 +290,25 @@ class NestSession(Session):
 
     def _last_samples(self, samples: Samples) -> None:
         """Fill in the samples of the last step, which NEST would hand over with the next."""
-        label = self._step
+        label, tail = self._step, self._built.tail
         for k, tap in self._built.state_taps.items():
-            found: dict[str, Floats] = {}
-            for variable in tap.variables:
-                if tap.binding.is_shown(variable):
-                    found[variable] = self._built.status(k, variable, tap.local)[None, :]
-                    continue
-                if label not in tap.history[variable]:
-                    ours = self._parameters[k]
-                    value = self._built.tail.last(
-                        tap, variable, ours, label, self._recent, self._built.driven
-                    )
-                    tap.keep(label, variable, value)
-                found[variable] = tap.history[variable][label][None, :]
-            samples.put(tap, label, found)
+            ours = self._parameters[k]
+            known = (ours, label, self._recent, self._built.driven)
+            for variable in (*tap.measured, *tap.seconds):
+                shown = tap.binding.is_shown(variable)
+                if variable in tap.seconds:
+                    before, value = tail.second(tap, variable, *known)
+                    samples.put(tap, label - 1, {variable: before[None, :]})
+                    if shown:
+                        value = self._built.status(k, variable, tap.local)
+                elif shown:
+                    value = self._built.status(k, variable, tap.local)
+                elif label in tap.history[variable]:
+                    value = tap.history[variable][label]
+                else:
+                    value = tail.first(tap, variable, *known)
+                tap.keep(label, variable, value)
+                samples.put(tap, label, {variable: value[None, :]})
 
     def _check_finite(self) -> None:
         """Stop where a state has left the finite numbers."""
@@ -368,6 +374,10 @@ class NestSession(Session):
         status = binding.to_status(states, self._parameters[k], where)
         with kernel.explained(place):
             put(self._built.nodes[k], status, where)
+        tap = self._built.state_taps.get(k)
+        for state in tap.history if tap is not None else ():
+            if tap is not None and binding.is_shown(state):
+                tap.keep(self._step, state, self._built.status(k, state, tap.local))
 
     def get(self, view: Selectable, name: str) -> npt.NDArray[np.float64]:
         """Return the present value of a state or parameter: shape (len(view),)."""

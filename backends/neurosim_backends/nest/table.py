@@ -115,6 +115,9 @@ class Row:
         Stems of states that NEST refuses below 0.
     inhibition : float
         -1 where NEST keeps inhibitory currents without their sign.
+    crossed : bool
+        Whether NEST's second state decays with our time of decay, and drives a first state that
+        decays with our time of rise: the sum has the same shape.
     current : str
         What our injected currents are multiplied with.
     pulse : str
@@ -137,6 +140,7 @@ class Row:
     recorded: frozenset[str] = frozenset()
     unsigned: frozenset[str] = frozenset()
     inhibition: float = 1.0
+    crossed: bool = False
     current: str = "1"
     pulse: str = ""
     support: Support = PASSES
@@ -297,7 +301,8 @@ ROWS: tuple[Row, ...] = (
         parameters=_LIF_G, shown=_G_DG, taken=_G_DG, recorded=_G, support=ADAPTIVE,
     ),
     Row(
-        model="iaf_cond_beta", neuron="LIF", kinds=("BetaConductance",), style="sign", at_most=2,
+        model="iaf_cond_beta", neuron="LIF",
+        crossed=True, kinds=("BetaConductance",), style="sign", at_most=2,
         parameters=_LIF_G, shown=_G_DG, taken=_G_DG, recorded=_G, support=ADAPTIVE,
     ),
     Row(

@@ -1,0 +1,157 @@
+"""The connections of a PyNEST script: NEST's own rules where they say it, else lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neurosim.describe.distributions import Distribution, FunctionOfDistance
+from neurosim.describe.explicit import ExplicitRule
+from neurosim.describe.population import Segment
+from neurosim.describe.projection import Projection
+from neurosim.describe.rules import (
+    AllToAll,
+    FixedIndegree,
+    FixedOutdegree,
+    FixedProbability,
+    FixedTotalNumber,
+    OneToOne,
+)
+from neurosim.engine.wiring import enumerate_connections
+from neurosim.errors import UnsupportedError
+from neurosim_backends.nest.binding import Port
+from neurosim_backends.nest.draft import RUN_IT, WHERE, Draft
+from neurosim_backends.nest.words import LONGEST, array, call, dictionary, distribution, number
+
+
+def projection(draft: Draft, given: Projection) -> list[str]:
+    """Return the lines that connect."""
+    part = f"Projection {given.name!r}"
+    if given.continuous:
+        raise UnsupportedError(
+            f"{part} {WHERE}", "it does not know the currents that are handed over later",
+            "net.inject with a StepCurrent",
+        )  # fmt: skip
+    head = [f"# {given.name}"]
+    groups: dict[tuple[int, float, bool], list[Segment]] = {}
+    ports: dict[tuple[int, float, bool], Port] = {}
+    for population, indices in given.post.segments:
+        port = draft.port(population, given.receptor, part)
+        key = (port.number, float(port.factor), draft.relays(population))
+        groups.setdefault(key, []).append((population, indices))
+        ports[key] = port
+    if _needs_list(given, len(groups)):
+        return head + _listed(draft, given, part)
+    if len(groups) > 1 and isinstance(given.rule, (FixedOutdegree, FixedTotalNumber)):
+        raise UnsupportedError(
+            f"{part}: {type(given.rule).__name__} {WHERE}", "its targets have different receptors",
+            "one projection for each population",
+        )  # fmt: skip
+    pre = draft.view(given.pre.segments)
+    lines = []
+    for key, segments in groups.items():
+        weight = None if key[2] else draft.weight(given.weight, ports[key], part)
+        rule, delay = _rule(given), _delay(draft, given.delay, part)
+        post, port = draft.view(segments), ports[key]
+        lines.append(
+            draft.connect(pre, post, rule, delay, port, weight=weight, release=given.release)
+        )
+    return head + lines
+
+
+def _needs_list(given: Projection, n_groups: int) -> bool:
+    """Whether NEST has no rule for it: listed pairs, arrays on drawn pairs, orders of its own."""
+    if isinstance(given.rule, ExplicitRule) or np.ndim(getattr(given.rule, "number", 0)):
+        return True
+    strengths: list[Any] = [given.weight, given.delay]
+    if any(isinstance(s, FunctionOfDistance) for s in strengths):
+        return True
+    has_arrays = any(isinstance(s, np.ndarray) and s.ndim for s in strengths)
+    if has_arrays and (n_groups > 1 or not isinstance(given.rule, AllToAll)):
+        return True
+    ordered = all(bool(np.all(np.diff(view.ids) > 0)) for view in (given.pre, given.post))
+    return not ordered and (has_arrays or isinstance(given.rule, OneToOne))
+
+
+def _rule(given: Projection) -> str:
+    rule: Any = given.rule
+    words: dict[str, str] = {}
+    match rule:
+        case OneToOne():
+            return '"one_to_one"'
+        case AllToAll():
+            words["rule"] = '"all_to_all"'
+        case FixedProbability(probability=p):
+            words |= {"rule": '"pairwise_bernoulli"', "p": number(p)}
+        case FixedIndegree(number=n):
+            words |= {"rule": '"fixed_indegree"', "indegree": str(n)}
+        case FixedOutdegree(number=n):
+            words |= {"rule": '"fixed_outdegree"', "outdegree": str(n)}
+        case FixedTotalNumber(number=n):
+            words |= {"rule": '"fixed_total_number"', "N": str(n)}
+    shared = np.intersect1d(given.pre.ids, given.post.ids).size > 0
+    if shared and not rule.autapses:
+        words["allow_autapses"] = "False"
+    if hasattr(rule, "multapses") and not rule.multapses:
+        words["allow_multapses"] = "False"
+    return words["rule"] if isinstance(rule, AllToAll) and len(words) == 1 else dictionary(words)
+
+
+def _delay(draft: Draft, value: Any, part: str) -> str:
+    if value is None:
+        return "DT"
+    if isinstance(value, Distribution):
+        return distribution(value)
+    steps = np.maximum(np.rint(np.asarray(value, np.float64) / draft.dt), 1)
+    if np.all(steps == 1):
+        return "DT"
+    rounded = np.round(steps * draft.dt, 10)
+    return array(rounded.T if rounded.ndim == 2 else rounded, part)
+
+
+def _listed(draft: Draft, given: Projection, part: str) -> list[str]:
+    """Return connections one by one, as our core draws them."""
+    expected = given.expected_connections()
+    if expected > LONGEST:
+        raise UnsupportedError(
+            f"{part}: about {expected:,.0f} listed connections {WHERE}",
+            f"it does not spell out more than {LONGEST}",
+            f"a rule with a probability or a number, or {RUN_IT}",
+        )
+    plan = next(p for p in draft.plan.projections if p.name == given.name)
+    found = enumerate_connections(plan, draft.plan.seed, draft.plan.dt)
+    pre, post = plan.pre[found.pre_position], plan.post[found.post_position]
+    lines = []
+    for source in draft.plan.populations:
+        for target in draft.plan.populations:
+            here = (pre >= source.offset) & (pre < source.offset + source.size)
+            here &= (post >= target.offset) & (post < target.offset + target.size)
+            if not np.any(here):
+                continue
+            population = draft.network.populations[target.name]
+            port = draft.port(population, given.receptor, part)
+            n = int(np.count_nonzero(here))
+            synapse = {"synapse_model": '"static_synapse"'}
+            if given.release < 1:
+                synapse = {
+                    "synapse_model": '"bernoulli_synapse"',
+                    "p_transmit": f"np.full({n}, {number(given.release)})",
+                }
+            if not draft.relays(population):
+                synapse["weight"] = _numbers(found.weight[here] * port.factor)
+            synapse["delay"] = _numbers(np.round(found.delay_steps[here] * draft.dt, 10))
+            if port.number:
+                synapse["receptor_type"] = f"np.full({n}, {port.number})"
+            ends = [
+                f"np.array({draft.nodes[p.name]}.tolist())[{(ids[here] - p.offset).tolist()}]"
+                for p, ids in ((source, pre), (target, post))
+            ]
+            lines.append(call("nest.Connect", [*ends, '"one_to_one"', dictionary(synapse)]))
+    return lines
+
+
+def _numbers(values: Any) -> str:
+    if np.all(values == values[0]):
+        return f"np.full({values.size}, {number(float(values[0]))})"
+    return f"np.array([{', '.join(number(v) for v in values.tolist())}])"

@@ -1,0 +1,200 @@
+"""A network as a PyNEST script of its own, with NEST's rules, generators and random numbers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from neurosim.backend import Options
+from neurosim.capabilities import judge
+from neurosim.describe.distributions import Distribution, FunctionOfDistance
+from neurosim.describe.network import Network
+from neurosim.describe.population import Selectable
+from neurosim.errors import UnsupportedError
+from neurosim.lower.lowering import lower
+from neurosim.lower.plan import Plan
+from neurosim_backends.nest import draft_devices as devices
+from neurosim_backends.nest import draft_wiring as wiring
+from neurosim_backends.nest.binding import Binding, Signs, bind
+from neurosim_backends.nest.declared import CAPABILITIES, VERSIONS
+from neurosim_backends.nest.draft import Draft
+from neurosim_backends.nest.draft_neurons import Neurons, Starts
+from neurosim_backends.nest.words import number
+
+RULER = 97
+"""Length of the lines that part the sections."""
+
+
+def write_script(network: Network, duration: float, options: Options) -> str:
+    """Return the text of a script that simulates a network of the same kind for `duration` [ms].
+
+    Raises
+    ------
+    UnsupportedError
+        Naming a part that NEST, or a script, has no form of.
+    """
+    told = _differences(network, options)
+    plan = lower(network, options.dt)
+    draft = Draft(network, plan, options, _bindings(network, plan))
+    sections = {
+        "neurons and sources": _populations(draft),
+        "initial values": _initial_values(draft),
+        "connections": _flat(wiring.projection(draft, p) for p in network.projections.values()),
+        "external drive": _flat((devices.drive(draft, d) for d in network.drives), gap=True),
+        "injected currents": _flat(
+            (devices.injection(draft, i) for i in network.injections), gap=True
+        ),
+    }
+    counted: list[tuple[str, str, str]] = []
+    traces: list[tuple[str, ...]] = []
+    sections["recorders"] = _flat(
+        devices.recorder(draft, r, counted, traces) for r in network.recorders
+    )
+    sections["simulation and results"] = _results(counted, traces)
+    body: list[str] = []
+    for title, lines in sections.items():
+        if lines:
+            body += [f"# --- {title} ".ljust(RULER, "-"), "", *lines, ""]
+    has_numpy = any("np." in line for line in body)
+    return "\n".join([*_head(network, duration, options, told, has_numpy), *body]).rstrip() + "\n"
+
+
+def _differences(network: Network, options: Options) -> list[str]:
+    """Return what NEST approximates; refuse what it has no form of."""
+    told: dict[str, None] = {}
+    for judged in judge(network, CAPABILITIES, options.approximate, options):
+        support = judged.support
+        if judged.level == "refused":
+            raise UnsupportedError(
+                f"{judged.use.part}: {judged.use.title} on backend 'nest'", support.how,
+                support.nearest or None,
+            )  # fmt: skip
+        if judged.level == "approximated":
+            told[judged.how + (f" (off by {support.bound})" if support.bound else "")] = None
+    return list(told)
+
+
+def _head(
+    network: Network, duration: float, options: Options, told: list[str], has_numpy: bool
+) -> list[str]:
+    least = VERSIONS.removeprefix(">=")
+    wanted = tuple(int(part) for part in least.split("."))
+    threads = f", local_num_threads={options.threads}" if options.threads else ""
+    differences = ["", "Differences from the description:", *(f"- {d}" for d in told)]
+    return [
+        f'"""Network {network.name!r} for NEST {least} or later, written by neurosim.',
+        "",
+        "NEST draws wiring and all random numbers anew: it is the same network in distribution,",
+        "not neuron by neuron.",
+        *(differences if told else []),
+        '"""',
+        "",
+        "import nest",
+        *(["import numpy as np"] if has_numpy else []),
+        "",
+        f'if tuple(int(n) for n in nest.__version__.split(".")[:2]) < {wanted}:',
+        "    raise SystemExit(",
+        f'        f"This script needs NEST {least} or later, not {{nest.__version__}}: "',
+        f"        \"pip install 'nest-simulator{VERSIONS}'\"",
+        "    )",
+        "",
+        f"DT = {number(options.dt)}  # ms, resolution",
+        f"DURATION = {number(duration)}  # ms",
+        f"SEED = {network.seed % (2**31 - 1) + 1}",
+        "",
+        "nest.ResetKernel()",
+        "nest.verbosity = nest.VerbosityLevel.ERROR",
+        f"nest.set(resolution=DT, rng_seed=SEED{threads})",
+        "",
+    ]
+
+
+def _populations(draft: Draft) -> list[str]:
+    neurons = Neurons(draft)
+    lines: list[str] = []
+    for population in draft.network.populations.values():
+        name = draft.nodes[population.name] = draft.names.make(population.name)
+        if population.name in draft.bindings:
+            lines += neurons.lines(population, name)
+        else:
+            lines += devices.source(draft, population, name)
+        lines.append("")
+    return lines[:-1]
+
+
+def _initial_values(draft: Draft) -> list[str]:
+    starts = Starts(draft)
+    return [line for given in draft.network.initial_values for line in starts.lines(given)]
+
+
+def _results(counted: list[tuple[str, str, str]], traces: list[tuple[str, ...]]) -> list[str]:
+    lines = ["nest.Simulate(DURATION)"]
+    if counted:
+        rows = [f"    ({json.dumps(label)}, {view}, {node})," for label, view, node in counted]
+        lines += [
+            "",
+            "for name, population, recorder in (",
+            *rows,
+            "):",
+            "    rate = recorder.n_events / len(population) / DURATION * 1000.0",
+            '    print(f"{name}: {rate:.2f} Hz")',
+        ]
+    if traces:
+        lines.append("")
+    for label, node, variable in traces:
+        told = json.dumps(f"mean {variable} of {label}:")
+        lines.append(f'print({told}, np.mean({node}.events["{variable}"]).round(6))')
+    return lines
+
+
+def _flat(parts: Any, *, gap: bool = False) -> list[str]:
+    """Return the lines of all parts, with an empty one between them if asked for."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and gap:
+            lines.append("")
+        lines += part
+    return lines
+
+
+def _bindings(network: Network, plan: Plan) -> dict[str, Binding]:
+    """Choose NEST's models by the signs of what may arrive."""
+    signs: dict[tuple[int, str], Signs] = {}
+
+    def note(target: Selectable, receptor: str, found: Signs) -> None:
+        for population, _ in target.segments:
+            key = (population.index, receptor)
+            signs[key] = signs.get(key, Signs()) | found
+
+    for p in network.projections.values():
+        if not p.continuous:
+            weight = p.weight if p.weight is not None else getattr(p.rule, "weight", 1.0)
+            note(p.post, p.receptor, _signs(weight))
+    for d in network.drives:
+        note(d.target, d.receptor, _signs(d.weight))
+    for population in plan.populations:
+        for state, value in population.initial.items():
+            if state[:2] in ("I_", "x_"):
+                key = (population.index, state[2:])
+                signs[key] = signs.get(key, Signs()) | Signs.of(value)
+    return {
+        p.name: bind(
+            network.populations[p.name], p,
+            {r.name: signs.get((p.index, r.name), Signs()) for r in p.spec.receptors},
+            p.parameters, plan.dt,
+        )
+        for p in plan.populations
+        if p.spec is not None
+    }  # fmt: skip
+
+
+def _signs(weight: Any) -> Signs:
+    """Return the signs that weights may have."""
+    if isinstance(weight, FunctionOfDistance):
+        return Signs(True, True)
+    if isinstance(weight, Distribution):
+        low, high = weight.support
+        return Signs(high > 0, low < 0)
+    return Signs.of(np.asarray(weight, np.float64))
