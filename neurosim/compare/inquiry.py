@@ -120,18 +120,26 @@ class Inquiry:
     duration : float
         How long at most [ms].
     options : Options
+    base : callable, optional
+        A change of the plan that is taken for granted.
+    tolerance : float, optional
+        To what part of a variable's largest value single steps agree where both mean the same.
     """
 
     def __init__(
-        self, network: Network, theirs: str | Backend, duration: float, options: Options
-    ) -> None:
+        self, network: Network, theirs: str | Backend, duration: float, options: Options, *,
+        base: Callable[[Plan], Plan] | None = None, tolerance: float | None = None,
+    ) -> None:  # fmt: skip
         self.network = network
         self.options = options
         self.dt = options.dt
         self.n_steps = whole_steps(duration, self.dt, "find_cause: duration")
         self.plan = lower(with_everything_recorded(network, find_backend("cpu")), self.dt)
-        self.tolerance = REMAINDER[options.precision]
-        self.agreement = AGREEMENT[options.precision]
+        if base is not None:
+            self.plan = base(self.plan)
+        self.tolerance = tolerance or REMAINDER[options.precision]
+        # Remainders add up over the memory of a membrane, some hundred steps.
+        self.agreement = max(AGREEMENT[options.precision], 300 * (tolerance or 0.0))
         self.wiring = Wiring(self.plan.seed, self.dt)
         self.scale: dict[Key, float] = {}
         self.anomalies = {p.index: Anomalies() for p in self.plan.populations}

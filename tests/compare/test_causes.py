@@ -230,3 +230,30 @@ def test_a_gap_junction_that_is_stronger_is_a_weight() -> None:
     assert found is not None
     assert (found.kind, found.part) == ("weight", "Projection 'gaps'")
     assert found.size == pytest.approx(1.3)
+
+
+@pytest.mark.parametrize("fault", ["parameter", "weight", "delay"])
+def test_a_fault_on_top_of_a_finer_integrator_is_named(fault: str) -> None:
+    """As of a simulator that solves conductances adaptively, with a wrong number in its mapping."""
+    change: Callable[[Plan], Plan] = {
+        "parameter": lambda plan: variants.with_parameter(plan, 0, "tau_m", 20.6),
+        "weight": lambda plan: variants.with_weights_scaled(plan, 0, 1.1),
+        "delay": lambda plan: variants.with_delays_shifted(plan, 0, 1),
+    }[fault]
+
+    def both(plan: Plan) -> Plan:
+        for index in (0, 1):
+            plan = variants.with_method(plan, index, "rk4", 6)
+        return change(plan)
+
+    diagnosis = diagnosed(two_populations("conductance", 4), both, options=Options(dt=0.5))
+    found = diagnosis.cause
+    assert found is not None, diagnosis.tried
+    part, size = {
+        "parameter": ("Population 'exc'", 0.6),
+        "weight": ("Projection 'from exc'", 1.1),
+        "delay": ("Projection 'from exc'", 0.5),
+    }[fault]
+    assert (found.kind, found.part) == (fault, part)
+    assert found.size == pytest.approx(size, rel=1e-3)
+    assert "integrator as well" in found.evidence[-1]
