@@ -251,9 +251,8 @@ class _Work:
                 report, problem=str(error)
             )
         report = replace(report, provenance=self._run_provenance(other))
-        if not lockstep.same_spikes:
-            self.say("horizon of the network")
-            self._need_horizon()
+        self.say("horizon of the network")
+        self._need_horizon()
         if not lockstep.bit_exact:
             report = self._with_cause(report, other, lockstep)
         if not lockstep.same_spikes:

@@ -157,8 +157,7 @@ class Verdicts:
     reports : tuple of Report
         One per backend, the reference left out.
     horizon : Horizon or None
-        For how long single spikes of this network can be told at all; None where no spike
-        differed and nobody asked.
+        For how long single spikes of this network can be told at all; None where no backend ran.
     level : float
         Probability that a backend is called different on any population although it is not.
     resolution : float

@@ -53,7 +53,8 @@ def test_a_copy_is_bit_exact() -> None:
     ]
     assert c.same_until == {"copy": 50}
     assert c.cause == {"copy": None}
-    assert c.horizon is None
+    assert c.horizon is not None
+    assert "Horizon of the network" in str(c)
     assert c.trials == (0, 0)
     assert c.agrees
     assert "all states the same bits" in str(c)
