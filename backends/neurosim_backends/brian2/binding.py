@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.kernels.cache import cache_directory
-
 
 @cache
 def brian2() -> Any:
@@ -57,30 +55,6 @@ def settings(device: str, preferences: Mapping[str, Any], **options: Any) -> Ite
         for name, value in before.items():
             b.prefs[name] = value
         reset_device()
-
-
-def exact_code(equations: Any, variables: Any = None, options: Any = None) -> str:
-    """Brian2's `exact`, remembered on disk: its algebra takes up to half a minute.
-
-    What it writes depends on the equations alone, as their coefficients are names.
-    """
-    import hashlib
-
-    import sympy
-    from brian2.stateupdaters.exact import exact
-
-    text = "\n".join(sorted(str(e) for e in equations.values() if e.type != "parameter"))
-    versions = f"brian2 {brian2().__version__} sympy {sympy.__version__}"
-    digest = hashlib.sha256(f"{versions}\n{text}".encode()).hexdigest()[:24]
-    path = cache_directory() / "brian2" / f"exact-{digest}.txt"
-    if path.exists():
-        return path.read_text(encoding="utf-8")
-    code: str = exact(equations, variables, options)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    part = path.with_suffix(f".{id(equations)}")
-    part.write_text(code, encoding="utf-8")
-    part.replace(path)
-    return code
 
 
 @cache

@@ -7,7 +7,7 @@ are equal stay equal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,10 +22,6 @@ from neurosim_backends.brian2.expressions import Names, Printer
 Feed = tuple[str, ...]
 """What is handed to a population step by step: ("injected",), ("drive", receptor),
 ("normal", k) or ("uniform",)."""
-
-LOOKING_AHEAD = ("rk2", "rk4", "heun", "milstein")
-"""Methods that evaluate the equations at more than the start of a step."""
-
 MULTIPLICITY_BITS = 9
 """A relay tells how many spikes it emits by as many events, which stand for 1, 2, 4, ... 256."""
 
@@ -40,6 +36,8 @@ class Brian2Model:
         Lines; what is fed is declared by whoever builds the group.
     method : str
         Brian2's name of the state updater; "" where nothing is integrated.
+    solved : frozenset of str
+        Variables that `exact` advances, whatever the method of the others.
     normals : dict
         Name of a noise symbol in the equations -> name of the variable replayed in its place.
     threshold, reset : str or None
@@ -65,6 +63,7 @@ class Brian2Model:
 
     equations: list[str]
     method: str
+    solved: frozenset[str]
     normals: dict[str, str]
     threshold: str | None
     reset: str | None
@@ -154,12 +153,9 @@ def translate(
             continue
         integrated.append(name)
         held = name in clamped
-        # Brian2 holds the value of such a variable at the end of the step; the methods that look
-        # ahead within the step must see it held there, too.
-        still = "int(not_refractory)*" if held and method in LOOKING_AHEAD else ""
-        text = f"{still}{printer(drift.expression)}/ms"
+        text = f"{printer(drift.expression)}/ms"
         for xi, factor in spec.noise.get(name, {}).items():
-            text += f" + {still}{printer(factor)}*{noise[xi]}*ms**-0.5"
+            text += f" + {printer(factor)}*{noise[xi]}*ms**-0.5"
         flag = " (unless refractory)" if held else ""
         lines.append(f"d{variables[name]}/dt = {text} : 1{flag}")
     lines += [f"{variables[name]} : 1" for name in spec.states if name not in integrated]
@@ -167,7 +163,8 @@ def translate(
         shared = "" if np.ndim(parameters[name]) else ", shared"
         lines.append(f"{variables[name]} : 1 (constant{shared})")
     model = Brian2Model(
-        equations=lines, method=method if integrated else "", normals=normals,
+        equations=lines, method=method if integrated else "",
+        solved=frozenset(variables[s] for s in solved_together(spec, parameters)), normals=normals,
         threshold=_threshold(spec, printer, names, feeds),
         reset="\n".join(f"{variables[r.name]} = {printer(r.expression)}" for r in spec.reset),
         refractory=None, lost=names.fresh("lost_at"), variables=variables, feeds=feeds,
@@ -217,9 +214,7 @@ def noise_numbers(spec: ModelSpec) -> dict[str, int]:
     The exact step draws one number per state that noise reaches, of which the one of the first
     state that a noise acts on is, to first order, that noise.
     """
-    sources = list(
-        dict.fromkeys(xi for a in spec.derivatives for xi in spec.noise.get(a.name, {}))
-    )
+    sources = list(dict.fromkeys(xi for a in spec.derivatives for xi in spec.noise.get(a.name, {})))
     if spec.method != "exact":
         return {xi: k for k, xi in enumerate(sources)}
     reached = {name for name in spec.states if spec.noise.get(name)}
@@ -273,11 +268,20 @@ CLOSE = 1e-4
 divides by their difference, and loses all digits but 12."""
 
 
-def inexact(spec: ModelSpec, parameters: Mapping[str, Any]) -> str:
-    """Return why Brian2's `exact` cannot take equations that are linear, or ""."""
-    states = [a.name for a in spec.derivatives if a.expression != 0]
+def inexact(
+    spec: ModelSpec, parameters: Mapping[str, Any], among: frozenset[str] | None = None
+) -> str:
+    """Return why Brian2's `exact` cannot take equations that are linear, or "".
+
+    Parameters
+    ----------
+    among : frozenset of str, optional
+        The states it is to take; all if left out.
+    """
+    derivatives = [a for a in spec.derivatives if among is None or a.name in among]
+    states = [a.name for a in derivatives if a.expression != 0]
     matrix = {}
-    for drift in spec.derivatives:
+    for drift in derivatives:
         for state in states:
             entry = sympy.diff(drift.expression, symbol(state))
             if entry != 0:
@@ -307,9 +311,18 @@ def inexact(spec: ModelSpec, parameters: Mapping[str, Any]) -> str:
     return ""
 
 
-def drives_exactly(spec: ModelSpec) -> bool:
-    """Whether our exponential_euler solves some variables together, by their exact propagator."""
-    return spec.method == "exponential_euler" and spec.constants_function.system is not None  # type: ignore[attr-defined]
+def rising(spec: ModelSpec) -> frozenset[str]:
+    """Return the states that our exponential_euler advances by their exact propagator."""
+    system = getattr(spec.constants_function, "system", None)
+    if spec.method != "exponential_euler" or system is None:
+        return frozenset()
+    return frozenset(system.states)
+
+
+def solved_together(spec: ModelSpec, parameters: Mapping[str, Any]) -> frozenset[str]:
+    """Return those of `rising` that Brian2's `exact` advances: all, or none."""
+    states = rising(spec)
+    return frozenset() if inexact(spec, parameters, states) else states
 
 
 def _triangular(states: list[str], matrix: Mapping[tuple[str, str], Any]) -> list[str] | None:
@@ -325,20 +338,3 @@ def _triangular(states: list[str], matrix: Mapping[tuple[str, str], Any]) -> lis
         order += free
         left = [s for s in left if s not in free]
     return order
-
-
-def replayed(
-    updater: Callable[..., str], normals: Mapping[str, str]
-) -> Callable[[Any, Any, Any], str]:
-    """Return a state updater of Brian2 that reads its random numbers from variables."""
-
-    def method(equations: Any, variables: Any = None, options: Any = None) -> str:
-        code = updater(equations, variables, options)
-        for xi, normal in normals.items():
-            code = code.replace(f"{xi} = dt**.5 * randn()", f"{xi} = dt**.5 * {normal}")
-        assert "randn" not in code, "every random number is replayed"
-        return code
-
-    return method
-
-

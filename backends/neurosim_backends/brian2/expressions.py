@@ -23,14 +23,16 @@ SAME = {
 """Functions by the name of their sympy class."""
 
 _CPP = frozenset(
-    """alignas alignof asm auto bool bitand bitor case catch char compl const constexpr default
-    delete do double enum explicit export extern float friend goto inline int long mutable namespace
-    new noexcept nullptr operator private protected public register short signed sizeof static
-    struct switch template this throw true typedef typename union unsigned using virtual void
-    volatile xor""".split()
+    "alignas alignof asm auto bool bitand bitor case catch char compl const constexpr default "  # noqa: SIM905
+    "delete do double enum explicit export extern float friend goto inline int long mutable "
+    "namespace new noexcept nullptr operator private protected public register short signed sizeof "
+    "static struct switch template this throw true typedef typename union unsigned using virtual "
+    "void volatile xor".split()
 )
 
-_BRIAN = frozenset("t dt i j N t_in_timesteps lastspike not_refractory xi second".split())
+_BRIAN = frozenset(
+    ("t", "dt", "i", "j", "N", "t_in_timesteps", "lastspike", "not_refractory", "xi")
+)
 
 
 class Names:

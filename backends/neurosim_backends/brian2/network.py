@@ -18,14 +18,14 @@ from neurosim.describe.projection import INJECTED
 from neurosim.describe.sources import Input
 from neurosim.engine.wiring import enumerate_connections
 from neurosim.lower.plan import Floats, Ints, Plan, PlanCoupling, PlanPopulation, PlanProjection
-from neurosim_backends.brian2.binding import brian2, exact_code, reserved_names
+from neurosim_backends.brian2.binding import brian2, reserved_names
 from neurosim_backends.brian2.equations import (
     MULTIPLICITY_BITS,
     Brian2Model,
     Feed,
-    replayed,
     translate,
 )
+from neurosim_backends.brian2.updaters import updater
 
 SCHEDULE = ["start", "groups", "synapses", "thresholds", "resets", "end"]
 
@@ -141,11 +141,9 @@ class Brian2Network:
             for k in range(MULTIPLICITY_BITS):
                 odd = f"floor({model.copies_name}/{2**k}) % 2 == 1"
                 events[f"copies_{2**k}"] = f"{model.threshold} and ({odd})"
-        method: Any = model.method or "euler"
-        if model.normals:
-            method = replayed(b.StateUpdateMethod.stateupdaters[method], model.normals)
-        elif method == "exact":
-            method = exact_code
+        method: Any = "euler"
+        if model.method:
+            method = updater(model.method, model.solved, model.normals)
         extra = {"refractory": model.refractory} if model.refractory else {}
         group = b.NeuronGroup(
             p.size, "\n".join(lines), method=method, threshold=model.threshold,
@@ -315,7 +313,8 @@ class Brian2Network:
             projection = self.plan.projections[number]
             for found in self._pairs(projection):
                 if found.pre == index:
-                    self._synapses(projection, found, group, {"pre": weighs}, {"pre": "spike"}, layer)
+                    told = {"pre": "spike"}
+                    self._synapses(projection, found, group, {"pre": weighs}, told, layer)
 
     # --- connections --------------------------------------------------------------------------
 
@@ -426,12 +425,9 @@ def _split(
     for key in np.unique(source * len(offsets) + target):
         a, c = divmod(int(key), len(offsets))
         mine = (source == a) & (target == c)
-        pairs.append(
-            _Pair(
-                a, c, pre[mine] - offsets[a], post[mine] - offsets[c], weight[mine],
-                None if delay_steps is None else delay_steps[mine],
-            )  # fmt: skip
-        )
+        delays = None if delay_steps is None else delay_steps[mine]
+        from_, to = pre[mine] - offsets[a], post[mine] - offsets[c]
+        pairs.append(_Pair(a, c, from_, to, weight[mine], delays))
     return pairs
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -117,9 +116,11 @@ class Brian2Session(PlanSession):
         by_name = {p.name: p.index for p in self.plan.populations}
         self._inputs = {by_name[name]: array for name, array in inputs.items()}
         samples = self._open_samples(n_steps)
-        with self._settings(), interruptible() as self._pressed, reporter(
-            self.dt, progress
-        ) as report:
+        with (
+            self._settings(),
+            interruptible() as self._pressed,
+            reporter(self.dt, progress) as report,
+        ):
             while self._step < goal and not self._pressed.is_set():
                 if self._step == self._chunk.first_step + self._chunk.n_steps:
                     self._next_chunk(min(goal, self._step + self._chunk_steps()), first)
