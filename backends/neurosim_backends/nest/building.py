@@ -284,8 +284,7 @@ class Built:
                 if binding.synaptic[state].settable:
                     continue
                 value = np.broadcast_to(np.asarray(p.initial[state], np.float64), p.size)
-                if kind.conductance:
-                    value = self._clipped(p, state, value)
+                value = self._clipped(p, state, value)
                 if not np.any(value):
                     continue
                 if kicker is None:
@@ -304,7 +303,8 @@ class Built:
         """Return initial values without those below 0 where NEST has no form of them; note it."""
         binding = self.bindings[p.index]
         below = value < 0
-        if not binding.synaptic[state].unsigned or not np.any(below):
+        conductance = KINDS[binding.kinds[state[2:]]].conductance
+        if not (conductance and binding.synaptic[state].unsigned and np.any(below)):
             return value
         part = f"Population {p.name!r}: initial value of {state}"
         how = f"{np.count_nonzero(below)} negative values start at 0, as NEST has none"
@@ -366,8 +366,7 @@ class Built:
             if variable in tap.binding.row.states:
                 continue
             value = np.broadcast_to(np.asarray(p.initial[variable], np.float64), p.size)
-            if KINDS[tap.binding.kinds[variable[2:]]].conductance:
-                value = self._clipped(p, variable, value)
+            value = self._clipped(p, variable, value)
             tap.history[variable] = {0: value[tap.local]}
             if variable not in tap.seconds:
                 self.tail.before_start(tap, variable, self.parameters[p.index], p)

@@ -181,6 +181,10 @@ def _relays_other_than_one(use: Use) -> bool:
     return relays and isinstance(weight, (float, np.ndarray)) and bool(np.any(weight != 1))
 
 
+def _comes_from_a_source(use: Use) -> bool:
+    return any(getattr(p.model, "is_source", False) for p, _ in use.subject.pre.segments)
+
+
 def _is_not_recorded(use: Use) -> bool:
     recorder = use.subject
     if recorder.population is None:
@@ -252,6 +256,12 @@ _CASES = (
         refused(
             "parrot_neuron sends one spike for each that arrives, whatever its weight", "weight=1"
         ),
+    ),
+    Case(
+        "synapse:release",
+        "from a source",
+        _comes_from_a_source,
+        refused("devices of NEST have no synapses that fail", "release=1, or a Parrot in between"),
     ),
     Case(
         "record:state",

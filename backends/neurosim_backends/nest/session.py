@@ -362,8 +362,10 @@ class NestSession(Session):
             raise UnsupportedError(
                 place, f"{SET_AT_START}, those of {binding.row.model} too", nearest
             )
-        if synaptic is not None and synaptic.unsigned and np.any(np.asarray(value) < 0):
-            raise UnsupportedError(place, f"{binding.row.model} takes no negative value", "0")
+        if synaptic is not None and synaptic.unsigned and len(synaptic.status) == 1:
+            sign = synaptic.status[0][1]
+            if np.any(sign * np.asarray(value) < 0):
+                raise UnsupportedError(place, f"{binding.row.model} takes no such sign", "0")
         new = np.broadcast_to(np.asarray(value, np.float64), where.size)
         states = {name: new}
         # The second state is written with the first, and moves with it.

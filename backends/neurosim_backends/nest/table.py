@@ -112,7 +112,7 @@ class Row:
     recorded : frozenset of str
         Stems of synaptic states that a multimeter records.
     unsigned : frozenset of str
-        Stems of states that NEST refuses below 0.
+        Stems of first states that NEST refuses below 0.
     inhibition : float
         -1 where NEST keeps inhibitory currents without their sign.
     crossed : bool
@@ -243,7 +243,7 @@ def _adex_rows(neuron: str, parameters: Mapping[str, str], note: str) -> tuple[R
     )
     current: dict[str, Any] = {
         "shown": stems("I_syn"), "taken": stems("I_syn"), "recorded": stems("I_syn"),
-        "inhibition": -1.0,
+        "unsigned": stems("I_syn"), "inhibition": -1.0,
     }  # fmt: skip
     alpha = {**current, "shown": stems("I_syn", "dI_syn"), "taken": stems("I_syn", "dI_syn")}
     conductance = {"shown": _G, "taken": _G, "recorded": _G, "unsigned": _G}
@@ -255,7 +255,7 @@ def _adex_rows(neuron: str, parameters: Mapping[str, str], note: str) -> tuple[R
         row("aeif_cond_exp", ("ExpConductance",), "sign", at_most=2, **conductance),
         row(
             "aeif_cond_alpha", ("AlphaConductance",), "sign", at_most=2, shown=_G_DG, taken=_G_DG,
-            recorded=_G, unsigned=_G_DG,
+            recorded=_G, unsigned=_G,
         ),
         row(
             "aeif_cond_alpha_multisynapse", ("AlphaConductance",), "ports", shown=_G_DG,
