@@ -322,6 +322,7 @@ def test_doctor_tells_of_backends_that_cannot_run(
     """A simulator that is missing, too old, or beside a numpy it does not know."""
     real = capabilities._installed
     monkeypatch.setattr(capabilities, "_installed", lambda n: there[n] if n in there else real(n))
+    monkeypatch.setattr(capabilities, "_has_module", lambda name: False)
     line = next(x for x in neurosim("doctor").raw.splitlines() if re.match(r" +brian2 ", x))
     assert re.match(rf" +brian2 +needs (the package )?{said}[<>=]", line)
     assert line.endswith(": pip install 'neurosim-snn[brian2]'")

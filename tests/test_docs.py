@@ -101,7 +101,7 @@ def check_neurosim(words: list[str], command: str) -> None:
         assert words == ["--version"], command
         return
     assert words[0] in group.commands, command
-    if words == ["run"]:  # named, not given
+    if len(words) == 1:  # named, not given
         return
     context = group.commands[words[0]].make_context(words[0], list(words[1:]))
     if words[0] != "run" or ":" in context.params["model"] or context.params["model"].isupper():
@@ -158,8 +158,8 @@ def test_the_table_of_backends_follows_a_declaration(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(CPU, "capabilities", changed)
     fresh = tables().backends_page()
     assert fresh != (ROOT / "docs" / "backends.md").read_text()
-    assert "| OneToOne | ≈ 1 |" in fresh
-    assert "1. shuffled; off by 2 mV" in fresh
+    assert re.search(r"\| OneToOne \| ≈ \d+ \|", fresh)
+    assert re.search(r"\n\d+\. shuffled; off by 2 mV\n", fresh)
 
 
 def test_the_numbers_of_models_in_the_readme_are_right() -> None:

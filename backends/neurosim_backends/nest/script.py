@@ -85,6 +85,7 @@ def _head(
     differences = ["", "Differences from the description:", *(f"- {d}" for d in told)]
     return [
         f'"""Network {network.name!r} for NEST {least} or later, written by neurosim.',
+        f"To have it: pip install 'nest-simulator>={least}'",
         "",
         "NEST draws wiring and all random numbers anew: it is the same network in distribution,",
         "not neuron by neuron.",

@@ -1,0 +1,112 @@
+"""Scripts of every backend that exports: they stand alone, and say at once what they need."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import warnings
+from importlib import metadata
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import neurosim as ns
+from neurosim.backend import find_backend
+from neurosim.capabilities import Requirement
+from neurosim.errors import ApproximationWarning, UnsupportedError
+from neurosim.features import uses
+from tests.conformance.networks import CASES, Case
+
+ALWAYS = {
+    "neuron:LIF", "receptor:Delta", "one neuron", "delays:one and many steps", "rules:drawn",
+    "combined",
+}  # fmt: skip
+"""Cases that every simulator can be told in its own words; of the rest a script may refuse more
+than a run, which is given our numbers step by step."""
+
+EXPORTING = [name for name in ns.backends() if find_backend(name).capabilities.exports]
+
+
+def exported(backend: str, case: Case) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ApproximationWarning)
+        return ns.export(case.build(), backend, duration=case.duration, dt=case.dt)
+
+
+@pytest.mark.parametrize("backend", EXPORTING)
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_script_is_python_of_that_simulator_alone(backend: str, case: Case) -> None:
+    """What is refused in a run is refused here; all else is a script without neurosim."""
+    if ns.explain(case.build(), backend, dt=case.dt).refused:
+        with pytest.raises(UnsupportedError):
+            exported(backend, case)
+        return
+    if case.inputs:  # a script has no session that could hand anything over while it runs
+        with pytest.raises(UnsupportedError, match=r"Population 'in'"):
+            exported(backend, case)
+        return
+    if case.name not in ALWAYS:
+        try:
+            exported(backend, case)
+        except UnsupportedError as error:
+            parts = {use.part for use in uses(case.build())}
+            assert error.part.partition(": ")[0] in parts  # noqa: PT017
+            return
+    text = exported(backend, case)
+    tree = ast.parse(text)
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [a.name for a in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert not {name for name in imported if name.startswith("neurosim")}
+    assert simulator(requirement(backend)) in imported
+    assert exported(backend, case) == text  # the same network gives the same script
+
+
+def requirement(backend: str) -> Requirement:
+    return next(r for r in find_backend(backend).capabilities.requires if not r.beside)
+
+
+def simulator(need: Requirement) -> str:
+    """Return the name under which a simulator is imported."""
+    return need.module or need.distribution
+
+
+@pytest.mark.parametrize("backend", EXPORTING)
+@pytest.mark.parametrize("version", ["0.0.1", None], ids=["too old", "missing"])
+def test_a_script_says_what_to_install(
+    backend: str, version: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script written for a newer version stops before it simulates anything."""
+    text = exported(backend, CASES["one neuron"])
+    need = requirement(backend)
+    module: Any = None
+    if version is not None:
+        module = ModuleType(simulator(need))
+        module.__version__ = version
+    monkeypatch.setitem(sys.modules, simulator(need), module)
+    real = metadata.version
+
+    def told(name: str) -> str:
+        if name != need.distribution:
+            return real(name)
+        if version is None:
+            raise metadata.PackageNotFoundError(name)
+        return version
+
+    monkeypatch.setattr(metadata, "version", told)
+    with pytest.raises((SystemExit, ImportError)) as caught:
+        exec(compile(text, "script.py", "exec"), {"__name__": "__main__"})
+    # What is missing fails where it is imported, as in any script; the lines above say what it is.
+    head = text[: text.index(f"import {simulator(need)}")] if version is None else ""
+    message = f"{caught.value}\n{head}"
+    assert "pip install" in message
+    assert need.distribution in message
