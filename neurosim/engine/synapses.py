@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.engine.layout import SlotMap, slots_of
+from neurosim.engine.rows import DEEPEST
 from neurosim.engine.wiring import Measure, Rows, fill, measure
 from neurosim.errors import CapacityError, DescriptionError
 from neurosim.kernels import delivery as d
@@ -266,13 +267,13 @@ def build(
         check_measured(bundle, plan)
     scale = common_scales(plan, slot_map, bundles, precision, multiplicity)
     accumulator = np.dtype(np.int64 if precision == "double" else np.int32)
+    max_delay = max((b.measured.max_delay for b in bundles if b.measured is not None), default=1)
+    depth = wave_depth(tile_first, max_delay, accumulator.itemsize, target_bytes)
     for bundle in bundles:
         assert bundle.measured is not None
         choose_format(bundle, synapse_format, precision, scale)
         units = [scale[slots] * 2.0**bundle.shift for slots in bundle.slots]
-        bundle.rows = fill(bundle.measured, units, bundle.format, accumulator)
-    max_delay = max((b.measured.max_delay for b in bundles if b.measured is not None), default=1)
-    depth = wave_depth(tile_first, max_delay, accumulator.itemsize, target_bytes)
+        bundle.rows = fill(bundle.measured, units, bundle.format, accumulator, depth)
     return assemble(plan, bundles, scale, tile_first, depth, max_delay, trial)
 
 
@@ -284,7 +285,7 @@ def wave_depth(tile_first: Ints, max_delay: int, itemsize: int, target_bytes: in
     """
     widest = int(np.diff(tile_first).max(initial=1)) or 1
     fitting = max(1, target_bytes // (widest * itemsize))
-    return int(min(max_delay, max(fitting, -(-max_delay // 64))))
+    return int(min(max_delay, max(fitting, -(-max_delay // 64)), DEEPEST))
 
 
 def assemble(
@@ -304,7 +305,6 @@ def assemble(
         assert rows is not None
         assert bundle.measured is not None
         pre = bundle.projections[0].pre
-        n_waves = max(1, -(-bundle.measured.max_delay // depth))
         info[b, d.B_FIRST_ID], info[b, d.B_LAST_ID] = pre.min(), pre.max()
         if pre.size != pre.max() - pre.min() + 1 or np.any(np.diff(pre) != 1):
             row_of = np.full(int(pre.max() - pre.min() + 1), -1, np.int32)
@@ -313,22 +313,11 @@ def assemble(
             info[b, d.B_MAP] = row_of.ctypes.data
         info[b, d.B_FORMAT] = codes[bundle.format]
         info[b, d.B_CONSTANT] = bundle.constant_weight
-        info[b, d.B_WAVES] = n_waves
+        info[b, d.B_WAVES] = rows.n_waves
         info[b, d.B_RELEASE] = -1 if bundle.release >= 1.0 else round(bundle.release * 2**32)
         info[b, d.B_SHIFT] = bundle.shift
         for t in range(n_tiles):
-            wave = np.zeros((pre.size, n_waves + 1), np.int32)
-            if n_waves > 1:
-                d.first_runs_of_waves(rows.run_start[t], rows.run_delay[t], depth, wave)
-            first = rows.word[t] if bundle.format == "fixed16" else rows.target[t]
-            arrays: list[np.ndarray[Any, Any]] = [
-                rows.row_start[t],
-                rows.run_start[t],
-                rows.run_delay[t],
-                rows.run_end[t],
-                wave,
-                first,
-            ]
+            arrays: list[np.ndarray[Any, Any]] = [rows.wave_start[t], rows.stream[t]]
             if bundle.format == "full":
                 arrays.append(rows.weight[t])
             keep.extend(arrays)

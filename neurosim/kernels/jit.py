@@ -202,6 +202,25 @@ if JIT:
 
         return signature, generate
 
+    @intrinsic
+    def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
+        """Ask for the cache line of one element; a hint, for any index whatever."""
+        signature = types.void(array, types.intp)
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            view = context.make_array(signature.args[0])(context, builder, arguments[0])
+            place = builder.bitcast(
+                builder.gep(view.data, [arguments[1]]), ir.IntType(8).as_pointer()
+            )
+            word = ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [place.type, word, word, word])
+            function = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
+            # For reading, into all levels of the cache, data.
+            builder.call(function, [place, word(0), word(3), word(1)])
+            return context.get_dummy_value()
+
+        return signature, generate
+
     _posix = sys.platform != "win32"
     _yield_symbol = types.ExternalFunction(
         "sched_yield" if _posix else "SwitchToThread", types.int32()
@@ -262,6 +281,9 @@ else:
     def atomic_load(array: Any, index: int) -> int:
         """Read one element."""
         return int(array[index])
+
+    def prefetch(array: Any, index: int) -> None:
+        """Ask for the cache line of one element: no business of Python."""
 
     def yield_processor() -> None:
         """Let another thread of the machine run."""
