@@ -179,7 +179,6 @@ def choose_format(bundle: Bundle, wanted: str, precision: str, scale: Floats) ->
     uniform = len({float(u) for s in bundle.slots for u in np.unique(scale[s])}) <= 1
     worst = WORST_RELATIVE_ERROR[precision]
     smallest = min((float(w) for w in m.min_abs_weight if np.isfinite(w) and w > 0), default=0.0)
-    largest = max((float(w) for w in m.max_abs_weight), default=0.0)
     if bundle.constant and uniform:
         bundle.format = "constant"
         weight = bundle.projections[0].weight
@@ -187,14 +186,11 @@ def choose_format(bundle: Bundle, wanted: str, precision: str, scale: Floats) ->
         bundle.constant_weight = round(weight.a / units[0])
     else:
         bundle.format = "full"
-        if wanted != "full" and uniform and largest > 0:
-            unit16 = 2.0 ** (math.frexp(largest)[1] - 15)
-            if round(largest / unit16) > 32767:
-                unit16 *= 2
-            error = 0.5 * unit16 / smallest if smallest else 0.0
-            if wanted == "fixed16" or (precision == "single" and error <= 1e-3):
-                bundle.format = "fixed16"
-                bundle.shift = max(0, round(math.log2(unit16 / units[0])))
+        if wanted == "fixed16" or (wanted == "auto" and precision == "single"):
+            bundle.shift = shift_of_16_bits(bundle, scale)
+            bundle.format = "fixed16"
+            if wanted == "auto" and error_bound(bundle, scale) > worst:
+                bundle.format, bundle.shift = "full", 0
     if bundle.format == "fixed16" and wanted == "fixed16":
         return
     unit = max(units, default=1.0)
@@ -209,14 +205,30 @@ def choose_format(bundle: Bundle, wanted: str, precision: str, scale: Floats) ->
         )
 
 
-def error_bound(bundle: Bundle, scale: Floats) -> float:
-    """Return the bound of the relative error that quantisation gives any weight of the bundle."""
+def shift_of_16_bits(bundle: Bundle, scale: Floats) -> int:
+    """Return the least number of bits by which weights of 16 bits are coarser than accumulators."""
     assert bundle.measured is not None
-    smallest = [float(w) for w in bundle.measured.min_abs_weight if np.isfinite(w) and w > 0]
-    if not smallest:
-        return 0.0
-    unit = max((float(scale[s].max()) for s in bundle.slots if s.size), default=0.0)
-    return 0.5 * unit * 2.0**bundle.shift / min(smallest)
+    shift = 0
+    for j, slots in enumerate(bundle.slots):
+        if slots.size:
+            largest = bundle.measured.max_abs_weight[j] / float(scale[slots].min())
+            while round(largest / 2**shift) > 2**15 - 1:
+                shift += 1
+    return shift
+
+
+def error_bound(bundle: Bundle, scale: Floats) -> float:
+    """Return the bound of the relative error that rounding to `bundle.shift` gives any weight."""
+    assert bundle.measured is not None
+    smallest = bundle.measured.min_abs_weight
+    return max(
+        (
+            0.5 * float(scale[slots].max()) * 2.0**bundle.shift / smallest[j]
+            for j, slots in enumerate(bundle.slots)
+            if slots.size and np.isfinite(smallest[j]) and smallest[j] > 0
+        ),
+        default=0.0,
+    )
 
 
 def check_measured(bundle: Bundle, plan: Plan) -> None:

@@ -150,77 +150,88 @@ def make_visits(accumulator, n_slots, delivery, info, table, tile, label, visits
     tile_first = delivery.tile_first[tile]
     now = label % depth
     synapse_format = info[B_FORMAT]
+    packed = synapse_format == FIXED16
+    wide = 2 if packed else 1
     constant = info[B_CONSTANT]
     shift = info[B_SHIFT]
-    word = uint32_at(table[R_STREAM], 1 << 62)
-    half = uint16_at(table[R_STREAM], 1 << 62)
-    weight64 = int64_at(table[R_WEIGHT], 1 << 62)
-    weight32 = int32_at(table[R_WEIGHT], 1 << 62)
+    stream = table[R_STREAM]
+    weights = table[R_WEIGHT]
+    everything = uint16_at(stream, 1 << 62)
     for v in range(n_visits):
         begin = visits[v, 0]
         end = visits[v, 1]
         if v + 1 < n_visits:
-            ahead = visits[v + 1, 0]
-            stop = visits[v + 1, 1]
-            if synapse_format == FIXED16:
-                for k in range(ahead + LINE // 4, stop, LINE // 4):
-                    prefetch(word, k)
-            else:
-                for k in range(ahead + LINE // 2, stop, LINE // 2):
-                    prefetch(half, k)
+            # What the next visit reads; its first line was asked for when it was prepared.
+            for k in range(visits[v + 1, 0] * wide + LINE // 2, visits[v + 1, 1] * wide, LINE // 2):
+                prefetch(everything, k)
         at = begin
         while at < end:
-            if synapse_format == FIXED16:
-                delay = np.int64(word[at])
-                count = np.int64(word[at + 1])
+            # Views of a run, walked through from 0: an index that might be negative, for all the
+            # compiler knows, costs three instructions at every access (seen in the machine code).
+            if packed:
+                header = uint32_at(stream + 4 * at, PACKED_HEADER)
+                delay = np.int64(header[0])
+                count = np.int64(header[1])
                 at += PACKED_HEADER
             else:
-                delay = np.int64(half[at])
-                count = np.int64(half[at + 1]) | (np.int64(half[at + 2]) << 16)
+                half = uint16_at(stream + 2 * at, TARGET_HEADER)
+                delay = np.int64(half[0])
+                count = np.int64(half[1]) | (np.int64(half[2]) << 16)
                 at += TARGET_HEADER
             due = now + delay
             if due >= depth:
                 due -= depth
-            base = due * n_slots + tile_first
+            base = np.uintp(due * n_slots + tile_first)
             if info[B_RELEASE] >= 0:
+                wave = visits[v, 3] >> 32
                 deliver_unreliably(
-                    accumulator, base, tile_first, half, weight64, weight32, word,
-                    synapse_format, constant, shift, at, at + count, info[B_RELEASE],
-                    visits[v, 2], label - (visits[v, 3] >> 32) * depth,
-                    (visits[v, 3] >> 32) * depth + delay, visits[v, 3] & 0xFFFFFFFF, delivery.key,
+                    accumulator, due * n_slots + tile_first, tile_first, stream, weights,
+                    synapse_format, constant, shift, at, count, info[B_RELEASE], visits[v, 2],
+                    label - wave * depth, wave * depth + delay, visits[v, 3] & 0xFFFFFFFF,
+                    delivery.key,
                 )  # fmt: skip
-            elif synapse_format == FIXED16:
-                for k in range(at, at + count):
+            elif packed:
+                word = uint32_at(stream + 4 * at, count)
+                for k in range(count):
                     synapse = word[k]
-                    slot = base + np.int64(synapse & np.uint32(0xFFFF))
+                    slot = base + np.uintp(synapse & np.uint32(0xFFFF))
                     accumulator[slot] += np.int64(np.int32(synapse) >> 16) << shift
-            elif synapse_format == CONSTANT:
-                for k in range(at, at + count):
-                    accumulator[base + np.int64(half[k])] += constant
-            elif synapse_format == FULL_32:
-                for k in range(at, at + count):
-                    accumulator[base + np.int64(half[k])] += weight32[k]
             else:
-                for k in range(at, at + count):
-                    accumulator[base + np.int64(half[k])] += weight64[k]
+                target = uint16_at(stream + 2 * at, count)
+                if synapse_format == CONSTANT:
+                    for k in range(count):
+                        accumulator[base + np.uintp(target[k])] += constant
+                elif synapse_format == FULL_32:
+                    weight32 = int32_at(weights + 4 * at, count)
+                    for k in range(count):
+                        accumulator[base + np.uintp(target[k])] += weight32[k]
+                else:
+                    weight64 = int64_at(weights + 8 * at, count)
+                    for k in range(count):
+                        accumulator[base + np.uintp(target[k])] += weight64[k]
             at += count
 
 
 @kernel
 def deliver_unreliably(
-    accumulator, base, tile_first, target, weight64, weight32, word,
-    synapse_format, constant, shift, begin, end,
+    accumulator, base, tile_first, stream, weights, synapse_format, constant, shift, at, count,
     release, source, label, delay, repeat, key,
 ):  # fmt: skip
     """Deliver one run of synapses, each of which lets the spike pass with a probability.
+
+    stream, weights : addresses; the run is elements at .. at + count - 1
 
     release : int64   probability in units of 2^-32
     The draw of a synapse is a function of source, target slot, delay, its rank among identical
     synapses, the step, and the rank of the spike among repeats: of nothing that tiles decide.
     """
+    word = uint32_at(stream + 4 * at, count)
+    target = uint16_at(stream + 2 * at, count)
+    weight32 = int32_at(weights + 4 * at, count)
+    weight64 = int64_at(weights + 8 * at, count)
     rank = 0
     previous = np.int64(-1)
-    for k in range(begin, end):
+    for k in range(count):
         if synapse_format == FIXED16:
             place = np.int64(word[k] & np.uint32(0xFFFF))
             weight = np.int64(np.int32(word[k]) >> 16) << shift

@@ -14,6 +14,7 @@ import numpy as np
 
 from neurosim.kernels.delivery import VISITS, deliver
 from neurosim.kernels.jit import (
+    FLUSH,
     atomic_add,
     atomic_load,
     call_entry,
@@ -21,6 +22,7 @@ from neurosim.kernels.jit import (
     float64_at,
     int32_at,
     kernel,
+    set_flushing,
     yield_processor,
 )
 
@@ -156,6 +158,7 @@ def advance(
     """
     round_ = 0
     visits = np.empty((VISITS, 4), np.int64)
+    control = set_flushing(np.int32(FLUSH))
     shared = team.shared
     my_first = team.block_share[worker]
     my_last = team.block_share[worker + 1]
@@ -214,4 +217,5 @@ def advance(
                 accumulator, n_slots, delivery, tile, label, log.ids, log.start, log.origin, visits
             )
         round_ = wait(shared, n_workers, round_)
+    set_flushing(control)
     return reason, step
