@@ -105,7 +105,7 @@ def poisson_words(table: RateTable, first_id: int, key: Any, n: int) -> list[Any
     longest = int(table.first.max(initial=1))
     return [
         first_id, int(key[0]), int(key[1]), *table.words, np.zeros(n, np.int16),
-        np.zeros(STEPS * n, np.int16), np.zeros(n + longest, np.int16),
+        np.zeros(STEPS * n, np.uint16), np.zeros(n + longest, np.int16),
         np.zeros(n, np.int64), n,
     ]  # fmt: skip
 

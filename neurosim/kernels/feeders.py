@@ -21,6 +21,7 @@ from neurosim.kernels.jit import (
     int64_at,
     kernel,
     reals_at,
+    uint16_at,
     uint32_at,
 )
 from neurosim.kernels.poisson import STEPS, poisson_by_inversion, poisson_numbers
@@ -84,7 +85,7 @@ def poisson_counts(word, at, step, lo, n):
 
     word : (at + 13,) int64   from `at` on: first id, key0, key1, number of segments, their first
            steps; per segment: number of thresholds, their address, parts; then addresses of
-           counts (size,) int16, random bits (8 * size,) int16, rounded thresholds (from a block's
+           counts (size,) int16, random bits (8 * size,) uint16, rounded thresholds (from a block's
            first place on: there are fewer than neurons in a block, but in the last), (size,) int64:
            at a block's first neuron, which steps its bits belong to; size
     """
@@ -95,7 +96,7 @@ def poisson_counts(word, at, step, lo, n):
     parts = int64_at(word[at + 7], segments)[here]
     size = word[at + 12]
     count = int16_at(word[at + 8] + 2 * lo, n)
-    halves = int16_at(word[at + 9] + 2 * lo, STEPS * size - lo)
+    halves = uint16_at(word[at + 9] + 2 * lo, STEPS * size - lo)
     scratch = int16_at(word[at + 10] + 2 * lo, n_thresholds)
     seen = int64_at(word[at + 11] + 8 * lo, 1)
     poisson_numbers(

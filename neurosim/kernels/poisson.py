@@ -18,6 +18,7 @@ STEPS = 8
 """Steps that one block of Threefry serves: four words of two halves."""
 
 _HALF = np.uint32(16)
+_LOW = np.uint32(0xFFFF)
 _ROUNDING = np.uint32(1 << 31)
 _OFFSET = np.int64(1 << 15)
 
@@ -26,7 +27,7 @@ _OFFSET = np.int64(1 << 15)
 def draw_halves(n, stride, halves, part, first_id, octet, key0, key1):
     """Draw 16 bits for each neuron and each of the eight steps 8 octet .. 8 octet + 7.
 
-    halves : int16, written   of neuron k in the j-th step at j * stride + k
+    halves : uint16, written   of neuron k in the j-th step at j * stride + k
     part   : number of the draw where a step takes several, below 256
     """
     # Views of their own: stores at unknown distances in one array would not be vectorised.
@@ -44,13 +45,13 @@ def draw_halves(n, stride, halves, part, first_id, octet, key0, key1):
     k1 = np.uint32(key1)
     for k in range(n):
         w0, w1, w2, w3 = threefry4x32(np.uint32(first_id + k), when, what, k0, k1)
-        row0[k] = w0
+        row0[k] = w0 & _LOW
         row1[k] = w0 >> _HALF
-        row2[k] = w1
+        row2[k] = w1 & _LOW
         row3[k] = w1 >> _HALF
-        row4[k] = w2
+        row4[k] = w2 & _LOW
         row5[k] = w2 >> _HALF
-        row6[k] = w3
+        row6[k] = w3 & _LOW
         row7[k] = w3 >> _HALF
 
 
@@ -111,7 +112,7 @@ def poisson_numbers(
     """Draw a Poisson number of spikes for each neuron, one mean for all.
 
     count      : (n,) int16, written
-    halves     : int16, written      see `draw_halves`
+    halves     : uint16, written     see `draw_halves`
     seen       : (1,) int64, written   1 + the eight steps that `halves` belongs to
     thresholds : (m,) uint32         cumulative probabilities of 0, 1, .. m - 1 spikes, times 2^32
     scratch    : (m,) int16
@@ -120,6 +121,7 @@ def poisson_numbers(
     Whether the bits of a step are still there or are drawn again changes nothing.
     """
     octet = step // STEPS
+    signed = halves.view(np.int16)
     at = (step - octet * STEPS) * stride
     for k in range(n):
         count[k] = 0
@@ -128,7 +130,7 @@ def poisson_numbers(
             draw_halves(n, stride, halves, part, first_id, octet, key0, key1)
             seen[0] = octet + 1 if parts == 1 else 0
         m = rounded(thresholds, part, step, key0, key1, scratch)
-        count_reached(n, count, halves[at : at + n], scratch[:m])
+        count_reached(n, count, signed[at : at + n], scratch[:m])
 
 
 @kernel
