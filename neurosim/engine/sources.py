@@ -272,7 +272,7 @@ def make_drive(drive: PlanDrive, state: PopulationState, chosen: np.ndarray) -> 
     table = rate_table(times, rates, machine.dt)
     key = make_key(machine.seed, DRIVE, drive.index, machine.trial)
     entry = (feeders.poisson_drive_each if table.each else feeders.poisson_drive)[machine.real]
-    words = [state.drives[drive.receptor], _dense(state, local, weight)]
+    words: list[Any] = [state.drives[drive.receptor], _dense(state, local, weight)]
     if table.each:
         words += [state.plan.offset, int(key[0]), *table.words]
     else:

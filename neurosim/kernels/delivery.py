@@ -144,7 +144,10 @@ def deliver(accumulator, n_slots, delivery, tile, label, ids, start, origin, vis
 
 
 @kernel
-def make_visits(accumulator, n_slots, delivery, info, table, tile, label, visits, n_visits):
+def make_visits(
+    accumulator: Any, n_slots: Any, delivery: Any, info: Any, table: Any, tile: Any, label: Any,
+    visits: Any, n_visits: Any,
+) -> None:  # fmt: skip
     """Deliver visits[:n_visits]: begin and end in the stream, source, wave << 32 | repeat."""
     depth = delivery.wave_steps
     tile_first = delivery.tile_first[tile]

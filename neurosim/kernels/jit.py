@@ -280,47 +280,47 @@ if JIT:
         return np.uint32(np.uint32(a << np.uint32(bits)) | np.uint32(a >> np.uint32(32 - bits)))
 
     @kernel
-    def float64_at(address: int, n: int) -> Any:
+    def float64_at(address: Any, n: Any) -> Any:
         """View n float64 at an address as an array."""
         return numba.carray(as_pointer(address), n, np.float64)
 
     @kernel
-    def float32_at(address: int, n: int) -> Any:
+    def float32_at(address: Any, n: Any) -> Any:
         """View n float32 at an address as an array."""
         return numba.carray(as_pointer(address), n, np.float32)
 
     @inlined
-    def reals_at(address: int, n: int, real: Any) -> Any:
+    def reals_at(address: Any, n: Any, real: Any) -> Any:
         """View n numbers of the type `real` (np.float64 or np.float32) at an address."""
         return numba.carray(as_pointer(address), n, real)
 
     @kernel
-    def int64_at(address: int, n: int) -> Any:
+    def int64_at(address: Any, n: Any) -> Any:
         """View n int64 at an address as an array."""
         return numba.carray(as_pointer(address), n, np.int64)
 
     @kernel
-    def int32_at(address: int, n: int) -> Any:
+    def int32_at(address: Any, n: Any) -> Any:
         """View n int32 at an address as an array."""
         return numba.carray(as_pointer(address), n, np.int32)
 
     @kernel
-    def uint8_at(address: int, n: int) -> Any:
+    def uint8_at(address: Any, n: Any) -> Any:
         """View n uint8 at an address as an array."""
         return numba.carray(as_pointer(address), n, np.uint8)
 
     @kernel
-    def int16_at(address: int, n: int) -> Any:
+    def int16_at(address: Any, n: Any) -> Any:
         """View n int16 at an address as an array."""
         return numba.carray(as_pointer(address), n, np.int16)
 
     @kernel
-    def uint16_at(address: int, n: int) -> Any:
+    def uint16_at(address: Any, n: Any) -> Any:
         """View n uint16 at an address as an array."""
         return numba.carray(as_pointer(address), n, np.uint16)
 
     @kernel
-    def uint32_at(address: int, n: int) -> Any:
+    def uint32_at(address: Any, n: Any) -> Any:
         """View n uint32 at an address as an array."""
         return numba.carray(as_pointer(address), n, np.uint32)
 
@@ -365,38 +365,38 @@ else:
         buffer = (ctypes.c_char * size).from_address(int(address))
         return np.frombuffer(buffer, dtype)
 
-    def float64_at(address: int, n: int) -> Any:
+    def float64_at(address: Any, n: Any) -> Any:
         """View n float64 at an address as an array."""
         return _view(address, n, np.float64)
 
-    def float32_at(address: int, n: int) -> Any:
+    def float32_at(address: Any, n: Any) -> Any:
         """View n float32 at an address as an array."""
         return _view(address, n, np.float32)
 
-    def reals_at(address: int, n: int, real: Any) -> Any:
+    def reals_at(address: Any, n: Any, real: Any) -> Any:
         """View n numbers of the type `real` (np.float64 or np.float32) at an address."""
         return _view(address, n, real)
 
-    def int64_at(address: int, n: int) -> Any:
+    def int64_at(address: Any, n: Any) -> Any:
         """View n int64 at an address as an array."""
         return _view(address, n, np.int64)
 
-    def int32_at(address: int, n: int) -> Any:
+    def int32_at(address: Any, n: Any) -> Any:
         """View n int32 at an address as an array."""
         return _view(address, n, np.int32)
 
-    def uint8_at(address: int, n: int) -> Any:
+    def uint8_at(address: Any, n: Any) -> Any:
         """View n uint8 at an address as an array."""
         return _view(address, n, np.uint8)
 
-    def int16_at(address: int, n: int) -> Any:
+    def int16_at(address: Any, n: Any) -> Any:
         """View n int16 at an address as an array."""
         return _view(address, n, np.int16)
 
-    def uint16_at(address: int, n: int) -> Any:
+    def uint16_at(address: Any, n: Any) -> Any:
         """View n uint16 at an address as an array."""
         return _view(address, n, np.uint16)
 
-    def uint32_at(address: int, n: int) -> Any:
+    def uint32_at(address: Any, n: Any) -> Any:
         """View n uint32 at an address as an array."""
         return _view(address, n, np.uint32)

@@ -355,7 +355,7 @@ def _write(
 
 @kernel
 def _write_runs(
-    items: Ints, n_runs: int, run_delay: Int32s, run_end: Int32s, depth: int, at: int, first: int,
+    items: Ints, n_runs: int, run_delay: Int32s, run_end: Int32s, depth: int, at: Any, first: int,
     base: int, weights: Any, form: int, starts: Any, words: Any, targets: Any, values: Any,
 ) -> None:  # fmt: skip
     """Write the waves of one row: where each begins, and its runs, each after a header.

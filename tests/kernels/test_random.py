@@ -72,9 +72,13 @@ def threefry(counter: Any, key: Any, out: Any) -> None:
     [
         ((0,) * 4, (0,) * 4, (0x531C7E4F, 0x39491EE5, 0x2C855A92, 0x3D6ABF9A)),
         ((ONES,) * 4, (ONES,) * 4, (0xC4189358, 0x1C9CC83A, 0xD5881C67, 0x6A0A89E0)),
-        (PI[:4], (*PI[4:], 0x082EFA98, 0xEC4E6C89), (0x4AA71D8F, 0x734738C2, 0x431FC6A8, 0xAE6DEBF1)),
+        (
+            PI[:4],
+            (*PI[4:], 0x082EFA98, 0xEC4E6C89),
+            (0x4AA71D8F, 0x734738C2, 0x431FC6A8, 0xAE6DEBF1),
+        ),
     ],
-)  # fmt: skip
+)
 def test_threefry4x32_known_answers(
     counter: tuple[int, ...], key: tuple[int, ...], expected: tuple[int, ...]
 ) -> None:
