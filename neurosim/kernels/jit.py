@@ -305,11 +305,6 @@ if JIT:
         return numba.carray(as_pointer(address), n, np.int32)
 
     @kernel
-    def uint8_at(address: Any, n: Any) -> Any:
-        """View n uint8 at an address as an array."""
-        return numba.carray(as_pointer(address), n, np.uint8)
-
-    @kernel
     def int16_at(address: Any, n: Any) -> Any:
         """View n int16 at an address as an array."""
         return numba.carray(as_pointer(address), n, np.int16)
@@ -384,10 +379,6 @@ else:
     def int32_at(address: Any, n: Any) -> Any:
         """View n int32 at an address as an array."""
         return _view(address, n, np.int32)
-
-    def uint8_at(address: Any, n: Any) -> Any:
-        """View n uint8 at an address as an array."""
-        return _view(address, n, np.uint8)
 
     def int16_at(address: Any, n: Any) -> Any:
         """View n int16 at an address as an array."""
