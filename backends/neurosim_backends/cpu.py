@@ -113,7 +113,7 @@ class CPUSession(Session):
                     stacklevel=6,
                 )
         announce_compilation()
-        check_memory(self.plan, options.precision, options.synapse_format)
+        check_memory(snapshot, options.precision, options.synapse_format, options.dt)
         self.engine = Engine(
             self.plan,
             threads=options.threads,

@@ -22,6 +22,7 @@ from neurosim.describe.projection import Projection, make_projection
 from neurosim.describe.recorders import Recorder, make_recorders
 from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.explained import explained_call
+from neurosim.units import to_scalar
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -287,9 +288,29 @@ class Network(Contents):
         other._recorders = list(self._recorders)
         return other
 
-    def estimate(self) -> Estimate:
-        """Return the expected numbers of neurons, synapses and bytes, without building."""
-        return estimate(self)
+    def estimate(
+        self, *, precision: str = "double", synapse_format: str = "auto", dt: Any = None
+    ) -> Estimate:
+        """Return the expected numbers of neurons, synapses and bytes, without building.
+
+        Parameters
+        ----------
+        precision : {"double", "single"}
+            As in ``ns.compile``.
+        synapse_format : {"auto", "full", "fixed16"}
+            As in ``ns.compile``.
+        dt : number or quantity, optional
+            Time step [ms]: delays of the same step share a header. Left out, as in ``ns.run``.
+        """
+        place = "Network.estimate"
+        for name, value, known in (
+            ("precision", precision, ("double", "single")),
+            ("synapse_format", synapse_format, ("auto", "full", "fixed16")),
+        ):
+            if value not in known:
+                raise UnknownNameError(f"{place}: {name}", value, known)
+        step = None if dt is None else to_scalar(dt, "ms", f"{place}: dt", above=0)
+        return estimate(self, precision, synapse_format, step)
 
     def content_hash(self) -> str:
         """Return 64 hexadecimal digits that change exactly when the meaning changes.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
-from neurosim.describe.estimate import estimate, recording_bytes_per_ms
+from neurosim.describe.estimate import DEFAULT_DT, estimate, recording_bytes_per_ms
 from neurosim.describe.explicit import ExplicitRule
 from neurosim.describe.population import Population
 from neurosim.describe.projection import Projection
@@ -104,7 +104,7 @@ def _inputs(network: Contents) -> Table:
 def _recorders(network: Contents) -> Table:
     rows: Rows = []
     for r in network.recorders:
-        per_ms = recording_bytes_per_ms(network, r)
+        per_ms = recording_bytes_per_ms(network, r, network.dt or DEFAULT_DT)
         how = "every spike" if r.variable == "spikes" else "every step"
         if r.every is not None:
             how = f"every {r.every:g} ms"

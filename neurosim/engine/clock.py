@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.describe.estimate import CACHE_BYTES
 from neurosim.describe.projection import INJECTED
 from neurosim.engine import layout
 from neurosim.engine.context import Context
@@ -39,9 +40,6 @@ from neurosim.errors import SimulationError
 from neurosim.kernels import feeders, loop
 from neurosim.kernels.jit import JIT
 from neurosim.lower.plan import Ints, Plan
-
-CACHE_BYTES = 1 << 20
-"""How much of a tile's accumulator is kept in use at once: half an L2 cache of today."""
 
 LOG_SPIKES = 1 << 20
 """Room for the spikes of a chunk, at least."""

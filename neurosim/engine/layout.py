@@ -11,10 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurosim.describe.estimate import TILE_SLOTS as TILE_SLOTS
 from neurosim.lower.plan import Floats, Ints, Plan, PlanProjection
-
-TILE_SLOTS = 65_536
-"""A target within a tile is 16 bits."""
 
 BLOCK_NEURONS = 1024
 """A dozen float64 rows of a block fit into 100 kB, so feeders and update share the L2 cache."""

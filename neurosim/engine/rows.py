@@ -23,6 +23,7 @@ from neurosim.engine.rules import Block, Generator, Work, count_rows
 from neurosim.errors import CapacityError
 from neurosim.kernels import rows as kernels
 from neurosim.kernels import wiring
+from neurosim.kernels.delivery import PACKED_HEADER, TARGET_HEADER
 from neurosim.kernels.jit import JIT
 from neurosim.lower.plan import Floats, Ints, PlanProjection
 
@@ -33,6 +34,9 @@ need not fit into the L2 cache; a quarter as many cost 2 ns each in calls of ker
 BLOCK = 1 << 24
 """Synapses of a fixed in-degree turned from columns to rows at once, 8 bytes each; more where a
 quarter of them is more, since every block goes through all columns."""
+
+DEEPEST = 2**16 - 1
+"""Most delay steps of a wave: a delay within a wave is 16 bits."""
 
 _LARGEST = {"fixed16": 2**15 - 1, "int32": 2**31 - 1, "int64": 2**62}
 
@@ -77,38 +81,32 @@ class Measure:
 
 @dataclass
 class Rows:
-    """Rows of a bundle; tuples hold one array per tile.
+    """Rows of a bundle; tuples hold one array per tile. See `neurosim.kernels.delivery`.
 
     Attributes
     ----------
-    row_start : tuple of (n_pre + 1,) int64
-        First synapse of each row.
-    run_start : tuple of (n_pre + 1,) int64
-        First delay run of each row.
-    run_delay : tuple of (n_runs,) int32
-        Delay of each run in steps, ascending within a row.
-    run_end : tuple of (n_runs,) uint32
-        End of each run, exclusive, counted from the row's first synapse.
-    target : tuple of (n,) uint16
-        Slot within the tile ("constant", "full"; otherwise empty).
+    wave_start : tuple of (n_pre * n_waves + 1,) uint32
+        Where each wave of each row begins in the stream; the last entry is the stream's end.
+    stream : tuple of (n,) uint32 or uint16
+        Runs of synapses of one delay, each after a header. uint32 ("fixed16"): weight << 16 |
+        target, the weight signed. uint16 ("constant", "full"): the slot within the tile.
     weight : tuple of (n,) int64 or int32
-        In accumulator units, as wide as the accumulator ("full"; otherwise empty).
-    word : tuple of (n,) uint32
-        Weight << 16 | target, the weight signed ("fixed16"; otherwise empty).
+        In accumulator units, as wide as the accumulator, beside its target in the stream ("full";
+        otherwise empty). What stands beside headers means nothing.
     constant : int
         The weight of every synapse ("constant"; otherwise 0).
     format : str
+    n_waves, depth : int
+        Waves of a row, and delay steps of a wave.
     """
 
-    row_start: tuple[Ints, ...]
-    run_start: tuple[Ints, ...]
-    run_delay: tuple[npt.NDArray[np.int32], ...]
-    run_end: tuple[npt.NDArray[np.uint32], ...]
-    target: tuple[npt.NDArray[np.uint16], ...]
+    wave_start: tuple[npt.NDArray[np.uint32], ...]
+    stream: tuple[npt.NDArray[Any], ...]
     weight: tuple[npt.NDArray[Any], ...]
-    word: tuple[npt.NDArray[np.uint32], ...]
     constant: int
     format: str
+    n_waves: int
+    depth: int
 
 
 def _in_parallel(jobs: Sequence[Any], worker: Callable[[], Callable[[Any], None]], n: int) -> None:
@@ -410,6 +408,7 @@ def fill(
     scales: Sequence[Floats],
     synapse_format: str,
     accumulator: npt.DTypeLike,
+    depth: int,
 ) -> Rows:
     """Generate a measured bundle again and write its rows.
 
@@ -423,11 +422,13 @@ def fill(
         "full": a weight as wide as the accumulator (10 or 6 bytes). "fixed16": 16 bits (4 bytes).
     accumulator : dtype
         int64 or int32.
+    depth : int
+        Delay steps of a wave, at most `DEEPEST`.
 
     Raises
     ------
     CapacityError
-        If a weight does not fit.
+        If a weight does not fit, or the synapses of a tile are more than 2^32.
     """
     if synapse_format not in ("constant", "full", "fixed16"):
         raise ValueError(f"synapse_format is {synapse_format!r}")
@@ -437,9 +438,19 @@ def fill(
     limit = _LARGEST["fixed16" if synapse_format == "fixed16" else str(np.dtype(accumulator))]
     row_start, n_in_tile = _starts(m.row_counts)
     run_start, runs_in_tile = _starts(m.run_counts)
-    n, n_runs = int(n_in_tile[-1]), int(runs_in_tile[-1])
-    run_delay = np.empty(n_runs, np.int32)
-    run_end = np.empty(n_runs, np.uint32)
+    header = PACKED_HEADER if synapse_format == "fixed16" else TARGET_HEADER
+    ends = n_in_tile + header * runs_in_tile
+    largest_tile = int(np.diff(ends).max(initial=0))
+    if largest_tile >= 2**32:
+        raise CapacityError(
+            f"{generators[0].place} and others: {largest_tile:,} synapses for one tile of targets; "
+            f"at most {2**32 - 1:,} can be addressed. Use more threads, or split the populations."
+        )
+    n_pre = generators[0].n_pre
+    n_waves = max(1, -(-m.max_delay // depth))
+    wave_start = np.empty((len(ends) - 1, n_pre * n_waves + 1), np.uint32)
+    wave_start[:, -1] = np.diff(ends)
+    n = int(ends[-1])
     word = np.empty(n if synapse_format == "fixed16" else 0, np.uint32)
     target = np.empty(n if synapse_format != "fixed16" else 0, np.uint16)
     weight = np.empty(n if synapse_format == "full" else 0, np.int64 if wide else np.int32)
@@ -465,6 +476,7 @@ def fill(
         counters = np.empty(max(257, min(span, 4 * longest_row + 64) + 1), np.int32)
         items = np.empty(longest_row, np.int64)
         other = np.empty(longest_row, np.int64)
+        run_delay, run_end = np.empty(longest_row, np.int32), np.empty(longest_row, np.int32)
 
         def do(chunk: tuple[int, int]) -> None:
             lo, hi = chunk
@@ -496,8 +508,9 @@ def fill(
                 base += k
             faults = kernels.write_rows(
                 lo, offsets, work.slots, work.delays, work.weights64 if wide else work.weights32,
-                lowest, highest, m.min_delay, m.max_delay, m.tile_bounds, row_start, run_start,
-                buckets, counters, items, other, form, run_delay, run_end, word, target, weight,
+                lowest, highest, m.min_delay, m.max_delay, depth, m.tile_bounds, row_start,
+                run_start, header, buckets, counters, items, other, run_delay, run_end, form,
+                n_waves, wave_start, word, target, weight,
             )  # fmt: skip
             if faults:
                 raise AssertionError(f"{faults} rows differ from what was measured")
@@ -506,15 +519,13 @@ def fill(
 
     _for_each_chunk(generators, m.chunks, worker, m.threads)
     return Rows(
-        row_start=tuple(s - s[0] for s in row_start),
-        run_start=tuple(s - s[0] for s in run_start),
-        run_delay=_per_tile(run_delay, runs_in_tile),
-        run_end=_per_tile(run_end, runs_in_tile),
-        target=_per_tile(target, n_in_tile),
-        weight=_per_tile(weight, n_in_tile),
-        word=_per_tile(word, n_in_tile),
+        wave_start=tuple(wave_start),
+        stream=_per_tile(word if synapse_format == "fixed16" else target, ends),
+        weight=_per_tile(weight, ends),
         constant=constant,
         format=synapse_format,
+        n_waves=n_waves,
+        depth=depth,
     )
 
 

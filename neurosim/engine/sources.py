@@ -23,6 +23,7 @@ from neurosim.engine.populations import Machine, PopulationState, fitting
 from neurosim.engine.trains import RateTable, poisson_thresholds, rate_table, schedule
 from neurosim.errors import DescriptionError, UnsupportedError
 from neurosim.kernels import feeders, sources
+from neurosim.kernels.poisson import STEPS
 from neurosim.kernels.random import CURRENT, DRIVE, SOURCE, make_key
 from neurosim.lower.plan import PlanDrive, PlanInjection, PlanPopulation
 from neurosim.lower.values import nearest_steps
@@ -75,7 +76,7 @@ def make_source(plan: PlanPopulation, machine: Machine) -> SourceState:
     source = plan.source
     key = make_key(machine.seed, SOURCE, plan.index, machine.trial)
     if isinstance(source, Poisson):
-        return _poisson(plan, machine, source, int(key[0]))
+        return _poisson(plan, machine, source, key)
     if isinstance(source, GammaProcess):
         return _gamma(plan, machine, source, key)
     if isinstance(source, CorrelatedPoisson):
@@ -99,19 +100,29 @@ def _table(rate: Any, dt: float) -> RateTable:
     return rate_table(np.zeros(1), np.atleast_1d(rate) if np.ndim(rate) == 0 else rate[None], dt)
 
 
-def scratch_rows(n: int) -> tuple[np.ndarray, ...]:
-    """Return what the drawing of Poisson numbers keeps between two steps."""
-    return np.zeros(n, np.uint32), np.zeros(n, np.uint32), np.zeros(n, np.int64)
+def poisson_words(table: RateTable, first_id: int, key: Any, n: int) -> list[Any]:
+    """Return the words from which `neurosim.kernels.feeders.poisson_counts` draws."""
+    longest = int(table.first.max(initial=1))
+    return [
+        first_id, int(key[0]), int(key[1]), *table.words, np.zeros(n, np.int16),
+        np.zeros(STEPS * n, np.uint16), np.zeros(n + longest, np.int16),
+        np.zeros(n, np.int64), n,
+    ]  # fmt: skip
 
 
-def _poisson(plan: PlanPopulation, machine: Machine, source: Poisson, key: int) -> SourceState:
+def _poisson(plan: PlanPopulation, machine: Machine, source: Poisson, key: Any) -> SourceState:
     table = _table(source.rate, machine.dt)
     spikes = np.zeros(plan.size * table.largest, np.int32)
-    counts = np.zeros(plan.size, np.int32)
-    words = [plan.offset, spikes, table.largest, counts, key, *table.words]
-    entry = sources.poisson_source_each if table.each else sources.poisson_source
-    context = Context([*words, *scratch_rows(plan.size), *table.kept])
-    return SourceState(plan, entry.address, context, spikes, table.largest, nothing)
+    if table.each:
+        counts = np.zeros(plan.size, np.int32)
+        words = [plan.offset, spikes, table.largest, counts, int(key[0]), *table.words]
+        address = sources.poisson_source_each.address
+    else:
+        words = [spikes, table.largest, *poisson_words(table, plan.offset, key, plan.size)]
+        address = sources.poisson_source.address
+    return SourceState(
+        plan, address, Context([*words, *table.kept]), spikes, table.largest, nothing
+    )
 
 
 def _correlated(
@@ -126,7 +137,7 @@ def _correlated(
     context = Context(
         [
             plan.offset, spikes, largest, counts, int(key[0]), int(key[1]),
-            thresholds.size, thresholds, parts, int(mother[0]), float(source.correlation),
+            parts, int(mother[0]), float(source.correlation), mean / parts, math.exp(-mean / parts),
         ]
     )  # fmt: skip
     return SourceState(plan, sources.correlated_source.address, context, spikes, largest, nothing)
@@ -261,13 +272,12 @@ def make_drive(drive: PlanDrive, state: PopulationState, chosen: np.ndarray) -> 
     table = rate_table(times, rates, machine.dt)
     key = make_key(machine.seed, DRIVE, drive.index, machine.trial)
     entry = (feeders.poisson_drive_each if table.each else feeders.poisson_drive)[machine.real]
-    context = Context(
-        [
-            state.drives[drive.receptor], _dense(state, local, weight), state.plan.offset,
-            int(key[0]), *table.words, np.zeros(state.plan.size, np.int32),
-            *scratch_rows(state.plan.size), *table.kept,
-        ]
-    )  # fmt: skip
+    words: list[Any] = [state.drives[drive.receptor], _dense(state, local, weight)]
+    if table.each:
+        words += [state.plan.offset, int(key[0]), *table.words]
+    else:
+        words += poisson_words(table, state.plan.offset, key, state.plan.size)
+    context = Context([*words, *table.kept])
     return Feeder(entry.address, context)
 
 

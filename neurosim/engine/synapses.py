@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.engine.layout import SlotMap, slots_of
+from neurosim.engine.rows import DEEPEST
 from neurosim.engine.wiring import Measure, Rows, fill, measure
 from neurosim.errors import CapacityError, DescriptionError
 from neurosim.kernels import delivery as d
@@ -178,7 +179,6 @@ def choose_format(bundle: Bundle, wanted: str, precision: str, scale: Floats) ->
     uniform = len({float(u) for s in bundle.slots for u in np.unique(scale[s])}) <= 1
     worst = WORST_RELATIVE_ERROR[precision]
     smallest = min((float(w) for w in m.min_abs_weight if np.isfinite(w) and w > 0), default=0.0)
-    largest = max((float(w) for w in m.max_abs_weight), default=0.0)
     if bundle.constant and uniform:
         bundle.format = "constant"
         weight = bundle.projections[0].weight
@@ -186,14 +186,11 @@ def choose_format(bundle: Bundle, wanted: str, precision: str, scale: Floats) ->
         bundle.constant_weight = round(weight.a / units[0])
     else:
         bundle.format = "full"
-        if wanted != "full" and uniform and largest > 0:
-            unit16 = 2.0 ** (math.frexp(largest)[1] - 15)
-            if round(largest / unit16) > 32767:
-                unit16 *= 2
-            error = 0.5 * unit16 / smallest if smallest else 0.0
-            if wanted == "fixed16" or (precision == "single" and error <= 1e-3):
-                bundle.format = "fixed16"
-                bundle.shift = max(0, round(math.log2(unit16 / units[0])))
+        if wanted == "fixed16" or (wanted == "auto" and precision == "single"):
+            bundle.shift = shift_of_16_bits(bundle, scale)
+            bundle.format = "fixed16"
+            if wanted == "auto" and error_bound(bundle, scale) > worst:
+                bundle.format, bundle.shift = "full", 0
     if bundle.format == "fixed16" and wanted == "fixed16":
         return
     unit = max(units, default=1.0)
@@ -208,14 +205,30 @@ def choose_format(bundle: Bundle, wanted: str, precision: str, scale: Floats) ->
         )
 
 
-def error_bound(bundle: Bundle, scale: Floats) -> float:
-    """Return the bound of the relative error that quantisation gives any weight of the bundle."""
+def shift_of_16_bits(bundle: Bundle, scale: Floats) -> int:
+    """Return the least number of bits by which weights of 16 bits are coarser than accumulators."""
     assert bundle.measured is not None
-    smallest = [float(w) for w in bundle.measured.min_abs_weight if np.isfinite(w) and w > 0]
-    if not smallest:
-        return 0.0
-    unit = max((float(scale[s].max()) for s in bundle.slots if s.size), default=0.0)
-    return 0.5 * unit * 2.0**bundle.shift / min(smallest)
+    shift = 0
+    for j, slots in enumerate(bundle.slots):
+        if slots.size:
+            largest = bundle.measured.max_abs_weight[j] / float(scale[slots].min())
+            while round(largest / 2**shift) > 2**15 - 1:
+                shift += 1
+    return shift
+
+
+def error_bound(bundle: Bundle, scale: Floats) -> float:
+    """Return the bound of the relative error that rounding to `bundle.shift` gives any weight."""
+    assert bundle.measured is not None
+    smallest = bundle.measured.min_abs_weight
+    return max(
+        (
+            0.5 * float(scale[slots].max()) * 2.0**bundle.shift / smallest[j]
+            for j, slots in enumerate(bundle.slots)
+            if slots.size and np.isfinite(smallest[j]) and smallest[j] > 0
+        ),
+        default=0.0,
+    )
 
 
 def check_measured(bundle: Bundle, plan: Plan) -> None:
@@ -266,13 +279,13 @@ def build(
         check_measured(bundle, plan)
     scale = common_scales(plan, slot_map, bundles, precision, multiplicity)
     accumulator = np.dtype(np.int64 if precision == "double" else np.int32)
+    max_delay = max((b.measured.max_delay for b in bundles if b.measured is not None), default=1)
+    depth = wave_depth(tile_first, max_delay, accumulator.itemsize, target_bytes)
     for bundle in bundles:
         assert bundle.measured is not None
         choose_format(bundle, synapse_format, precision, scale)
         units = [scale[slots] * 2.0**bundle.shift for slots in bundle.slots]
-        bundle.rows = fill(bundle.measured, units, bundle.format, accumulator)
-    max_delay = max((b.measured.max_delay for b in bundles if b.measured is not None), default=1)
-    depth = wave_depth(tile_first, max_delay, accumulator.itemsize, target_bytes)
+        bundle.rows = fill(bundle.measured, units, bundle.format, accumulator, depth)
     return assemble(plan, bundles, scale, tile_first, depth, max_delay, trial)
 
 
@@ -284,7 +297,7 @@ def wave_depth(tile_first: Ints, max_delay: int, itemsize: int, target_bytes: in
     """
     widest = int(np.diff(tile_first).max(initial=1)) or 1
     fitting = max(1, target_bytes // (widest * itemsize))
-    return int(min(max_delay, max(fitting, -(-max_delay // 64))))
+    return int(min(max_delay, max(fitting, -(-max_delay // 64)), DEEPEST))
 
 
 def assemble(
@@ -304,7 +317,6 @@ def assemble(
         assert rows is not None
         assert bundle.measured is not None
         pre = bundle.projections[0].pre
-        n_waves = max(1, -(-bundle.measured.max_delay // depth))
         info[b, d.B_FIRST_ID], info[b, d.B_LAST_ID] = pre.min(), pre.max()
         if pre.size != pre.max() - pre.min() + 1 or np.any(np.diff(pre) != 1):
             row_of = np.full(int(pre.max() - pre.min() + 1), -1, np.int32)
@@ -313,22 +325,11 @@ def assemble(
             info[b, d.B_MAP] = row_of.ctypes.data
         info[b, d.B_FORMAT] = codes[bundle.format]
         info[b, d.B_CONSTANT] = bundle.constant_weight
-        info[b, d.B_WAVES] = n_waves
+        info[b, d.B_WAVES] = rows.n_waves
         info[b, d.B_RELEASE] = -1 if bundle.release >= 1.0 else round(bundle.release * 2**32)
         info[b, d.B_SHIFT] = bundle.shift
         for t in range(n_tiles):
-            wave = np.zeros((pre.size, n_waves + 1), np.int32)
-            if n_waves > 1:
-                d.first_runs_of_waves(rows.run_start[t], rows.run_delay[t], depth, wave)
-            first = rows.word[t] if bundle.format == "fixed16" else rows.target[t]
-            arrays: list[np.ndarray[Any, Any]] = [
-                rows.row_start[t],
-                rows.run_start[t],
-                rows.run_delay[t],
-                rows.run_end[t],
-                wave,
-                first,
-            ]
+            arrays: list[np.ndarray[Any, Any]] = [rows.wave_start[t], rows.stream[t]]
             if bundle.format == "full":
                 arrays.append(rows.weight[t])
             keep.extend(arrays)

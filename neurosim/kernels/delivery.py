@@ -1,8 +1,11 @@
 """Spike delivery: rows of synapses, sorted by delay, added into an integer accumulator.
 
 The cost of a large network is moving synapses through the cache, so the layout decides
-everything: one contiguous row per source and tile of targets, one contiguous run per delay within
-it. Integer sums do not depend on their order, therefore neither on threads nor tiles.
+everything. What one source sends to one tile of targets is one contiguous *row*; a row is a
+sequence of *waves* of G delay steps each, a wave a sequence of *runs* of one delay, a run a header
+and its synapses. One table says where every wave of every row begins: a visit to a wave costs one
+look into that table and one stretch of memory. Integer sums do not depend on their order,
+therefore neither on threads nor tiles.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from neurosim.kernels.jit import (
     int32_at,
     int64_at,
     kernel,
+    prefetch,
     uint16_at,
     uint32_at,
 )
@@ -23,10 +27,22 @@ from neurosim.kernels.random import philox4x32
 # Columns of `Delivery.bundle`.
 B_FIRST_ID, B_LAST_ID, B_MAP, B_FORMAT, B_CONSTANT, B_WAVES, B_RELEASE, B_SHIFT, B_WIDTH = range(9)
 # Columns of `Delivery.rows`: addresses of the arrays of one bundle and tile.
-R_ROW, R_RUN, R_DELAY, R_END, R_WAVE, R_TARGET, R_WEIGHT, R_WIDTH = range(8)
+R_WAVE, R_STREAM, R_WEIGHT, R_WIDTH = range(4)
 
 CONSTANT, FULL_64, FULL_32, FIXED16 = range(4)
 """Synapse formats: one weight for all; an int64 or int32 each; 16 bits beside the target's 16."""
+
+PACKED_HEADER = 2
+"""uint32 before a run of packed synapses: delay within the wave, number of synapses."""
+
+TARGET_HEADER = 3
+"""uint16 before a run of targets: delay within the wave, low and high half of their number."""
+
+VISITS = 256
+"""Visits prepared at once: the first lines of their rows wait in the L1 cache meanwhile."""
+
+LINE = 64
+"""Bytes of a cache line; only a hint depends on it."""
 
 
 class Delivery(NamedTuple):
@@ -50,122 +66,175 @@ class Delivery(NamedTuple):
 
 
 @kernel
-def first_runs_of_waves(run_start, run_delay, wave_steps, wave):
-    """Note where each wave begins within each row.
-
-    run_start  : (n_rows + 1,) int64   first run of each row
-    run_delay  : (n_runs,) int32       delay of each run, ascending within a row [steps]
-    wave_steps : G; wave j covers the delays j G + 1 .. (j + 1) G
-    wave       : (n_rows, n_waves + 1) int32, written   first run of each wave, from the row's first
-    """
-    for row in range(wave.shape[0]):
-        run = run_start[row]
-        for j in range(wave.shape[1]):
-            while run < run_start[row + 1] and run_delay[run] <= j * wave_steps:
-                run += 1
-            wave[row, j] = run - run_start[row]
+def first_not_below(ids, first, last, value):
+    """Return the first place in the ascending ids[first:last] whose id is not below `value`."""
+    while first < last:
+        middle = (first + last) >> 1
+        if ids[middle] < value:
+            first = middle + 1
+        else:
+            last = middle
+    return first
 
 
 @kernel
-def deliver(accumulator, n_slots, delivery, bundle, tile, wave, label, ids, first, last):
-    """Deliver one wave of the spikes ids[first:last], which carry `label`, into one tile.
+def deliver(accumulator, n_slots, delivery, tile, label, ids, start, origin, visits):
+    """Deliver into one tile what is due for delivery at the end of the step `label`.
+
+    That is wave 0 of the spikes that carry this label, wave 1 of those that are G steps older, ...
+    Delays of a wave are told from its own beginning, and labels G apart have the same place in the
+    ring of G rows: all that is delivered now counts from row label % G.
 
     accumulator : (G * n_slots,) int64 or int32, added to   arrivals due, by step and slot
-    label       : step at which these spikes were emitted
-    ids         : int32   global ids, ascending, repeats allowed
+    ids         : int32   global ids, by label, ascending within one, repeats allowed
+    start       : int64   spikes of label origin + j are ids[start[j]:start[j + 1]]
+    origin      : first label kept
+    visits      : (VISITS, 4) int64, scratch
     """
-    info = delivery.bundle[bundle]
-    table = delivery.rows[bundle, tile]
-    first_id = info[B_FIRST_ID]
-    last_id = info[B_LAST_ID]
-    n_rows = last_id - first_id + 1
-    synapse_format = info[B_FORMAT]
-    constant = info[B_CONSTANT]
-    shift = info[B_SHIFT]
-    n_waves = info[B_WAVES]
+    depth = delivery.wave_steps
+    for bundle in range(delivery.bundle.shape[0]):
+        info = delivery.bundle[bundle]
+        first_id = info[B_FIRST_ID]
+        last_id = info[B_LAST_ID]
+        n_waves = info[B_WAVES]
+        packed = info[B_FORMAT] == FIXED16
+        table = delivery.rows[bundle, tile]
+        row_map = int32_at(info[B_MAP], last_id - first_id + 1 if info[B_MAP] != 0 else 0)
+        # Lengths only serve bounds that nobody checks: the addresses are what counts.
+        wave_start = uint32_at(table[R_WAVE], 1 << 62)
+        stream = uint16_at(table[R_STREAM], 1 << 62)
+        n_visits = 0
+        for wave in range(n_waves):
+            emitted = label - wave * depth
+            if emitted < origin:
+                break
+            last = start[emitted + 1 - origin]
+            s = first_not_below(ids, start[emitted - origin], last, first_id)
+            repeat = 0
+            previous = np.int64(-1)
+            while s < last:
+                source = np.int64(ids[s])
+                if source > last_id:
+                    break
+                repeat = repeat + 1 if source == previous else 0
+                previous = source
+                row = source - first_id
+                if info[B_MAP] != 0:
+                    row = np.int64(row_map[row])
+                s += 1
+                if row < 0:
+                    continue
+                at = row * n_waves + wave
+                begin = np.int64(wave_start[at])
+                end = np.int64(wave_start[at + 1])
+                if begin == end:
+                    continue
+                prefetch(stream, begin << 1 if packed else begin)
+                visits[n_visits, 0] = begin
+                visits[n_visits, 1] = end
+                visits[n_visits, 2] = source
+                visits[n_visits, 3] = (wave << 32) | repeat
+                n_visits += 1
+                if n_visits == VISITS:
+                    make_visits(
+                        accumulator, n_slots, delivery, info, table, tile, label, visits, n_visits
+                    )
+                    n_visits = 0
+        make_visits(accumulator, n_slots, delivery, info, table, tile, label, visits, n_visits)
+
+
+@kernel
+def make_visits(
+    accumulator: Any, n_slots: Any, delivery: Any, info: Any, table: Any, tile: Any, label: Any,
+    visits: Any, n_visits: Any,
+) -> None:  # fmt: skip
+    """Deliver visits[:n_visits]: begin and end in the stream, source, wave << 32 | repeat."""
     depth = delivery.wave_steps
     tile_first = delivery.tile_first[tile]
-    # The delays of a wave are wave * depth + 1 .. (wave + 1) * depth: where they fall in the ring
-    # of `depth` steps takes no division, which would cost as much as ten synapses.
-    now = label % depth - wave * depth
-
-    row_map = int32_at(info[B_MAP], n_rows if info[B_MAP] != 0 else 0)
-    # Lengths only serve bounds that nobody checks: the addresses are what counts.
-    row_start = int64_at(table[R_ROW], n_rows + 1)
-    run_start = int64_at(table[R_RUN], n_rows + 1)
-    run_delay = int32_at(table[R_DELAY], 1 << 62)
-    run_end = uint32_at(table[R_END], 1 << 62)
-    wave_start = int32_at(table[R_WAVE], 1 << 62)
-    target = uint16_at(table[R_TARGET], 1 << 62)
-    weight64 = int64_at(table[R_WEIGHT], 1 << 62)
-    weight32 = int32_at(table[R_WEIGHT], 1 << 62)
-    word = uint32_at(table[R_TARGET], 1 << 62)
-
-    repeat = 0
-    for s in range(first, last):
-        source = np.int64(ids[s])
-        if source < first_id or source > last_id:
-            continue
-        repeat = repeat + 1 if s > first and ids[s - 1] == ids[s] else 0
-        row = source - first_id
-        if info[B_MAP] != 0:
-            row = np.int64(row_map[row])
-            if row < 0:
-                continue
-        origin = row_start[row]
-        run0 = run_start[row]
-        run = run0
-        stop = run_start[row + 1]
-        if n_waves > 1:
-            run = run0 + wave_start[row * (n_waves + 1) + wave]
-            stop = run0 + wave_start[row * (n_waves + 1) + wave + 1]
-        for r in range(run, stop):
-            begin = origin
-            if r > run0:
-                begin = origin + np.int64(run_end[r - 1])
-            end = origin + np.int64(run_end[r])
-            delay = np.int64(run_delay[r])
+    now = label % depth
+    synapse_format = info[B_FORMAT]
+    packed = synapse_format == FIXED16
+    wide = 2 if packed else 1
+    constant = info[B_CONSTANT]
+    shift = info[B_SHIFT]
+    stream = table[R_STREAM]
+    weights = table[R_WEIGHT]
+    everything = uint16_at(stream, 1 << 62)
+    for v in range(n_visits):
+        begin = visits[v, 0]
+        end = visits[v, 1]
+        if v + 1 < n_visits:
+            # What the next visit reads; its first line was asked for when it was prepared.
+            for k in range(visits[v + 1, 0] * wide + LINE // 2, visits[v + 1, 1] * wide, LINE // 2):
+                prefetch(everything, k)
+        at = begin
+        while at < end:
+            # Views of a run, walked through from 0: an index that might be negative, for all the
+            # compiler knows, costs three instructions at every access (seen in the machine code).
+            if packed:
+                header = uint32_at(stream + 4 * at, PACKED_HEADER)
+                delay = np.int64(header[0])
+                count = np.int64(header[1])
+                at += PACKED_HEADER
+            else:
+                half = uint16_at(stream + 2 * at, TARGET_HEADER)
+                delay = np.int64(half[0])
+                count = np.int64(half[1]) | (np.int64(half[2]) << 16)
+                at += TARGET_HEADER
             due = now + delay
             if due >= depth:
                 due -= depth
-            base = due * n_slots + tile_first
+            base = np.uintp(due * n_slots + tile_first)
             if info[B_RELEASE] >= 0:
+                wave = visits[v, 3] >> 32
                 deliver_unreliably(
-                    accumulator, base, tile_first, target, weight64, weight32, word,
-                    synapse_format, constant, shift, begin, end,
-                    info[B_RELEASE], source, label, delay, repeat, delivery.key,
+                    accumulator, due * n_slots + tile_first, tile_first, stream, weights,
+                    synapse_format, constant, shift, at, count, info[B_RELEASE], visits[v, 2],
+                    label - wave * depth, wave * depth + delay, visits[v, 3] & 0xFFFFFFFF,
+                    delivery.key,
                 )  # fmt: skip
-            elif synapse_format == CONSTANT:
-                for k in range(begin, end):
-                    accumulator[base + np.int64(target[k])] += constant
-            elif synapse_format == FIXED16:
-                for k in range(begin, end):
+            elif packed:
+                word = uint32_at(stream + 4 * at, count)
+                for k in range(count):
                     synapse = word[k]
-                    slot = base + np.int64(synapse & np.uint32(0xFFFF))
+                    slot = base + np.uintp(synapse & np.uint32(0xFFFF))
                     accumulator[slot] += np.int64(np.int32(synapse) >> 16) << shift
-            elif synapse_format == FULL_32:
-                for k in range(begin, end):
-                    accumulator[base + np.int64(target[k])] += weight32[k]
             else:
-                for k in range(begin, end):
-                    accumulator[base + np.int64(target[k])] += weight64[k]
+                target = uint16_at(stream + 2 * at, count)
+                if synapse_format == CONSTANT:
+                    for k in range(count):
+                        accumulator[base + np.uintp(target[k])] += constant
+                elif synapse_format == FULL_32:
+                    weight32 = int32_at(weights + 4 * at, count)
+                    for k in range(count):
+                        accumulator[base + np.uintp(target[k])] += weight32[k]
+                else:
+                    weight64 = int64_at(weights + 8 * at, count)
+                    for k in range(count):
+                        accumulator[base + np.uintp(target[k])] += weight64[k]
+            at += count
 
 
 @kernel
 def deliver_unreliably(
-    accumulator, base, tile_first, target, weight64, weight32, word,
-    synapse_format, constant, shift, begin, end,
+    accumulator, base, tile_first, stream, weights, synapse_format, constant, shift, at, count,
     release, source, label, delay, repeat, key,
 ):  # fmt: skip
     """Deliver one run of synapses, each of which lets the spike pass with a probability.
+
+    stream, weights : addresses; the run is elements at .. at + count - 1
 
     release : int64   probability in units of 2^-32
     The draw of a synapse is a function of source, target slot, delay, its rank among identical
     synapses, the step, and the rank of the spike among repeats: of nothing that tiles decide.
     """
+    word = uint32_at(stream + 4 * at, count)
+    target = uint16_at(stream + 2 * at, count)
+    weight32 = int32_at(weights + 4 * at, count)
+    weight64 = int64_at(weights + 8 * at, count)
     rank = 0
     previous = np.int64(-1)
-    for k in range(begin, end):
+    for k in range(count):
         if synapse_format == FIXED16:
             place = np.int64(word[k] & np.uint32(0xFFFF))
             weight = np.int64(np.int32(word[k]) >> 16) << shift

@@ -17,13 +17,15 @@ from neurosim.kernels.jit import (
     Entry,
     entry,
     float64_at,
-    int32_at,
+    int16_at,
     int64_at,
     kernel,
     reals_at,
+    uint16_at,
     uint32_at,
 )
-from neurosim.kernels.random import normal_quantile, philox2x32, philox4x32, uniform53
+from neurosim.kernels.poisson import STEPS, poisson_by_inversion, poisson_numbers
+from neurosim.kernels.random import normal_quantile, philox4x32, uniform53
 
 
 @kernel
@@ -78,66 +80,30 @@ def add_noise_current(n, row, mean, sd, decay, spread, level, first_id, interval
 
 
 @kernel
-def count_reached(n, count, word, thresholds):
-    """Add to each count how many thresholds its word reaches.
+def poisson_counts(word, at, step, lo, n):
+    """Return the Poisson numbers of a block for a step: (n,) int16.
 
-    Passes over words that stay in the L1 cache, four thresholds at a time: a loop over thresholds
-    inside the loop over neurons would not become vector instructions (measured: 55 ns per neuron
-    against 2).
+    word : (at + 13,) int64   from `at` on: first id, key0, key1, number of segments, their first
+           steps; per segment: number of thresholds, their address, parts; then addresses of
+           counts (size,) int16, random bits (8 * size,) uint16, rounded thresholds (from a block's
+           first place on: there are fewer than neurons in a block, but in the last), (size,) int64:
+           at a block's first neuron, which steps its bits belong to; size
     """
-    fours = thresholds.size // 4 * 4
-    for j in range(0, fours, 4):
-        t0 = thresholds[j]
-        t1 = thresholds[j + 1]
-        t2 = thresholds[j + 2]
-        t3 = thresholds[j + 3]
-        for k in range(n):
-            w = word[k]
-            count[k] += (
-                np.int32(w >= t0) + np.int32(w >= t1) + np.int32(w >= t2) + np.int32(w >= t3)
-            )
-    for j in range(fours, thresholds.size):
-        t0 = thresholds[j]
-        for k in range(n):
-            count[k] += np.int32(word[k] >= t0)
-
-
-@kernel
-def draw_words(n, word, spare, first_id, pair, key):
-    """Draw two words for each neuron: one for each of two consecutive steps.
-
-    word, spare : (n,) uint32, written
-    pair        : number of the pair of steps
-    """
-    for k in range(n):
-        even, odd = philox2x32(first_id + k, pair, key)
-        word[k] = even
-        spare[k] = odd
-
-
-@kernel
-def poisson_counts(n, count, word, spare, seen, thresholds, parts, first_id, step, key):
-    """Draw a Poisson number of spikes for each neuron, one mean for all.
-
-    count       : (n,) int32, written
-    word, spare : (n,) uint32, scratch
-    seen        : (n,) int64, written   seen[0] is 1 + the pair of steps that `spare` belongs to
-    thresholds  : (m,) uint32   cumulative probabilities of 0, 1, .. m - 1 spikes, times 2^32
-    parts       : the mean is the sum of this many equal ones, so that `thresholds` stays short
-    key         : 32-bit key of this drive or source
-
-    Whether the words of an odd step are still there or drawn again changes nothing.
-    """
-    pair = step >> 1
-    for k in range(n):
-        count[k] = 0
-    for part in range(parts):
-        if step & 1 == 1 and part == 0 and seen[0] == pair + 1:
-            count_reached(n, count, spare, thresholds)
-            continue
-        draw_words(n, word, spare, first_id, pair, key + part)
-        seen[0] = pair + 1 if parts == 1 else 0
-        count_reached(n, count, word if step & 1 == 0 else spare, thresholds)
+    segments = word[at + 3]
+    here = segment_of(step, int64_at(word[at + 4], segments))
+    n_thresholds = int64_at(word[at + 5], segments)[here]
+    thresholds = uint32_at(int64_at(word[at + 6], segments)[here], n_thresholds)
+    parts = int64_at(word[at + 7], segments)[here]
+    size = word[at + 12]
+    count = int16_at(word[at + 8] + 2 * lo, n)
+    halves = uint16_at(word[at + 9] + 2 * lo, STEPS * size - lo)
+    scratch = int16_at(word[at + 10] + 2 * lo, n_thresholds)
+    seen = int64_at(word[at + 11] + 8 * lo, 1)
+    poisson_numbers(
+        n, size, count, halves, seen, thresholds, scratch, parts, word[at] + lo, step,
+        word[at + 1], word[at + 2],
+    )  # fmt: skip
+    return count
 
 
 @kernel
@@ -146,7 +112,7 @@ def add_weighted(n, row, weight, count):
 
     row    : (n,) real, added to   sum of weights arriving in this step
     weight : (n,) real             0 for neurons without this drive
-    count  : (n,) int32            spikes in this step
+    count  : (n,) int16            spikes in this step
     """
     for k in range(n):
         row[k] += weight[k] * count[k]
@@ -162,29 +128,6 @@ def stationary_levels(n, level, first_id, key0, key1):
     for k in range(n):
         w = philox4x32(first_id + k, 0, 0, 1, key0, key1)
         level[k] = normal_quantile(uniform53(w[0], w[1]))
-
-
-@kernel
-def poisson_by_inversion(silent, mean, parts, neuron, step, key):
-    """Draw a Poisson number as the sum of `parts` numbers of this mean.
-
-    mean   : float64   expected number per part, at most 16
-    silent : float64   exp(-mean)
-    """
-    total = 0
-    for part in range(parts):
-        high, low = philox2x32(neuron, step, key + part)
-        u = uniform53(high, low)
-        term = silent
-        below = term
-        here = 0
-        # 200 is out of reach for a mean of 16 (probability below 1e-130).
-        while u >= below and here < 200:
-            here += 1
-            term *= mean / here
-            below += term
-        total += here
-    return total
 
 
 @kernel
@@ -283,23 +226,13 @@ def noise_current(real: Any, size: int) -> Any:
 def poisson_drive(real: Any, size: int) -> Any:
     """Add Poisson drive, at a rate that is constant between given steps.
 
-    ctx: row, weight, first id, key, number of segments, their first steps; per segment: number of
-    thresholds, address of the thresholds, parts; counts, scratch words (three rows).
+    ctx: row, weight, then as for `poisson_counts`.
     """
 
     def poisson_drive(ctx, lo, hi, step):
-        word = int64_at(ctx, 13)
+        word = int64_at(ctx, 15)
         n = hi - lo
-        here = segment_of(step, int64_at(word[5], word[4]))
-        thresholds = uint32_at(int64_at(word[7], word[4])[here], int64_at(word[6], word[4])[here])
-        count = int32_at(word[9] + 4 * lo, n)
-        parts = int64_at(word[8], word[4])[here]
-        scratch = uint32_at(word[10] + 4 * lo, n)
-        spare = uint32_at(word[11] + 4 * lo, n)
-        seen = int64_at(word[12] + 8 * lo, n)
-        poisson_counts(
-            n, count, scratch, spare, seen, thresholds, parts, word[2] + lo, step, word[3]
-        )
+        count = poisson_counts(word, np.int64(2), step, lo, n)
         weight = reals_at(word[1] + size * lo, n, real)
         add_weighted(n, reals_at(word[0] + size * lo, n, real), weight, count)
         return 0
@@ -311,7 +244,8 @@ def poisson_drive(real: Any, size: int) -> Any:
 def poisson_drive_each(real: Any, size: int) -> Any:
     """Add Poisson drive at rates that differ between neurons, constant between given steps.
 
-    ctx: as for `poisson_drive`, but per segment: addresses of the means and of exp(-mean), parts.
+    ctx: row, weight, first id, key, number of segments, their first steps; per segment: addresses
+    of the means and of exp(-mean), parts.
     """
 
     def poisson_drive_each(ctx, lo, hi, step):

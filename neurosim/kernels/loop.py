@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neurosim.kernels.delivery import B_WAVES, deliver
+from neurosim.kernels.delivery import VISITS, deliver
 from neurosim.kernels.jit import (
+    FLUSH,
     atomic_add,
     atomic_load,
     call_entry,
@@ -21,6 +22,7 @@ from neurosim.kernels.jit import (
     float64_at,
     int32_at,
     kernel,
+    set_flushing,
     yield_processor,
 )
 
@@ -155,14 +157,13 @@ def advance(
     finite in the step before `next step`; LOG_FULL when the log could not take another step.
     """
     round_ = 0
-    # As an argument, a literal 0 would have the callee compiled once more.
-    nothing = np.int64(0)
+    visits = np.empty((VISITS, 4), np.int64)
+    control = set_flushing(np.int32(FLUSH))
     shared = team.shared
     my_first = team.block_share[worker]
     my_last = team.block_share[worker + 1]
     n_blocks = blocks.lo.size
     used = log.start[first_step + 1 - log.origin]
-    depth = delivery.wave_steps
     reason = COMPLETE
     step = first_step
     if last_step > first_step:
@@ -210,26 +211,11 @@ def advance(
             sample(recording, step - 1, run_first)
         used += total
 
-        for tile in range(team.tile_share[worker], team.tile_share[worker + 1]):
-            for bundle in range(delivery.bundle.shape[0]):
-                if total > 0:
-                    for b in range(n_blocks):
-                        count = blocks.count[b]
-                        if count > 0:
-                            deliver(
-                                accumulator, n_slots, delivery, bundle, tile, nothing, label,
-                                int32_at(blocks.region[b], count), nothing, count,
-                            )  # fmt: skip
-                for wave in range(1, delivery.bundle[bundle, B_WAVES]):
-                    earlier = label - wave * depth
-                    if earlier < log.origin:
-                        break
-                    first = log.start[earlier - log.origin]
-                    last = log.start[earlier + 1 - log.origin]
-                    if last > first:
-                        deliver(
-                            accumulator, n_slots, delivery, bundle, tile, wave, earlier,
-                            log.ids, first, last,
-                        )  # fmt: skip
         round_ = wait(shared, n_workers, round_)
+        for tile in range(team.tile_share[worker], team.tile_share[worker + 1]):
+            deliver(
+                accumulator, n_slots, delivery, tile, label, log.ids, log.start, log.origin, visits
+            )
+        round_ = wait(shared, n_workers, round_)
+    set_flushing(control)
     return reason, step

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurosim.kernels.delivery import PACKED_HEADER, TARGET_HEADER
 from neurosim.kernels.jit import inlined, kernel
 
 Ints = npt.NDArray[np.int64]
@@ -287,16 +288,10 @@ def _by_delay_slowly(
 
 @kernel
 def _runs_counted(
-    items: Ints,
-    counters: Int32s,
-    span: int,
-    shortest: int,
-    first: int,
-    run_delay: Int32s,
-    run_end: Any,
+    items: Ints, counters: Int32s, span: int, shortest: int, run_delay: Int32s, run_end: Int32s
 ) -> int:
-    """Write down the runs that `_by_delay` left, order each by slot; return the next free run."""
-    run = first
+    """Write down the runs that `_by_delay` left, order each by slot; return how many there are."""
+    run = 0
     lo = np.int64(0)
     for k in range(span):
         hi = np.int64(counters[k])
@@ -318,9 +313,9 @@ def _runs_counted(
 
 
 @kernel
-def _runs_found(items: Ints, delays: Int32s, first: int, run_delay: Int32s, run_end: Any) -> int:
-    """Find the runs of items ordered by delay, order each by slot; return the next free run."""
-    run = first
+def _runs_found(items: Ints, delays: Int32s, run_delay: Int32s, run_end: Int32s) -> int:
+    """Find the runs of items ordered by delay, order each by slot; return how many there are."""
+    run = 0
     lo = 0
     while lo < items.size:
         current = delays[items[lo] & _INDEX]
@@ -359,6 +354,47 @@ def _write(
 
 
 @kernel
+def _write_runs(
+    items: Ints, n_runs: int, run_delay: Int32s, run_end: Int32s, depth: int, at: Any, first: int,
+    base: int, weights: Any, form: int, starts: Any, words: Any, targets: Any, values: Any,
+) -> None:  # fmt: skip
+    """Write the waves of one row: where each begins, and its runs, each after a header.
+
+    at     : where the row begins in `words` or `targets`
+    first  : where the tile begins there
+    starts : (n_waves,) uint32, written   where each wave begins, from `first` on
+    """
+    wave = 0
+    starts[0] = at - first
+    lo = np.int64(0)
+    for run in range(n_runs):
+        delay = np.int64(run_delay[run])
+        while delay > (wave + 1) * depth:
+            wave += 1
+            starts[wave] = at - first
+        hi = np.int64(run_end[run])
+        count = hi - lo
+        if form == PACKED:
+            words[at] = delay - wave * depth
+            words[at + 1] = count
+            at += PACKED_HEADER
+        else:
+            targets[at] = delay - wave * depth
+            targets[at + 1] = count & 0xFFFF
+            targets[at + 2] = count >> 16
+            at += TARGET_HEADER
+        _write(
+            items[lo:hi], base, weights, form,
+            words[at : at + count], targets[at : at + count], values[at : at + count],
+        )  # fmt: skip
+        at += count
+        lo = hi
+    while wave < starts.size - 1:
+        wave += 1
+        starts[wave] = at - first
+
+
+@kernel
 def write_rows(
     first: int,
     offsets: Ints,
@@ -369,16 +405,20 @@ def write_rows(
     highest: int,
     shortest: int,
     longest: int,
+    depth: int,
     bounds: Ints,
     row_start: Ints,
     run_start: Ints,
+    header: int,
     buckets: Int32s,
     counters: Int32s,
     items: Ints,
     other: Ints,
-    form: int,
     run_delay: Int32s,
-    run_end: Any,
+    run_end: Int32s,
+    form: int,
+    n_waves: int,
+    wave_start: Any,
     words: Any,
     targets: Any,
     values: Any,
@@ -387,13 +427,18 @@ def write_rows(
 
     lowest, highest     : int64                            range of the slots
     shortest, longest   : int64                            range of the delays
-    row_start, run_start : (n_tiles, n_pre + 1) int64      places in the arrays of all tiles
+    depth               : int64                            delay steps of a wave
+    row_start, run_start : (n_tiles, n_pre + 1) int64      synapses and runs before each row, over
+                          all tiles
+    header    : elements before each run
     buckets   : (min(highest - lowest, max(2 * longest row, 16)) + 3,) int32; scratch
     counters  : (max(257, min(longest - shortest, 4 * longest row + 64) + 2),) int32; scratch
-    items, other : as long as the longest row; scratch
+    items, other, run_delay, run_end : as long as the longest row; scratch
     form      : PACKED: `words` written, weight << 16 | target; SEPARATE: `targets` and `values`;
                 WEIGHTLESS: `targets` only
-    run_delay : int32; run_end : uint32; words : uint32; targets : uint16; values : int32 or int64
+    wave_start : (n_tiles, n_pre * n_waves + 1) uint32, written   where each wave of each row
+                begins in its tile
+    words : uint32; targets : uint16; values : int32 or int64, as long as `targets`
 
     Returns the number of rows whose runs are not as many as were measured (0).
     """
@@ -406,39 +451,37 @@ def write_rows(
         n = 0
         for p in range(offsets.shape[0]):
             n += offsets[p, r + 1] - offsets[p, r]
-        if n == 0:
-            continue
-        _by_slot(n, offsets, r, slots, lowest, highest, bounds, buckets, items)
+        if n > 0:
+            _by_slot(n, offsets, r, slots, lowest, highest, bounds, buckets, items)
         begin = 0
         for t in range(n_tiles):
-            at = row_start[t, row]
-            length = row_start[t, row + 1] - at
-            if length == 0:
-                continue
+            length = row_start[t, row + 1] - row_start[t, row]
             part = items[begin : begin + length]
             begin += length
-            run = run_start[t, row]
+            n_runs = 0
             ordered = part
-            if span == 1:
+            if length == 0:
+                pass
+            elif span == 1:
                 _settle(part, 0, length)
-                run_delay[run] = least
-                run_end[run] = length
-                run += 1
+                run_delay[0] = least
+                run_end[0] = length
+                n_runs = 1
             elif span <= 4 * length + 64 and length > _FEW:
                 ordered = other[:length]
                 _by_delay(part, ordered, delays, shortest, span, counters)
-                run = _runs_counted(ordered, counters, span, shortest, run, run_delay, run_end)
+                n_runs = _runs_counted(ordered, counters, span, shortest, run_delay, run_end)
             else:
                 _by_delay_slowly(part, other, delays, shortest, longest, counters)
-                run = _runs_found(part, delays, run, run_delay, run_end)
-            faults += run != run_start[t, row + 1]
-            _write(
-                ordered,
-                bounds[t],
-                weights,
-                form,
-                words[at : at + length],
-                targets[at : at + length],
-                values[at : at + length],
-            )
+                n_runs = _runs_found(part, delays, run_delay, run_end)
+            if n_runs != run_start[t, row + 1] - run_start[t, row]:
+                faults += 1
+                continue
+            at = row_start[t, row] + header * run_start[t, row]
+            tile = row_start[t, 0] + header * run_start[t, 0]
+            _write_runs(
+                ordered, n_runs, run_delay, run_end, depth, at, tile, bounds[t],
+                weights, form, wave_start[t, row * n_waves : (row + 1) * n_waves], words, targets,
+                values,
+            )  # fmt: skip
     return faults

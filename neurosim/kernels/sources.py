@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.kernels.feeders import poisson_by_inversion, poisson_counts, segment_of
+from neurosim.kernels.feeders import poisson_counts, segment_of
 from neurosim.kernels.jit import (
     entry,
     float32_at,
@@ -17,8 +17,8 @@ from neurosim.kernels.jit import (
     int32_at,
     int64_at,
     kernel,
-    uint32_at,
 )
+from neurosim.kernels.poisson import poisson_by_inversion
 from neurosim.kernels.random import (
     logarithm,
     normal_quantile,
@@ -32,7 +32,7 @@ from neurosim.kernels.random import (
 def list_spikes(n, count, first_id, out):
     """Write each global id as often as it fired; returns how many were written.
 
-    count : (n,) int32
+    count : (n,) int32 or int16
     out   : int32, written
     """
     written = 0
@@ -139,27 +139,19 @@ def gamma_counts(n, count, due, drawn, shape, scale, first_id, end, key0, key1):
         count[k] = here
 
 
-# ctx: first id, spikes, spikes per neuron at most, counts, key, number of segments, their first
-# steps; per segment: number of thresholds, address of the thresholds, parts; scratch words
-# (three rows)
+# ctx: spikes, spikes per neuron at most, then as for `poisson_counts`
 @entry
 def poisson_source(ctx: int, lo: int, hi: int, step: int) -> int:
     """Poisson trains with one rate for all, constant between given steps."""
-    word = int64_at(ctx, 13)
+    word = int64_at(ctx, 15)
     n = hi - lo
-    here = segment_of(step, int64_at(word[6], word[5]))
-    thresholds = uint32_at(int64_at(word[8], word[5])[here], int64_at(word[7], word[5])[here])
-    count = int32_at(word[3] + 4 * lo, n)
-    parts = int64_at(word[9], word[5])[here]
-    scratch = uint32_at(word[10] + 4 * lo, n)
-    spare = uint32_at(word[11] + 4 * lo, n)
-    seen = int64_at(word[12] + 8 * lo, n)
-    poisson_counts(n, count, scratch, spare, seen, thresholds, parts, word[0] + lo, step, word[4])
-    out = int32_at(word[1] + 4 * lo * word[2], n * word[2])
-    return int(list_spikes(n, count, word[0] + lo, out))
+    count = poisson_counts(word, np.int64(2), step, lo, n)
+    out = int32_at(word[0] + 4 * lo * word[1], n * word[1])
+    return int(list_spikes(n, count, word[2] + lo, out))
 
 
-# ctx: as for `poisson_source`, but per segment: addresses of the means and of exp(-mean), parts
+# ctx: first id, spikes, spikes per neuron at most, counts, key, number of segments, their first
+# steps; per segment: addresses of the means and of exp(-mean), parts
 @entry
 def poisson_source_each(ctx: int, lo: int, hi: int, step: int) -> int:
     """Poisson trains, each with its own rate, constant between given steps."""
@@ -175,21 +167,17 @@ def poisson_source_each(ctx: int, lo: int, hi: int, step: int) -> int:
     return int(list_spikes(n, count, word[0] + lo, out))
 
 
-# ctx: first id, spikes, spikes per neuron at most, counts, key0, key1, number of thresholds,
-# thresholds, parts, mother key, correlation
+# ctx: first id, spikes, spikes per neuron at most, counts, key0, key1, parts of the mother's mean,
+# mother key, correlation, mean of a part, exp(-mean)
 @entry
 def correlated_source(ctx: int, lo: int, hi: int, step: int) -> int:
     """Trains that copy a common mother train (multiple interaction process)."""
     word = int64_at(ctx, 11)
     n = hi - lo
-    mother = np.empty(1, np.int32)
-    scratch = np.empty(1, np.uint32)
-    seen = np.zeros(1, np.int64)
-    thresholds = uint32_at(word[7], word[6])
-    poisson_counts(1, mother, scratch, scratch.copy(), seen, thresholds, word[8], 0, step, word[9])
+    value = float64_at(ctx, 11)
+    mother = poisson_by_inversion(value[10], value[9], word[6], 0, step, word[7])
     count = int32_at(word[3] + 4 * lo, n)
-    correlation = float64_at(ctx, 11)[10]
-    copy_mother_spikes(n, count, mother[0], correlation, word[0] + lo, step, word[4], word[5])
+    copy_mother_spikes(n, count, mother, value[8], word[0] + lo, step, word[4], word[5])
     out = int32_at(word[1] + 4 * lo * word[2], n * word[2])
     return int(list_spikes(n, count, word[0] + lo, out))
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import pytest
 
 from neurosim.describe.distributions import Normal
 from neurosim.describe.network import Network
@@ -13,9 +10,7 @@ from neurosim.describe.neurons import LIF
 from neurosim.describe.rules import AllToAll, FixedIndegree, FixedTotalNumber
 from neurosim.describe.sources import Poisson
 from neurosim.describe.synapses import Delta
-from neurosim.engine.memory import needed_bytes
 from neurosim.equations import NeuronModel
-from neurosim.lower.lowering import lower
 from tests.describe.builders import balanced
 
 
@@ -79,17 +74,6 @@ def test_recordings_are_estimated() -> None:
     net.record(net.project(a, a, FixedIndegree(10), weight=0.1), "weight", every=10)
     assert net.estimate().recording_bytes_per_ms == 8 * (1000 / 0.5 + 1 / 2 + 10_000 / 10)
     assert "16 kB per ms" in repr(net)
-
-
-@pytest.mark.parametrize("delay", [1.0, Normal(5, 1, redraw=(1, None))])
-@pytest.mark.parametrize("weight", [0.1, Normal(0.1, 0.01)])
-def test_the_estimate_is_that_of_the_engine(weight: Any, delay: Any) -> None:
-    net = balanced()
-    net.project(
-        net["exc"], net["inh"], FixedIndegree(3), weight=weight, delay=delay, receptor="exc"
-    )
-    needed = needed_bytes(lower(net, dt=0.1), "double", "full")
-    assert net.estimate().bytes == pytest.approx(needed, rel=0.01)
 
 
 def test_models_from_equations_and_long_numbers_are_shown_in_short() -> None:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurosim.engine import rows as rows_module
+from neurosim.engine.rows import DEEPEST
 from neurosim.engine.wiring import enumerate_connections, fill, measure
 from neurosim.errors import CapacityError, DescriptionError
 from neurosim.lower.plan import Draw, Floats, Ints, PlanProjection
@@ -56,7 +57,7 @@ def sorted_columns(table: Any) -> Any:
 @given(
     bundles(), st.lists(st.floats(0, 1), max_size=3), st.sampled_from([1, 700]),
     st.sampled_from(["full", "full32", "fixed16"]), st.sampled_from([1, 2]),
-    st.sampled_from([1, 40, 1 << 16]),
+    st.sampled_from([1, 40, 1 << 16]), st.sampled_from([1, 3, 50, DEEPEST]),
 )  # fmt: skip
 def test_rows_hold_exactly_the_enumerated_connections(
     bundle: list[PlanProjection],
@@ -65,6 +66,7 @@ def test_rows_hold_exactly_the_enumerated_connections(
     form: str,
     threads: int,
     chunk: int,
+    depth: int,
 ) -> None:
     """Same pairs, delays and weights, whatever the tiles, threads, chunks and format."""
     slots, n_slots = some_slots(bundle, spread)
@@ -78,7 +80,7 @@ def test_rows_hold_exactly_the_enumerated_connections(
         patch.setattr(rows_module, "BLOCK", 4 * chunk)
         measured = measure(bundle, 7, DT, slots, n_slots, tiles, threads)
         accumulator = np.int32 if form == "full32" else np.int64
-        rows = fill(measured, units, form.removesuffix("32"), accumulator)
+        rows = fill(measured, units, form.removesuffix("32"), accumulator, depth)
     expected = reference(bundle, slots, units)
     found = unpack(rows, tiles)
     np.testing.assert_array_equal(sorted_columns(found), sorted_columns(expected))
@@ -110,8 +112,8 @@ def test_ties_stand_in_order_of_drawing() -> None:
     np.testing.assert_array_equal(c.weight, [2, 4, 3, 1, 5])
     tiles = np.array([0, 1])
     measured = measure([p], 0, DT, [np.zeros(1, np.int64)], 1, tiles, 1)
-    rows = fill(measured, [np.ones(1)], "full", np.int64)
-    np.testing.assert_array_equal(rows.weight[0], [2, 4, 3, 1, 5])
+    rows = fill(measured, [np.ones(1)], "full", np.int64, 9)
+    np.testing.assert_array_equal(unpack(rows, tiles)[3], [2, 4, 3, 1, 5])
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def test_more_targets_than_one_tile_holds(n_post: int, inner: list[int]) -> None
     found = []
     for threads in (1, 2):
         measured = measure([p], 7, DT, slots, n_post, tiles, threads)
-        rows = fill(measured, [np.full(n_post, UNIT)], "full", np.int64)
+        rows = fill(measured, [np.full(n_post, UNIT)], "full", np.int64, 7)
         found.append(unpack(rows, tiles))
         assert measured.row_counts.sum(axis=0).tolist() == numbers.tolist()
     np.testing.assert_array_equal(found[0], found[1])
@@ -146,12 +148,12 @@ def test_a_constant_weight_is_stored_once() -> None:
     ]
     tiles = np.array([0, 70])
     measured = measure(bundle, 7, DT, [np.arange(70)] * 2, 70, tiles, 1)
-    rows = fill(measured, [np.full(70, 0.25)] * 2, "constant", np.int64)
+    rows = fill(measured, [np.full(70, 0.25)] * 2, "constant", np.int64, 9)
     assert rows.constant == -6
-    assert all(w.size == 0 for w in (*rows.weight, *rows.word))
+    assert all(w.size == 0 for w in rows.weight)
     assert unpack(rows, tiles).shape[1] == 2 * 50 * 7
     with pytest.raises(CapacityError, match="not one integer"):
-        fill(measured, [np.full(70, 0.25), np.full(70, 0.5)], "constant", np.int64)
+        fill(measured, [np.full(70, 0.25), np.full(70, 0.5)], "constant", np.int64, 9)
 
 
 @pytest.mark.parametrize(("form", "accumulator"), [("fixed16", np.int64), ("full", np.int32)])
@@ -162,11 +164,11 @@ def test_weights_that_do_not_fit_are_refused(form: str, accumulator: Any) -> Non
         p = projection("all_to_all", 2, 3, weight=np.full((2, 3), float(weight)))
         measured = measure([p], 7, DT, [np.arange(3)], 3, np.array([0, 3]), 1)
         if fits:
-            rows = fill(measured, [np.ones(3)], form, accumulator)
+            rows = fill(measured, [np.ones(3)], form, accumulator, 9)
             assert set(unpack(rows, np.array([0, 3]))[3]) == {weight}
         else:
             with pytest.raises(CapacityError, match="'a->b'"):
-                fill(measured, [np.ones(3)], form, accumulator)
+                fill(measured, [np.ones(3)], form, accumulator, 9)
 
 
 @pytest.mark.parametrize("rule", ["fixed_probability", "fixed_outdegree", "fixed_indegree"])
@@ -219,7 +221,7 @@ for rule, change in (
     p = projection(rule, 6, 8, autapses=False, **change)
     tiles = np.array([0, 3, 8])
     measured = measure([p], 7, DT, [np.arange(8)], 8, tiles, 2)
-    rows = fill(measured, [np.full(8, 2.0**-12)], "fixed16", np.int64)
+    rows = fill(measured, [np.full(8, 2.0**-12)], "fixed16", np.int64, 9)
     c = enumerate_connections(p, 7, DT)
     lists.append([unpack(rows, tiles).tolist(), c.post_position.tolist(), c.delay_steps.tolist()])
 print(json.dumps([JIT, lists]))

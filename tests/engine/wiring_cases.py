@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -108,29 +109,37 @@ def unpack(rows: Rows, tile_bounds: Ints) -> np.ndarray[Any, Any]:
     Checks on the way what delivery relies on.
     """
     found = [np.zeros((4, 0), np.int64)]
+    packed = rows.format == "fixed16"
     for t in range(tile_bounds.size - 1):
-        row_start, run_start = rows.row_start[t], rows.run_start[t]
-        for i in range(row_start.size - 1):
-            runs = slice(run_start[i], run_start[i + 1])
-            delays, ends = rows.run_delay[t][runs], rows.run_end[t][runs].astype(np.int64)
-            assert np.all(np.diff(delays) > 0)
-            begins = np.concatenate([[0], ends])
-            assert begins[-1] == row_start[i + 1] - row_start[i]
-            assert np.all(np.diff(begins) > 0)
-            for delay, lo, hi in zip(delays, begins[:-1], begins[1:], strict=True):
-                part = slice(row_start[i] + lo, row_start[i] + hi)
+        starts, stream = rows.wave_start[t].astype(np.int64), rows.stream[t]
+        assert starts[-1] == stream.size
+        for place, (at, end) in enumerate(pairwise(starts.tolist())):
+            row, wave = divmod(place, rows.n_waves)
+            delays = []
+            while at < end:
+                delay, count = int(stream[at]), int(stream[at + 1])
+                if not packed:
+                    count |= int(stream[at + 2]) << 16
+                at += 2 if packed else 3
+                assert 1 <= delay <= rows.depth
+                assert count > 0
+                delays.append(delay)
+                part = slice(at, at + count)
                 target: Any
                 weight: Any
-                if rows.format == "fixed16":
-                    word = rows.word[t][part]
+                if packed:
+                    word = stream[part]
                     target, weight = word & 0xFFFF, word.view(np.int32) >> 16
                 else:
-                    target = rows.target[t][part]
+                    target = stream[part]
                     full = rows.format == "full"
-                    weight = rows.weight[t][part] if full else np.full(hi - lo, rows.constant)
+                    weight = rows.weight[t][part] if full else np.full(count, rows.constant)
+                at += count
                 slot = target.astype(np.int64) + tile_bounds[t]
                 assert np.all(np.diff(slot) >= 0)
                 assert np.all(slot < tile_bounds[t + 1])
-                same = np.full(hi - lo, i), np.full(hi - lo, delay)
+                same = np.full(count, row), np.full(count, delay + wave * rows.depth)
                 found.append(np.stack([*same, slot, weight.astype(np.int64)]))
+            assert at == end
+            assert np.all(np.diff(delays) > 0)
     return np.concatenate(found, axis=1)

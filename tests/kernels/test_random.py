@@ -60,6 +60,35 @@ def test_philox2x32_known_answers(
 
 
 @kernel
+def threefry(counter: Any, key: Any, out: Any) -> None:
+    k0, k1, k2, k3 = key[0], key[1], key[2], key[3]
+    k4 = np.uint32(r._PARITY ^ k0 ^ k1 ^ k2 ^ k3)
+    w = r._threefry(counter[0], counter[1], counter[2], counter[3], k0, k1, k2, k3, k4)
+    out[0], out[1], out[2], out[3] = w
+
+
+@pytest.mark.parametrize(
+    ("counter", "key", "expected"),
+    [
+        ((0,) * 4, (0,) * 4, (0x531C7E4F, 0x39491EE5, 0x2C855A92, 0x3D6ABF9A)),
+        ((ONES,) * 4, (ONES,) * 4, (0xC4189358, 0x1C9CC83A, 0xD5881C67, 0x6A0A89E0)),
+        (
+            PI[:4],
+            (*PI[4:], 0x082EFA98, 0xEC4E6C89),
+            (0x4AA71D8F, 0x734738C2, 0x431FC6A8, 0xAE6DEBF1),
+        ),
+    ],
+)
+def test_threefry4x32_known_answers(
+    counter: tuple[int, ...], key: tuple[int, ...], expected: tuple[int, ...]
+) -> None:
+    """The known answers published with Random123, 13 rounds."""
+    out = np.zeros(4, np.uint32)
+    threefry(np.array(counter, np.uint32), np.array(key, np.uint32), out)
+    assert tuple(int(w) for w in out) == expected
+
+
+@kernel
 def many(n: int, e: int, k0: Any, k1: Any, out: Any) -> None:
     for i in range(n):
         w0, w1, w2, w3 = r.philox4x32(i, e, 0, 0, k0, k1)
