@@ -90,7 +90,7 @@ def estimate(
     """Estimate a network; see ``Network.estimate``."""
     step = dt or network.dt or DEFAULT_DT
     spikes = [p for p in network.projections.values() if not p.continuous]
-    slots = sum(len(p.model.receptors) * p.size for p in network.populations.values())
+    slots = sum(len(p.interface.receptors) * p.size for p in network.populations.values())
     tiles = max(1 if slots < 2000 else 2, math.ceil(slots / TILE_SLOTS))
     laws = {p.name: delay_law(p, step) for p in spikes}
     longest = max((law.longest for law in laws.values()), default=1)
