@@ -293,6 +293,7 @@ def test_options_are_heeded_or_refused(backend: str, options: dict[str, Any]) ->
     assert np.abs(off).max() < 1e-2
 
 
+@pytest.mark.filterwarnings("ignore::neurosim.errors.ApproximationWarning")
 @pytest.mark.parametrize("backend", COSTLY)
 def test_costly_backends_keep_to_the_contract(backend: str) -> None:
     """All of the above that one network can show, for those that take many seconds for each."""
