@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neurosim.backend import Options, Session
 from neurosim.describe.network import Network
-from neurosim_backends.brian2.capabilities import RUNTIME
+from neurosim_backends.brian2.capabilities import RUNTIME, STANDALONE
 
 
 class Brian2:
@@ -19,3 +19,17 @@ class Brian2:
         from neurosim_backends.brian2.runtime import Brian2Session
 
         return Brian2Session(network, options, self.capabilities)
+
+
+class Brian2Cpp:
+    """Runs networks as C++ programs that Brian2 writes."""
+
+    name = "brian2_cpp"
+    capabilities = STANDALONE
+
+    def compile(self, network: Network, options: Options) -> Session:
+        """Check the network; the program is written when it runs."""
+        self.capabilities.require_available()
+        from neurosim_backends.brian2.standalone import Brian2CppSession
+
+        return Brian2CppSession(network, options, self.capabilities)

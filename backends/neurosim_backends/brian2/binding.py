@@ -29,12 +29,12 @@ def reserved_names() -> frozenset[str]:
 
 
 @contextmanager
-def settings(device: str, preferences: Mapping[str, Any], **options: Any) -> Iterator[None]:
+def settings(device: Any, preferences: Mapping[str, Any], **options: Any) -> Iterator[None]:
     """Use a device and preferences for a while; the user's own come back afterwards.
 
     Parameters
     ----------
-    device : str
+    device : str or brian2.Device
     preferences : mapping
         Name -> value.
     **options

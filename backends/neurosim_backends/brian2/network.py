@@ -39,6 +39,27 @@ Declare = Callable[[int, Feed, str], tuple[str, Mapping[str, Any]]]
 """(population, feed, name) -> the line that declares what is fed, and what its namespace needs."""
 
 
+Train = tuple[Ints, Ints]
+"""Labels of spikes, the steps at whose end they occur, and local ids; ascending."""
+
+_SILENCE: Train = (np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+def layered(labels: Ints, ids: Ints, size: int) -> list[Train]:
+    """Split trains in which a neuron may spike several times in a step, by the bits of how often.
+
+    Entry b holds each (step, neuron) whose number of spikes has bit b.
+    """
+    keys, many = np.unique(labels * size + ids, return_counts=True)
+    found: list[Train] = []
+    bit = 0
+    while bit == 0 or np.any(many >> bit):
+        mine = keys[(many >> bit) & 1 == 1]
+        found.append((mine // size, mine % size))
+        bit += 1
+    return found
+
+
 @dataclass
 class Layers:
     """A source of spikes: group b emits those that count 2**b.
@@ -59,8 +80,9 @@ class Brian2Network:
     plan : Plan
     declare : callable
         How numbers from outside enter.
-    n_layers : mapping
-        Source -> how many groups tell its spikes.
+    trains : mapping
+        Source -> its spikes, a Train for each of its groups (`layered`); others have one group,
+        and are silent so far.
     functions : mapping
         Function of sympy -> Function of Brian2 that takes the place of Brian2's own.
 
@@ -81,7 +103,7 @@ class Brian2Network:
     """
 
     def __init__(
-        self, plan: Plan, declare: Declare, n_layers: Mapping[int, int],
+        self, plan: Plan, declare: Declare, trains: Mapping[int, list[Train]],
         functions: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
         self.plan = plan
@@ -111,8 +133,8 @@ class Brian2Network:
         for coupling in plan.couplings:
             self._coupling(coupling)
         for index in self.sources:
-            for _ in range(n_layers.get(index, 1)):
-                self.add_layer(index)
+            for layer in trains.get(index) or [_SILENCE]:
+                self.add_layer(index, layer)
         for index in {r.population for r in plan.recorders if r.variable == "spikes"}:
             if index in self.groups:
                 self._monitor(index)
@@ -290,6 +312,25 @@ class Brian2Network:
             found += [(("layer", index, k), group) for k, group in enumerate(layers.groups)]
         return found
 
+    def spikes(self, index: int) -> Train:
+        """Return what the monitor of a population holds."""
+        monitor, model = self.monitors[index], self.models[index]
+        labels = np.rint(np.asarray(monitor.t_) / self.step_seconds).astype(np.int64) + 1
+        ids = np.asarray(monitor.i[:], np.int64)
+        if model.copies is not None:
+            many = np.rint(getattr(monitor, model.copies_name)[:]).astype(np.int64)
+            labels, ids = np.repeat(labels, many), np.repeat(ids, many)
+        return labels, ids
+
+    @property
+    def methods(self) -> dict[str, str]:
+        """Population -> Brian2's state updater, and of which states another one."""
+        found = {}
+        for index, model in self.models.items():
+            also = f", exact for {', '.join(sorted(model.solved))}" if model.solved else ""
+            found[self.plan.populations[index].name] = f"{model.method or 'none'}{also}"
+        return found
+
     def _monitor(self, index: int) -> None:
         model = self.models.get(index)
         more = [model.copies_name] if model is not None and model.copies is not None else None
@@ -298,14 +339,15 @@ class Brian2Network:
             monitor = brian2().SpikeMonitor(group, variables=more, name="neurosim_spikes*")
             self.monitors[index] = self.add(monitor)
 
-    def add_layer(self, index: int) -> None:
-        """Give a source one more group, with its synapses."""
+    def add_layer(self, index: int, train: Train | None = None) -> None:
+        """Give a source one more group, with its synapses, and spikes."""
+        labels, ids = train or _SILENCE
         b = brian2()
         layers = self.sources[index]
         layer = len(layers.groups)
         weighs = 2**layer
         group = b.SpikeGeneratorGroup(
-            self.plan.populations[index].size, np.empty(0, np.int64), np.empty(0) * b.second,
+            self.plan.populations[index].size, ids, (labels - 1) * self.step_seconds * b.second,
             clock=self.clock, name=f"neurosim_{_word(self.plan.populations[index].name)}*",
         )  # fmt: skip
         layers.groups.append(self.add(group))
@@ -366,11 +408,11 @@ class Brian2Network:
             delay={name: later[0] * b.second for name in codes} if same else None,
         )  # fmt: skip
         synapses.connect(i=found.pre_ids, j=found.post_ids)
-        synapses.variables[w].set_value(found.weight)
+        setattr(synapses, w, found.weight)
         for name in codes:
             pathway = getattr(synapses, name)
             if not same:
-                pathway.variables["delay"].set_value(later)
+                pathway.delay = later * b.second
             if receptor in model.pulses:
                 # A pulse is what arrives in a step, and the states of that step read it.
                 pathway.when = "start"
@@ -399,7 +441,7 @@ class Brian2Network:
                 clock=self.clock, name=f"neurosim_{_word(coupling.name)}*", namespace={},
             )  # fmt: skip
             synapses.connect(i=found.pre_ids, j=found.post_ids)
-            synapses.variables[w].set_value(found.weight)
+            setattr(synapses, w, found.weight)
             self.synapses[coupling.name, found.pre, found.post, 0] = self.add(synapses)
 
 

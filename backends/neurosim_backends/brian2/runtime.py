@@ -17,8 +17,8 @@ from neurosim.errors import SimulationError
 from neurosim.lower.values import LONGEST_HOLD, nearest_steps
 from neurosim_backends.brian2.binding import brian2, quick_functions, settings
 from neurosim_backends.brian2.equations import Feed
-from neurosim_backends.brian2.network import Brian2Network
-from neurosim_backends.brian2.session import PlanSession
+from neurosim_backends.brian2.network import Brian2Network, layered
+from neurosim_backends.brian2.session import PlanSession, input_train
 
 CHUNK_BYTES = 1 << 27
 """Memory for what is replayed at a time. Each piece costs Brian2 some 0.1 s to start."""
@@ -159,10 +159,7 @@ class Brian2Session(PlanSession):
         for index, given in self._inputs.items():
             table = given[self._step - run_first : end - run_first]
             if index in self.built.sources:
-                step, neuron = np.nonzero(table)
-                many = table[step, neuron].astype(np.int64)
-                label = np.repeat(self._step + 1 + step, many)
-                self._trains[index] = (label, np.repeat(neuron, many))
+                self._trains[index] = input_train(table, self._step)
             else:
                 self._currents[index] = table
         self._lay_ready()
@@ -211,28 +208,12 @@ class Brian2Session(PlanSession):
                 self._failure = self._explain(index, int(bad[np.argmin(lost[bad])]), lost)
                 raise self._failure
 
-    def _explain(self, index: int, neuron: int, lost: npt.NDArray[Any]) -> SimulationError:
-        p = self.plan.populations[index]
-        assert p.spec is not None
-        values = {s: float(self._read(index, s)[neuron]) for s in p.spec.states}
-        name = next((s for s, v in values.items() if not np.isfinite(v)), p.spec.states[0])
-        return SimulationError(
-            f"Population {p.name!r}, variable {name}, neuron {neuron}: the value left the finite "
-            f"numbers at t = {lost[neuron] * self.dt:g} ms. A smaller dt, or a bounded input, "
-            f"keeps the equations finite."
-        )
-
     def _spikes(self, begin: int) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
         """Return labels and global ids of what was recorded since `begin`, and clear it."""
         found = []
         for index, monitor in self.built.monitors.items():
-            steps = np.rint(np.asarray(monitor.t_) / self.built.step_seconds).astype(np.int64)
-            ids = np.asarray(monitor.i[:], np.int64) + self.plan.populations[index].offset
-            model = self.built.models[index]
-            if model.copies is not None:
-                many = np.rint(getattr(monitor, model.copies_name)[:]).astype(np.int64)
-                steps, ids = np.repeat(steps, many), np.repeat(ids, many)
-            found.append((steps + 1, ids))
+            label, ids = self.built.spikes(index)
+            found.append((label, ids + self.plan.populations[index].offset))
             monitor.resize(0)
             monitor.variables["N"].set_value(0)
         recorded = {r.population for r in self.plan.recorders if r.variable == "spikes"}
@@ -328,11 +309,7 @@ class Brian2Session(PlanSession):
     def _facts(self) -> dict[str, Any]:
         return {
             "codegen_target": self.target,
-            "methods": {
-                p.name: self.built.models[p.index].method
-                for p in self.plan.populations
-                if p.spec is not None
-            },
+            "methods": self.built.methods,
             "packages": ("neurosim-snn", "brian2", "numpy", "sympy"),
         }
 
@@ -353,26 +330,6 @@ def fed(chunk: Chunk, population: int, feed: Feed) -> npt.NDArray[np.float64]:
             return chunk.normals[population][:, int(number)]
         case _:
             return chunk.uniforms[population]
-
-
-def layered(
-    labels: npt.NDArray[Any], ids: npt.NDArray[Any], size: int
-) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
-    """Split trains in which a neuron may spike several times in a step, by the bits of how often.
-
-    Returns
-    -------
-    list of (labels, ids)
-        Entry b holds each (step, neuron) whose number of spikes has bit b; ascending.
-    """
-    keys, many = np.unique(labels * size + ids, return_counts=True)
-    found = []
-    bit = 0
-    while bit == 0 or np.any(many >> bit):
-        mine = keys[(many >> bit) & 1 == 1]
-        found.append((mine // size, mine % size))
-        bit += 1
-    return found
 
 
 __all__ = ["Brian2Session", "fed", "layered"]

@@ -17,12 +17,17 @@ import numpy.typing as npt
 from neurosim.backend import Connections, Options, Session
 from neurosim.capabilities import Capabilities, check
 from neurosim.describe.network import Network
-from neurosim.describe.population import Population, Selectable
+from neurosim.describe.population import Selectable
 from neurosim.describe.projection import Projection
 from neurosim.engine.clock import Recorded
 from neurosim.engine.taps import check_recording
 from neurosim.engine.wiring import enumerate_connections
-from neurosim.errors import ApproximationWarning, DescriptionError, UnknownNameError
+from neurosim.errors import (
+    ApproximationWarning,
+    DescriptionError,
+    SimulationError,
+    UnknownNameError,
+)
 from neurosim.lower.lowering import lower
 from neurosim.lower.plan import PlanRecorder
 from neurosim.lower.values import settable_value
@@ -68,6 +73,18 @@ class PlanSession(Session):
     @abstractmethod
     def _write(self, population: int, name: str, value: Any, where: npt.NDArray[np.int64]) -> None:
         """Set a state or parameter of the neurons `where` (local ids)."""
+
+    def _explain(self, population: int, neuron: int, lost: npt.NDArray[Any]) -> SimulationError:
+        """Return the error for a state that left the finite numbers in step `lost[neuron]`."""
+        p = self.plan.populations[population]
+        assert p.spec is not None
+        values = {s: float(self._read(population, s)[neuron]) for s in p.spec.states}
+        name = next((s for s, v in values.items() if not np.isfinite(v)), p.spec.states[0])
+        return SimulationError(
+            f"Population {p.name!r}, variable {name}, neuron {neuron}: the value left the finite "
+            f"numbers at t = {lost[neuron] * self.dt:g} ms. A smaller dt, or a bounded input, "
+            f"keeps the equations finite."
+        )
 
     @property
     @abstractmethod
@@ -275,6 +292,15 @@ class PlanSession(Session):
         }
 
 
-def population_of(network: Network, index: int) -> Population:
-    """Return the population with a number."""
-    return next(p for p in network.populations.values() if p.index == index)
+def input_train(
+    counts: npt.NDArray[Any], first: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return labels and ids of spikes that are handed over as numbers: (n_steps, size).
+
+    first : int
+        The step of the first row.
+    """
+    step, neuron = np.nonzero(counts)
+    many = counts[step, neuron].astype(np.int64)
+    labels = np.repeat(first + 1 + step, many)
+    return labels.astype(np.int64), np.repeat(neuron, many).astype(np.int64)

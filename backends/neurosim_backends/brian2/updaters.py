@@ -96,7 +96,8 @@ def _exact(equations: Any, variables: Any, part: int) -> str:
         for name, factor, value in entries:
             if value != 0:
                 value = value.replace(lambda e: str(e) == str(active), lambda e: sympy.S.One)
-                # Equal coefficients share their name: rates that are the same have another solution.
+                # Equal coefficients share a name: where rates are the same, the solution is
+                # another one.
                 name = coefficients.setdefault(sympy_to_str(value), name)
                 terms.append(f"{name}{factor}")
         lines.append(f"dx_{row}/dt = {' + '.join(terms)} : 1")

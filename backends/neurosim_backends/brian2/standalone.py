@@ -1,0 +1,329 @@
+"""Brian2 as a C++ program: written, compiled and run in a temporary folder, which is removed.
+
+A program runs from the start. A session that runs on writes a new one, which goes through all that
+happened before, and returns what came last.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+
+from neurosim.engine.clock import Recorded
+from neurosim.engine.replay import Chunk, Replay
+from neurosim.errors import CapacityError, SimulationError
+from neurosim.lower.plan import PlanRecorder
+from neurosim.lower.values import LONGEST_HOLD, nearest_steps
+from neurosim_backends.brian2.binding import brian2, settings
+from neurosim_backends.brian2.equations import Feed
+from neurosim_backends.brian2.network import Brian2Network, Train, layered
+from neurosim_backends.brian2.runtime import fed
+from neurosim_backends.brian2.session import PlanSession, input_train
+
+FLAGS = ("-w", "-O3", "-std=c++11")
+"""Of the compiler: without -ffast-math, Brian2's default, which takes NaN for impossible."""
+
+
+@dataclass
+class Piece:
+    """One call of `Session.run`, and what was set before it."""
+
+    n_steps: int
+    inputs: Mapping[int, npt.NDArray[Any]]
+    writes: list[tuple[int, str, Any, npt.NDArray[np.int64]]] = field(default_factory=list)
+
+
+class Brian2CppSession(PlanSession):
+    """A network as a C++ program of Brian2."""
+
+    def _build(self) -> None:
+        self._pieces: list[Piece] = []
+        self._writes: list[tuple[int, str, Any, npt.NDArray[np.int64]]] = []
+        self._present = self.plan
+        self._values: dict[tuple[int, str], npt.NDArray[np.float64]] = {}
+        self._failure: SimulationError | None = None
+        self._methods: dict[str, str] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        """Take the initial values for the present ones."""
+        for p in self._present.populations:
+            if p.spec is not None:
+                for name, value in {**p.parameters, **p.initial}.items():
+                    row = np.array(np.broadcast_to(value, p.size), np.float64)
+                    self._values[p.index, name] = row
+
+    def _settings(self) -> Any:
+        brian2()
+        from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
+
+        # A device of its own: a program that the user is writing stays as it is.
+        self._device = CPPStandaloneDevice()
+        single = self.options.precision == "single"
+        threads = self.options.threads or 1
+        return settings(
+            self._device,
+            {
+                "core.default_float_dtype": np.float32 if single else np.float64,
+                "codegen.cpp.extra_compile_args_gcc": list(FLAGS),
+                "devices.cpp_standalone.openmp_threads": threads if threads > 1 else 0,
+            },
+            build_on_run=False,
+        )
+
+    @property
+    def time(self) -> float:
+        """Where the session stands [ms]."""
+        return self._step * self.dt
+
+    @property
+    def _step(self) -> int:
+        return sum(piece.n_steps for piece in self._pieces)
+
+    # --- running ------------------------------------------------------------------------------
+
+    def _advance(
+        self, n_steps: int, inputs: Mapping[str, npt.NDArray[Any]], progress: bool | None
+    ) -> Recorded:
+        if self._failure is not None:
+            raise SimulationError(f"{self._failure} Go back with session.reset().")
+        by_name = {p.name: p.index for p in self.plan.populations}
+        given = {by_name[name]: array for name, array in inputs.items()}
+        self._pieces.append(Piece(n_steps, given, self._writes))
+        try:
+            recorded = self._simulate()
+        except BaseException as error:
+            if isinstance(error, SimulationError):
+                self._failure = error
+            else:
+                self._pieces.pop()
+            raise
+        self._writes = []
+        return recorded
+
+    def _simulate(self) -> Recorded:
+        replay = Replay(self.plan, self.options.trial)
+        total = self._step
+        self._check_memory(replay.bytes_per_step * total)
+        chunk = replay.next(total)
+        with self._settings(), tempfile.TemporaryDirectory(prefix="neurosim-brian2-") as folder:
+            built = Brian2Network(self._present, _Tables(self, chunk), self._trains(chunk))
+            self._methods = built.methods
+            b = brian2()
+            samplers: list[tuple[PlanRecorder, Any]] = []
+            for piece in self._pieces:
+                last = piece is self._pieces[-1]
+                for monitor in built.monitors.values():
+                    monitor.active = last
+                for index, name, value, where in piece.writes:
+                    self._put(built, index, name, value, where)
+                if last:
+                    samplers = self._monitors(built, total - piece.n_steps)
+                seconds = piece.n_steps * built.step_seconds * b.second
+                built.network.run(seconds, namespace={})
+            _keep_last_events(self._device)
+            self._device.build(directory=folder, with_output=False)
+            return self._collect(built, chunk, samplers)
+
+    def _check_memory(self, needed: int) -> None:
+        available = int(psutil.virtual_memory().available)
+        if 4 * needed > available > 0 and needed > 1 << 28:
+            raise CapacityError(
+                f"A program for {self.time:g} ms needs tables of {needed / 1e9:.3g} GB for what is "
+                f"random; {available / 1e9:.3g} GB of memory are available. Use "
+                f"backend='brian2', which draws it piece by piece."
+            )
+
+    def _trains(self, chunk: Chunk) -> dict[int, list[Train]]:
+        found = {}
+        for index, (labels, ids) in self._all_trains(chunk).items():
+            found[index] = layered(labels, ids, self.plan.populations[index].size)
+        return found
+
+    def _all_trains(self, chunk: Chunk) -> dict[int, Train]:
+        """Return the spikes of all sources, those handed over included."""
+        trains = dict(chunk.trains)
+        for index in trains:
+            parts, first = [], 0
+            for piece in self._pieces:
+                if index in piece.inputs:
+                    parts.append(input_train(piece.inputs[index], first))
+                first += piece.n_steps
+            if parts:
+                labels, ids = zip(*parts, strict=True)
+                trains[index] = (np.concatenate(labels), np.concatenate(ids))
+        return trains
+
+    def table(self, chunk: Chunk, index: int, feed: Feed) -> npt.NDArray[np.float64]:
+        """Return what is fed to a population from the start: (n_steps, size)."""
+        if feed != ("current",):
+            return fed(chunk, index, feed)
+        return np.concatenate([np.asarray(p.inputs[index], np.float64) for p in self._pieces])
+
+    def _put(self, built: Brian2Network, index: int, name: str, value: Any, where: Any) -> None:
+        group = built.groups[index]
+        p = self._present.populations[index]
+        assert p.spec is not None
+        variable = built.models[index].variables[name]
+        if name in p.spec.states or np.ndim(p.parameters[name]):
+            getattr(group, variable)[where.tolist()] = np.broadcast_to(value, where.shape)
+        else:
+            setattr(group, variable, float(np.ravel(value)[0]))
+        if name == p.spec.refractory:
+            held = built.models[index].refractory
+            steps = nearest_steps(value, self.dt, f"Population {p.name!r}: {name}", LONGEST_HOLD)
+            seconds = (steps + 1) * built.step_seconds
+            getattr(group, str(held))[where.tolist()] = np.broadcast_to(seconds, where.shape) * (
+                brian2().second
+            )
+
+    def _monitors(self, built: Brian2Network, first: int) -> list[tuple[PlanRecorder, Any]]:
+        """Record states at the start of steps, for the last piece alone."""
+        b = brian2()
+        found = []
+        for recorder in self.plan.recorders:
+            if recorder.variable in ("spikes", "weight"):
+                continue
+            group = built.groups[recorder.population]
+            name = built.models[recorder.population].variables[recorder.variable]
+            local = recorder.ids - self.plan.populations[recorder.population].offset
+            timing: dict[str, Any] = {"clock": built.clock}
+            if recorder.every_steps > 1 and first % recorder.every_steps == 0:
+                timing = {"dt": recorder.every_steps * built.step_seconds * b.second}
+            monitor = b.StateMonitor(
+                group, name, record=local, when="start", order=-1000, name="neurosim_states*",
+                **timing,
+            )  # fmt: skip
+            found.append((recorder, built.add(monitor)))
+        return found
+
+    def _collect(
+        self, built: Brian2Network, chunk: Chunk, samplers: list[tuple[PlanRecorder, Any]]
+    ) -> Recorded:
+        first, last = self._step - self._pieces[-1].n_steps, self._step
+        for p in self.plan.populations:
+            if p.spec is None:
+                continue
+            for name in (*p.spec.states, *p.spec.parameters):
+                value = built.variable(p.index, name).get_value()
+                row = np.array(np.broadcast_to(value, p.size), np.float64)
+                self._values[p.index, name] = row
+            lost = built.groups[p.index].variables[built.models[p.index].lost].get_value()
+            bad = np.flatnonzero(lost)
+            if bad.size:
+                raise self._explain(p.index, int(bad[np.argmin(lost[bad])]), lost)
+        labels, ids = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for index in built.monitors:
+            label, neuron = built.spikes(index)
+            labels.append(label)
+            ids.append(neuron + self.plan.populations[index].offset)
+        trains = self._all_trains(chunk)
+        for index in {r.population for r in self.plan.recorders if r.variable == "spikes"}:
+            if index in trains and index in built.sources:
+                labels.append(trains[index][0])
+                ids.append(trains[index][1] + self.plan.populations[index].offset)
+        all_labels, all_ids = np.concatenate(labels), np.concatenate(ids)
+        now = (all_labels > first) & (all_labels <= last)
+        all_labels, all_ids = all_labels[now], all_ids[now]
+        order = np.lexsort((all_ids, all_labels))
+        return Recorded(
+            first, last, all_labels[order], all_ids[order],
+            {r.index: self._samples(r, m, built, first, last) for r, m in samplers},
+        )  # fmt: skip
+
+    def _samples(
+        self, recorder: PlanRecorder, monitor: Any, built: Brian2Network, first: int, last: int
+    ) -> npt.NDArray[np.float64]:
+        name = built.models[recorder.population].variables[recorder.variable]
+        steps = np.rint(np.asarray(monitor.t_) / built.step_seconds).astype(np.int64)
+        table = np.asarray(getattr(monitor, f"{name}_"), np.float64).T
+        local = recorder.ids - self.plan.populations[recorder.population].offset
+        final = self._values[recorder.population, recorder.variable][local]
+        steps, table = np.append(steps, last), np.concatenate([table, final[None]])
+        wanted = (steps - first) % recorder.every_steps == 0
+        wanted &= (steps > first) | (recorder.initial & (steps == first))
+        table = table[wanted]
+        samples: npt.NDArray[np.float64] = (
+            table.mean(axis=1, keepdims=True) if recorder.reduce == "mean" else table
+        )
+        return samples
+
+    # --- between runs -------------------------------------------------------------------------
+
+    def _read(self, population: int, name: str) -> npt.NDArray[np.float64]:
+        return self._values[population, name].copy()
+
+    def _write(self, population: int, name: str, value: Any, where: npt.NDArray[np.int64]) -> None:
+        p = self._present.populations[population]
+        assert p.spec is not None
+        row = self._read(population, name)
+        row[where] = value
+        self._writes.append((population, name, value, where))
+        self._values[population, name] = row
+        if name in p.spec.states or np.ndim(p.parameters[name]) or np.all(row == row[0]):
+            return
+        # One value per neuron from the start, so that they can differ later.
+        each = np.full(p.size, float(p.parameters[name]))
+        changed = replace(p, parameters={**p.parameters, name: each})
+        populations = list(self._present.populations)
+        populations[population] = changed
+        self._present = replace(self._present, populations=tuple(populations))
+
+    def reset(self) -> None:
+        """Go back to t = 0 and the initial state."""
+        populations = list(self._present.populations)
+        for p in self._present.populations:
+            if p.spec is not None:
+                kept: dict[str, Any] = {}
+                for name in p.spec.parameters:
+                    row = self._values[p.index, name]
+                    whole = np.ndim(p.parameters[name]) == 0 and bool(np.all(row == row[0]))
+                    kept[name] = float(row[0]) if whole else row
+                steps = p.refractory_steps
+                if p.spec.refractory is not None:
+                    place = f"Population {p.name!r}: {p.spec.refractory}"
+                    held = kept[p.spec.refractory]
+                    steps = nearest_steps(held, self.dt, place, LONGEST_HOLD)
+                populations[p.index] = replace(p, parameters=kept, refractory_steps=steps)
+        self._present = replace(self._present, populations=tuple(populations))
+        self._pieces, self._writes, self._failure = [], [], None
+        self._forget()
+
+    @property
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "codegen_target": "cpp_standalone",
+            "threads": self.options.threads or 1,
+            "methods": self._methods,
+            "packages": ("neurosim-snn", "brian2", "numpy", "sympy"),
+        }
+
+
+class _Tables:
+    """Declares what is fed as a table that is read by time and neuron."""
+
+    def __init__(self, session: Brian2CppSession, chunk: Chunk) -> None:
+        self._session = session
+        self._chunk = chunk
+
+    def __call__(self, index: int, feed: Feed, name: str) -> tuple[str, Mapping[str, Any]]:
+        b = brian2()
+        values = self._session.table(self._chunk, index, feed)
+        seconds = self._session.dt * 1e-3
+        table = b.TimedArray(values, dt=seconds * b.second, name="neurosim_table*")
+        return f"{name} = table_of_{name}(t, i) : 1", {f"table_of_{name}": table}
+
+
+def _keep_last_events(device: Any) -> None:
+    """Let the spikes of the last step of a run reach the first step of the next."""
+    device.main_queue[:] = [
+        entry
+        for entry in device.main_queue
+        if not (entry[0] == "after_run_code_object" and "thresholder" in entry[1][0].name)
+    ]
