@@ -322,6 +322,7 @@ def test_what_nest_refuses_names_the_part() -> None:
         (ns.GIF(t_ref=0.0), "while they are refractory only"),
         (ns.AdEx(synapses=ns.Receptors(ns.ExpCurrent(), z=ns.ExpCurrent.receptor())), "no third"),
         (ns.QuadraticIF(), "no such neuron"),
+        (ns.TraubMiles(V_th=-60.0), "counts maxima"),
     ],
     ids=lambda v: v if isinstance(v, str) else "",
 )

@@ -165,6 +165,18 @@ def _is_never_held(use: Use) -> bool:
     return isinstance(t_ref, (float, np.ndarray)) and bool(np.any(np.asarray(t_ref) == 0))
 
 
+def _spikes_elsewhere(use: Use) -> bool:
+    """Whether the potential that counts as a spike is none that every spike passes."""
+    model = _model(use)
+    foot = {"HodgkinHuxley": -40.0, "TraubMiles": getattr(model, "V_T", 0.0)}
+    low = foot.get(type(model).__name__)
+    if low is None or not isinstance(model.V_th, (float, np.ndarray)):
+        return False
+    if not isinstance(low, (float, np.ndarray)):
+        return False
+    return bool(np.any(model.V_th < low + 20) or np.any(model.V_th > 20))
+
+
 def _is_solved_exactly(use: Use) -> bool:
     rows = candidates(_model(use)) if hasattr(_model(use), "synapses") else ()
     linear = bool(rows) and rows[0].neuron == "LIF" and rows[0].support is PASSES
@@ -236,6 +248,15 @@ _CASES = (
         "t_ref = 0",
         _is_never_held,
         refused("NEST resets V_m of gif models while they are refractory only", "t_ref >= dt"),
+    ),
+    Case(
+        "neuron:*",
+        "Hodgkin-Huxley neurons with a V_th that is not on the way of every spike",
+        _spikes_elsewhere,
+        refused(
+            "NEST counts maxima of V_m above 0 mV, or above V_T + 30 mV in TraubMiles",
+            "V_th from -20 to 20 mV, or from V_T + 20 mV to 20 mV in TraubMiles",
+        ),
     ),
     Case(
         "method:*",

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+from neurosim.capabilities import UnavailableError
 from neurosim.errors import DescriptionError, SimulationError, UnsupportedError
+from neurosim_backends.nest.declared import VERSIONS
 
 TICS_PER_MS = 1000
 """NEST's own unit of time: a microsecond."""
@@ -21,7 +23,13 @@ _owner: object | None = None
 
 @cache
 def load() -> Any:
-    """Return the module `nest`, imported without its banner; it speaks up in errors only."""
+    """Return the module `nest`, imported without its banner; it speaks up in errors only.
+
+    Raises
+    ------
+    UnavailableError
+        If it is too old; one that was built from source tells its version only here.
+    """
     before = os.environ.get("PYNEST_QUIET")
     os.environ["PYNEST_QUIET"] = "1"
     try:
@@ -32,6 +40,11 @@ def load() -> Any:
         else:
             os.environ["PYNEST_QUIET"] = before
     module: Any = nest
+    if not hasattr(module, "VerbosityLevel"):
+        raise UnavailableError(
+            f"Backend 'nest' needs NEST {VERSIONS}; installed is NEST {module.__version__}. "
+            f"Install it with: pip install 'nest-simulator{VERSIONS}'"
+        )
     module.verbosity = module.VerbosityLevel.ERROR
     return module
 

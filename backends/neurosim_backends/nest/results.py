@@ -13,9 +13,10 @@ import numpy as np
 from neurosim.engine.wiring import enumerate_connections
 from neurosim.lower.plan import Floats, Plan, PlanProjection, PlanRecorder
 from neurosim.results import Run, SpikeRecord, Trace
+from neurosim_backends.nest import kernel
 from neurosim_backends.nest.recording import Samples, Spikes
 
-PACKAGES = ("neurosim-snn", "nest-simulator", "numpy")
+PACKAGES = ("neurosim-snn", "numpy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,7 @@ def make_run(plan: Plan, outcome: Outcome, provenance: dict[str, Any]) -> Run:
             "versions": {
                 "python": platform.python_version(),
                 **{name: metadata.version(name) for name in PACKAGES},
+                "nest-simulator": str(kernel.load().__version__),
             },
             "processor": platform.machine(),
             "platform": sys.platform,

@@ -166,15 +166,15 @@ def stems(*names: str) -> frozenset[str]:
 
 ADAPTIVE = approximated(
     "NEST integrates conductances and membrane with adaptive steps (Runge-Kutta-Fehlberg 4(5))",
-    "the error of a step of dt of our method, of first order",
+    "our error of a step: 0.07 mV in V_m at dt = 0.1 ms, in proportion to dt",
 )
 ADAPTIVE_SPIKES = approximated(
     "NEST integrates with adaptive steps and resets V_m within the step, at its own substep",
-    "the error of a step of dt of our method, and a part of a step per spike",
+    "our error of a step, and a part of a step at each spike: 0.1 ms at dt = 0.1 ms",
 )
 AT_MAXIMUM = approximated(
     "NEST integrates with adaptive steps and tells a spike at the maximum of V_m instead of V_th",
-    "spikes up to 0.6 ms later, besides the error of a step of dt of our method",
+    "spikes up to 0.6 ms later, besides our error of a step",
 )
 OWN_DICE = approximated(
     "NEST draws escapes from random numbers of its own, holds spike-triggered currents over a step "
