@@ -118,7 +118,9 @@ def test_a_script_is_written_as_its_community_writes() -> None:
 
 
 def test_what_is_approximated_stands_at_the_top() -> None:
-    head = ns.export(cobahh(scale=0.1), "nest").split('"""')[1]
+    text = ns.export(cobahh(scale=0.1), "nest")
+    assert '{"weight": -67.0, "delay": DT}' in text  # the sign names NEST's receptor
+    head = text.split('"""')[1]
     assert "Differences from the description:\n- NEST integrates with adaptive steps" in head
     assert "Differences" not in ns.export(vogels_abbott_cuba(), "nest")
 

@@ -253,8 +253,6 @@ class NestSession(Session):
             for k in injected.keys() - changing:
                 self._add_current(k, injected[k][0])
             self._simulate(nest, n - lead)
-        for k in injected:
-            self._add_current(k, np.zeros(injected[k].shape[1]))
 
     def _add_current(self, population: int, added: Floats) -> None:
         """Set the neurons' I_e to what it is plus an injected current [NEST's unit]."""
