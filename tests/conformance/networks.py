@@ -38,7 +38,7 @@ class Case:
         Whether it draws numbers that are given to nobody (failing synapses), so that other
         backends agree on average only.
     costly : bool
-        Whether backends that take many seconds for a network face it, too.
+        Whether it is what backends that take many seconds for a network face.
     """
 
     name: str
@@ -299,7 +299,7 @@ def no_refractoriness() -> ns.Network:
     return everything(net)
 
 
-@case("delays:one and many steps", costly=True)
+@case("delays:one and many steps")
 def delays() -> ns.Network:
     net = ns.Network("delays")
     source = net.population("source", 1, ns.SpikeTimes([[0.1, 2.0]]))

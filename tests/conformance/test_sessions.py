@@ -21,7 +21,7 @@ from neurosim.errors import (
     UnsupportedError,
 )
 from tests.conformance.comparing import assert_close, assert_same
-from tests.conformance.networks import CASES, everything
+from tests.conformance.networks import CASES, Case, everything
 
 pytestmark = pytest.mark.compiled
 
@@ -295,9 +295,9 @@ def test_options_are_heeded_or_refused(backend: str, options: dict[str, Any]) ->
 
 @pytest.mark.filterwarnings("ignore::neurosim.errors.ApproximationWarning")
 @pytest.mark.parametrize("backend", COSTLY)
-def test_costly_backends_keep_to_the_contract(backend: str) -> None:
+@pytest.mark.parametrize("case", [c for c in CASES.values() if c.costly], ids=lambda c: c.name)
+def test_costly_backends_keep_to_the_contract(backend: str, case: Case) -> None:
     """All of the above that one network can show, for those that take many seconds for each."""
-    case = CASES["combined"]
     network, core = case.build(), ns.compile(case.build())
     session = ns.compile(network, backend)
     assert session.time == 0
