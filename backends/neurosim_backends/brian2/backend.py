@@ -20,6 +20,12 @@ class Brian2:
 
         return Brian2Session(network, options, self.capabilities)
 
+    def export(self, network: Network, duration: float, options: Options) -> str:
+        """Return a script of Brian2."""
+        from neurosim_backends.brian2.script import write_script
+
+        return write_script(network, duration, options)
+
 
 class Brian2Cpp:
     """Runs networks as C++ programs that Brian2 writes."""

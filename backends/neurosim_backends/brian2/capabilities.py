@@ -117,11 +117,13 @@ RUNTIME = Capabilities(
     },
     cases=CASES,
     requires=REQUIRES,
+    exports=True,
 )
 
 STANDALONE = replace(
     RUNTIME,
     backend="brian2_cpp",
     title="Brian2 as a C++ program, written, compiled and run in a temporary folder",
+    exports=False,
     costly=True,
 )

@@ -53,8 +53,6 @@ class Brian2Model:
         Receptor that is a pulse -> name of its variable.
     jumps : dict
         Receptor that jumps a state -> name of the state.
-    clamped : frozenset of str
-        Receptors whose arrivals a refractory neuron discards.
     couplings : dict
         Coupling -> list of the variables that are summed; one for each projection.
     copies : str or None
@@ -74,7 +72,6 @@ class Brian2Model:
     constants: dict[str, float]
     pulses: dict[str, str]
     jumps: dict[str, str]
-    clamped: frozenset[str]
     copies: str | None = None
     copies_name: str = ""
     couplings: dict[str, list[str]] = field(default_factory=dict)
@@ -170,7 +167,6 @@ def translate(
         refractory=None, lost=names.fresh("lost_at"), variables=variables, feeds=feeds,
         constants=printer.constants, pulses=pulses,
         jumps={r.name: variables[r.target] for r in spec.receptors if r.kind == "jump"},
-        clamped=frozenset(r.name for r in spec.receptors if r.target in clamped),
         couplings=summed,
     )  # fmt: skip
     lines.append(f"{model.lost} : integer")

@@ -185,8 +185,7 @@ class Brian2Network:
         for receptor, state in model.jumps.items():
             if ("drive", receptor) in model.feeds:
                 arrived = model.feeds["drive", receptor]
-                if receptor in model.clamped:
-                    arrived += "*int(not_refractory)"
+                # Brian2 itself writes no variable (unless refractory) of a refractory neuron.
                 group.run_regularly(f"{state} += {arrived}", when="synapses", order=10)
         if model.copies is not None:
             group.run_regularly(
@@ -393,10 +392,9 @@ class Brian2Network:
         model = self.models[found.post]
         receptor = projection.receptor
         target = model.pulses.get(receptor) or model.jumps[receptor]
-        gate = "*int(not_refractory_post)" if receptor in model.clamped else ""
         w = _weight_name(source, self.groups[found.post])
         codes = {
-            name: f"{target}_post += " + (f"{factor}*" if factor > 1 else "") + f"{w}{gate}"
+            name: f"{target}_post += " + (f"{factor}*" if factor > 1 else "") + f"{w}"
             for name, factor in weighs.items()
         }
         assert found.delay_steps is not None

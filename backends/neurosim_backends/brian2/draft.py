@@ -1,0 +1,214 @@
+"""What the parts of a script share: names, groups of neurons, and where a view lies in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from keyword import iskeyword
+from typing import Any
+
+import numpy as np
+
+from neurosim.backend import Options
+from neurosim.describe.network import Network
+from neurosim.describe.population import Population
+from neurosim.equations.functions import FUNCTIONS
+from neurosim.errors import UnsupportedError
+from neurosim.lower.plan import Ints, Plan
+from neurosim_backends.brian2.words import MOST_LISTED, listed
+
+TAKEN = frozenset(
+    ("e", "pi", "inf", "i", "j", "t", "dt", "N", "xi", "lastspike", "not_refractory", "seed",
+     "duration", "run", "second", "volt", "amp", "farad", "siemens", "ohm", "Hz", "array", "arange",
+     "choice", "rand", "randn", "randint", "plot", "show", "defaultclock", "brian2", *FUNCTIONS)
+)  # fmt: skip
+"""Names that mean something in a script of Brian2."""
+
+
+@dataclass
+class Part:
+    """A view, or what of it lies in one group.
+
+    Attributes
+    ----------
+    group : Group
+    positions : (n,) int64
+        Within the group.
+    text : str or None
+        The group or a slice of it, as Brian2 knows subgroups; None where the neurons are not
+        contiguous.
+    within : (n,) int64
+        Positions within the view.
+    """
+
+    group: Group
+    positions: Ints
+    text: str | None
+    within: Ints
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return int(self.positions.size)
+
+    def ids(self) -> str:
+        """Return the text of an array of the neurons' numbers within their group."""
+        p = self.positions
+        steps = np.unique(np.diff(p))
+        if p.size > 1 and steps.size == 1 and steps[0] > 0:
+            step = f", {steps[0]}" if steps[0] > 1 else ""
+            start = str(p[0]) if p[0] or step else ""
+            stop = p[-1] + 1
+            return f"arange({f'{start}, ' if start else ''}{stop}{step})"
+        return listed(p)
+
+
+@dataclass
+class Group:
+    """Populations that become one group of Brian2, since they have the same model.
+
+    Attributes
+    ----------
+    name : str
+        Of the variable.
+    populations : list of Population
+    extra : list of str
+        Lines of equations that inputs add.
+    after : list of str
+        Statements that follow the definition of the group.
+    absent : set of str
+        Names of the equations that stand for nothing here.
+    """
+
+    name: str
+    populations: list[Population]
+    extra: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+    currents: list[str] = field(default_factory=list)
+    couplings: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return sum(p.size for p in self.populations)
+
+    def start(self, population: Population) -> int:
+        """Position of the first neuron of a population."""
+        first = 0
+        for p in self.populations:
+            if p.name == population.name:
+                return first
+            first += p.size
+        raise KeyError(population.name)
+
+
+class Draft:
+    """A script in the making.
+
+    Attributes
+    ----------
+    groups : list of Group
+    words : dict
+        Population -> name of its variable.
+    """
+
+    def __init__(self, network: Network, plan: Plan, options: Options, duration: float) -> None:
+        self.network = network
+        self.plan = plan
+        self.options = options
+        self.duration = duration
+        self._taken: set[str] = set(TAKEN)
+        self.words: dict[str, str] = {}
+        self.groups: list[Group] = []
+        self.helpers: set[str] = set()
+        for population in network.populations.values():
+            self.words[population.name] = self.fresh(population.name)
+        for population in network.populations.values():
+            self._place(population)
+        for group in self.groups:
+            if len(group.populations) > 1:
+                alone = len([g for g in self.groups if len(g.populations) > 1]) == 1
+                joined = "_and_".join(self.words[p.name] for p in group.populations)
+                group.name = self.fresh("neurons" if alone else f"neurons_{joined}")
+            else:
+                group.name = self.words[group.populations[0].name]
+
+    def _place(self, population: Population) -> None:
+        last = self.groups[-1] if self.groups else None
+        if last is not None and same_model(last.populations[0], population):
+            last.populations.append(population)
+        else:
+            self.groups.append(Group("", [population]))
+
+    def fresh(self, wanted: str) -> str:
+        """Return a name for a variable of the script that is not taken yet."""
+        word = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in wanted)
+        word = word.strip("_") or "x"
+        if word[0].isdigit() or iskeyword(word):
+            word = f"x_{word}"
+        name, k = word, 2
+        while name in self._taken:
+            name, k = f"{word}_{k}", k + 1
+        self._taken.add(name)
+        return name
+
+    def group_of(self, population: Population) -> Group:
+        """Return the group that holds a population."""
+        names = (g for g in self.groups if any(p.name == population.name for p in g.populations))
+        return next(names)
+
+    def parts(self, view: Any) -> list[Part]:
+        """Return where the neurons of a view lie, group by group, in the order of the view."""
+        found: dict[int, tuple[Group, list[Ints], list[Ints]]] = {}
+        at = 0
+        for population, indices in view.segments:
+            group = self.group_of(population)
+            ids = np.asarray(indices, np.int64) + group.start(population)
+            entry = found.setdefault(id(group), (group, [], []))
+            entry[1].append(ids)
+            entry[2].append(np.arange(at, at + ids.size))
+            at += ids.size
+        parts = []
+        for group, positions, within in found.values():
+            where = np.concatenate(positions)
+            parts.append(Part(group, where, self._slice(group, where), np.concatenate(within)))
+        return parts
+
+    def _slice(self, group: Group, positions: Ints) -> str | None:
+        first, n = int(positions[0]), positions.size
+        if np.any(np.diff(positions) != 1):
+            return None
+        if n == group.size:
+            return group.name
+        for p in group.populations:
+            start = group.start(p)
+            if start <= first and first + n <= start + p.size:
+                if n == p.size:
+                    return self.words[p.name]
+                return f"{self.words[p.name]}[{first - start}:{first - start + n}]"
+        return f"{group.name}[{first}:{first + n}]"
+
+    def array(self, values: Any, part: str) -> str:
+        """Return the text of an array.
+
+        Raises
+        ------
+        UnsupportedError
+            If it is too long to be read.
+        """
+        if np.size(values) > MOST_LISTED:
+            raise UnsupportedError(
+                f"{part}: {np.size(values)} values",
+                f"a script that lists more than {MOST_LISTED} values is not one to be read",
+                "a distribution, or a rule",
+            )
+        return listed(values)
+
+
+def same_model(a: Population, b: Population) -> bool:
+    """Whether two populations are neurons with the same equations."""
+    if getattr(a.model, "is_source", False) or getattr(b.model, "is_source", False):
+        return False
+    x, y = a.model.neuron_model(), b.model.neuron_model()
+    return bool(
+        x.spec().source_text == y.spec().source_text and x.spec().initial == y.spec().initial
+    )

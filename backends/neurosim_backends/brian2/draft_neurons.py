@@ -1,0 +1,349 @@
+"""Sections of a script: models, groups, their parameters and initial values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neurosim.describe.distributions import Distribution
+from neurosim.describe.population import Population
+from neurosim.describe.sources import Poisson, RateSteps, SpikeTimes
+from neurosim.engine.trains import schedule
+from neurosim.equations.dimensions import UNITS, Unit
+from neurosim.equations.statements import parse_equations, parse_reset
+from neurosim.equations.syntax import parse_expression
+from neurosim.errors import UnsupportedError
+from neurosim_backends.brian2.draft import Draft, Group
+from neurosim_backends.brian2.equations import brian2_method
+from neurosim_backends.brian2.words import (
+    digits,
+    dimension_of,
+    drawn,
+    quantity,
+    spoken,
+    times_unit,
+)
+
+NAMES_OF_BRIAN2 = frozenset(("e", "pi", "inf", "i", "j", "N", "lastspike", "not_refractory"))
+"""Names that equations of Brian2 may not define."""
+
+
+class Models:
+    """Names and units of what is in the equations of the groups."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        self.constants: dict[str, str] = {}
+        self._units: dict[str, str] = {}
+        self.varied: dict[int, set[str]] = {id(g): set() for g in draft.groups}
+        self._choose_constants()
+
+    def renamed(self, group: Group) -> dict[str, str]:
+        """Return the names that mean something else in Brian2."""
+        spec = group.populations[0].model.neuron_model().spec()
+        names = {*spec.states, *spec.parameters}
+        return {
+            n: f"{n}_var" for n in names if n in NAMES_OF_BRIAN2 or n.endswith(("_pre", "_post"))
+        }
+
+    def _choose_constants(self) -> None:
+        """Decide which parameters are constants of the script: those with one value everywhere."""
+        values: dict[str, set[Any]] = {}
+        for group in self.draft.groups:
+            for p in group.populations:
+                for name, value in self._parameters(p).items():
+                    known = values.setdefault(name, set())
+                    single = isinstance(value, (int, float)) or np.ndim(value) == 0
+                    unit = p.model.parameter_units[name]
+                    known.add(
+                        (float(value), unit)
+                        if single and not isinstance(value, Distribution)
+                        else id(value)
+                    )
+        states = {
+            s for g in self.draft.groups for p in g.populations
+            if not is_source(p) for s in p.model.state_units
+        }  # fmt: skip
+        for name, known in values.items():
+            only = next(iter(known))
+            if len(known) == 1 and isinstance(only, tuple) and name not in states:
+                self.constants[name] = quantity(*only)
+        taken = set(self.draft.words.values())
+        for name in [n for n in self.constants if n in taken]:
+            del self.constants[name]
+        for group in self.draft.groups:
+            for p in group.populations:
+                self.varied[id(group)] |= set(self._parameters(p)) - set(self.constants)
+
+    def _parameters(self, p: Population) -> dict[str, Any]:
+        if is_source(p):
+            return {}
+        used = p.model.neuron_model().spec().parameters
+        return {name: value for name, value in p.parameters.items() if name in used}
+
+    # --- text -----------------------------------------------------------------------------------
+
+    def define(self, group: Group) -> list[str]:
+        """Return the lines that define a group, its subgroups, parameters and initial values."""
+        first = group.populations[0]
+        if is_source(first):
+            return self._source(group)
+        lines = self._neurons(group)
+        if len(group.populations) > 1:
+            lines += [
+                f"{self.draft.words[p.name]} = {group.name}"
+                f"[{group.start(p)}:{group.start(p) + p.size}]"
+                for p in group.populations
+            ]
+        return [*lines, *self._values(group), *group.after, ""]
+
+    def _neurons(self, group: Group) -> list[str]:
+        model = group.populations[0].model.neuron_model()
+        spec = model.spec()
+        renamed = self.renamed(group)
+        word = f"{group.name}_equations"
+        absent = frozenset([] if group.currents else ["I_injected"]) | {
+            c.name for c in spec.couplings if not group.couplings.get(c.name)
+        }
+        states = {*spec.states}
+        pulses = {r.target for r in spec.receptors if r.kind == "pulse"}
+        lines = []
+        for line in parse_equations(model.equations):
+            name = renamed.get(line.name, line.name)
+            unit = dimension_of(line.unit)
+            if line.kind == "equation":
+                assert line.expression is not None
+                held = spec.refractory is not None and line.clamped
+                flag = " (unless refractory)" if held else ""
+                text = spoken(line.expression, renamed, absent)
+                lines.append(f"d{name}/dt = {text} : {unit}{flag}")
+            elif line.kind == "expression":
+                assert line.expression is not None
+                text = spoken(line.expression, renamed, absent)
+                if text == "0" and unit != "1":
+                    text = times_unit("0", line.unit.text)
+                lines.append(f"{name} = {text} : {unit}")
+            elif line.name in states or line.name in pulses:
+                lines.append(f"{name} : {unit}")
+            elif line.name in self.varied[id(group)]:
+                lines.append(f"{name} : {unit} (constant)")
+        if group.currents:
+            lines.append(f"I_injected = {' + '.join(group.currents)} : amp")
+        for coupling, variables in group.couplings.items():
+            if variables:
+                unit = next(
+                    dimension_of(_unit(c.unit)) for c in spec.couplings if c.name == coupling
+                )
+                if coupling not in variables:
+                    lines.append(f"{coupling} = {' + '.join(variables)} : {unit}")
+                lines += [f"{v} : {unit}" for v in variables]
+        lines += group.extra
+        method = brian2_method(spec, _typical(group.populations[0]))
+        arguments = [str(group.size), word]
+        threshold = self._threshold(model, spec, renamed)
+        if threshold:
+            arguments.append(f"threshold={threshold!r}")
+            arguments.append(f"reset={self._reset(model, renamed)!r}")
+        if spec.refractory is not None and threshold:
+            arguments.append(f"refractory='{renamed.get(spec.refractory, spec.refractory)} + dt'")
+        if method:
+            arguments.append(f"method={method!r}")
+        note = _method_note(spec, method)
+        return [
+            f"{word} = '''", *lines, "'''", *note,
+            *wrapped(f"{group.name} = NeuronGroup(", arguments),
+        ]  # fmt: skip
+
+    def _threshold(self, model: Any, spec: Any, renamed: dict[str, str]) -> str:
+        found = []
+        if model.threshold:
+            found.append(spoken(parse_expression(model.threshold), renamed))
+        if model.hazard:
+            hazard = spoken(parse_expression(model.hazard), renamed)
+            found.append(f"rand() < 1 - exp(-({hazard})*dt)")
+        return " or ".join(found)
+
+    def _reset(self, model: Any, renamed: dict[str, str]) -> str:
+        return "; ".join(
+            f"{renamed.get(r.name, r.name)} {r.operator} {spoken(r.expression, renamed)}"
+            for r in parse_reset(model.reset or "")
+        )
+
+    def _values(self, group: Group) -> list[str]:
+        """Return statements for parameters that vary, and for initial values."""
+        lines: list[str] = []
+        renamed = self.renamed(group)
+        for p in group.populations:
+            place = f"Population {p.name!r}"
+            word = self.draft.words[p.name]
+            units = p.model.parameter_units
+            for name in sorted(self.varied[id(group)] & set(self._parameters(p))):
+                text = self._value(p.parameters[name], units[name], f"{place}: {name}")
+                lines.append(f"{word}.{renamed.get(name, name)} = {text}")
+        spec = group.populations[0].model.neuron_model().spec()
+        for state, value in spec.initial.items():
+            if isinstance(value, str):
+                lines.append(
+                    f"{group.name}.{renamed.get(state, state)} = '{renamed.get(value, value)}'"
+                )
+            elif value != 0:
+                unit = group.populations[0].model.state_units[state]
+                lines.append(f"{group.name}.{renamed.get(state, state)} = {quantity(value, unit)}")
+        for given in self.draft.network.initial_values:
+            p = given.population
+            if not any(q.name == p.name for q in group.populations):
+                continue
+            place = f"Population {p.name!r}: initial value of {given.state}"
+            text = self._value(given.value, p.model.state_units[given.state], place)
+            word = self.draft.words[p.name]
+            whole = len(given.indices) == p.size
+            where = "" if whole else f"[{self._where(given.indices)}]"
+            lines.append(f"{word}.{renamed.get(given.state, given.state)}{where} = {text}")
+        return lines
+
+    def _where(self, indices: Any) -> str:
+        steps = np.unique(np.diff(indices))
+        if len(indices) > 1 and steps.size == 1 and steps[0] > 0:
+            step = f":{steps[0]}" if steps[0] > 1 else ""
+            return f"{indices[0]}:{indices[-1] + 1}{step}"
+        return str([int(i) for i in indices])
+
+    def _value(self, value: Any, unit: str, part: str) -> str:
+        if isinstance(value, Distribution):
+            text = drawn(value, unit)
+            if text is None:
+                raise UnsupportedError(
+                    part, f"Brian2 has no expression for {value!r}", "the same with clip="
+                )
+            return repr(text)
+        if np.ndim(value) == 0:
+            return quantity(float(value), unit)
+        return times_unit(self.draft.array(np.asarray(value), part), unit)
+
+    # --- sources --------------------------------------------------------------------------------
+
+    def _source(self, group: Group) -> list[str]:
+        p = group.populations[0]
+        part = f"Population {p.name!r}"
+        source = p.model
+        dt = self.draft.plan.dt
+        if isinstance(source, Poisson):
+            highest = np.max(
+                source.rate.rates if isinstance(source.rate, RateSteps) else source.rate
+            )
+            if highest * 1e-3 * dt >= 1:
+                raise UnsupportedError(
+                    f"{part}: {highest:g} Hz",
+                    "a neuron of Brian2's PoissonGroup fires once in a step at most",
+                    "net.drive with this source, or more neurons of a lower rate",
+                )
+            return [*self.rate_lines(source.rate, group.name, part), ""]
+        if isinstance(source, SpikeTimes):
+            return self._spike_times(group, source)
+        raise UnsupportedError(
+            f"{part}: {type(source).__name__}",
+            "a script of Brian2 has no generator of this kind",
+            "ns.Poisson, or ns.SpikeTimes with trains drawn beforehand",
+        )
+
+    def rate_lines(self, rate: Any, word: str, part: str) -> list[str]:
+        """Return the definition of a PoissonGroup."""
+        size = self.draft.network.populations[part.split("'")[1]].size
+        if isinstance(rate, RateSteps):
+            table = f"{word}_rates"
+            index = "(t, i)" if rate.rates.ndim == 2 else "(t)"
+            return [
+                *self.steps(table, rate.times, rate.rates, "Hz", part),
+                f"{word} = PoissonGroup({size}, rates='{table}{index}')",
+            ]
+        text = (
+            quantity(float(rate), "Hz") if np.ndim(rate) == 0
+            else times_unit(self.draft.array(rate, part), "Hz")
+        )  # fmt: skip
+        return [f"{word} = PoissonGroup({size}, rates={text})"]
+
+    def steps(self, name: str, times: Any, values: Any, unit: str, part: str) -> list[str]:
+        """Return the definition of a TimedArray that changes at given times."""
+        rows = np.asarray(values)
+        shape = f".reshape({rows.shape})" if rows.ndim == 2 else ""
+        step = digits(self.draft.plan.dt)
+        grid = f"arange(0, duration/ms, {step}) + {step}/2"
+        since = f"searchsorted({self.draft.array(times, part)}, {grid})"
+        before = np.concatenate([np.zeros_like(rows[:1]), rows])
+        if rows.ndim == 2:
+            shape = f".reshape({before.shape})"
+        return [
+            f"{name}_values = {self.draft.array(before, part)}{shape}",
+            f"{name} = TimedArray({name}_values[{since}]*{unit}, dt=defaultclock.dt)",
+        ]
+
+    def _spike_times(self, group: Group, source: SpikeTimes) -> list[str]:
+        labels, ids = schedule(list(source.trains), self.draft.plan.dt)
+        part = f"Population {group.name!r}"
+        taken: set[tuple[int, int]] = set()
+        moved = False
+        found = []
+        for label, neuron in sorted(zip(labels.tolist(), ids.tolist(), strict=True)):
+            while (label, neuron) in taken:
+                label, moved = label + 1, True
+            taken.add((label, neuron))
+            found.append((label * self.draft.plan.dt, neuron))
+        note = ["# A neuron fires once in a step at most: what comes at once comes one step later."]
+        times = self.draft.array(np.round([t for t, _ in found], 9), part)
+        neurons = self.draft.array(np.array([n for _, n in found], np.int64), part)
+        return [
+            *(note if moved else []),
+            "# Brian2 names the start of the step in which a spike happens: dt earlier.",
+            f"{group.name}_times = {times}*ms",
+            f"{group.name}_neurons = {neurons}",
+            f"{group.name} = SpikeGeneratorGroup({group.size}, {group.name}_neurons,"
+            f" {group.name}_times - defaultclock.dt)",
+            "",
+        ]
+
+
+def is_source(population: Population) -> bool:
+    """Whether a population fires by itself."""
+    return bool(getattr(population.model, "is_source", False))
+
+
+def _unit(text: str) -> Unit:
+    if text in UNITS:
+        return UNITS[text]
+    from neurosim.equations.dimensions import NONE
+
+    return Unit(text, NONE)
+
+
+def _typical(population: Population) -> dict[str, Any]:
+    from neurosim.lower.values import realise_parameters
+
+    return realise_parameters(population, 0)
+
+
+def _method_note(spec: Any, method: str) -> list[str]:
+    if spec.method == method or not method:
+        if spec.method == "exponential_euler" and getattr(spec.constants_function, "system", None):
+            return [
+                "# Brian2 holds what drives a synapse that rises (alpha, beta, NMDA) over a step,",
+                "# neurosim solves it exactly: here a spike brings about dt/(2 rise) too much.",
+            ]
+        return []
+    return [f"# neurosim takes its method {spec.method!r}, which Brian2 has no form of here."]
+
+
+def wrapped(head: str, arguments: list[str]) -> list[str]:
+    """Return a call on one line, or with its arguments below each other in rows."""
+    line = f"{head}{', '.join(arguments)})"
+    if len(line) <= 98:
+        return [line]
+    rows = [""]
+    for argument in arguments:
+        if len(rows[-1]) + len(argument) > 90:
+            rows.append("")
+        rows[-1] += f"{argument}, "
+    return [head, *(f"    {row.rstrip()}" for row in rows), ")"]
+
+
+__all__ = ["Models", "digits", "is_source", "wrapped"]

@@ -1,0 +1,194 @@
+"""A network as a script of Brian2, with Brian2's rules, generators and random numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neurosim.backend import Options
+from neurosim.capabilities import check
+from neurosim.describe.network import Network
+from neurosim.describe.projection import INJECTED
+from neurosim.errors import UnsupportedError
+from neurosim.lower.lowering import lower
+from neurosim_backends.brian2.capabilities import RUNTIME
+from neurosim_backends.brian2.draft import Draft
+from neurosim_backends.brian2.draft_inputs import drive, injection
+from neurosim_backends.brian2.draft_neurons import Models, is_source
+from neurosim_backends.brian2.draft_wiring import coupling, projection
+from neurosim_backends.brian2.words import quantity
+
+RULER = 97
+"""Length of the lines that part the sections."""
+
+HEAD = """\
+# Needs Brian2 2.9 or newer: pip install 'brian2>=2.9' 'numpy<2.4'
+from importlib.metadata import version
+
+found = {name: tuple(int(x) for x in version(name).split(".")[:2]) for name in ("brian2", "numpy")}
+if found["brian2"] < (2, 9) or (found["brian2"] < (2, 10) and found["numpy"] >= (2, 4)):
+    raise SystemExit(
+        "This script needs Brian2 2.9 or newer, and numpy below 2.4 beside Brian2 2.9; found are "
+        f"brian2 {version('brian2')} and numpy {version('numpy')}. "
+        "Install them with: pip install 'brian2>=2.9' 'numpy<2.4'"
+    )
+
+import brian2
+from brian2 import *
+"""
+
+STEP = """\
+Within a step Brian2 updates states, tests thresholds, delivers spikes, resets; neurosim delivers
+before it tests. Brian2 names the start of the step of a spike, neurosim its end: times below are
+dt earlier. What is written as `refractory` is dt longer than the time, since Brian2 holds a neuron
+one step less.
+"""
+
+
+def write_script(network: Network, duration: float, options: Options) -> str:
+    """Return the text of a script that simulates a network of the same kind for `duration` [ms].
+
+    Raises
+    ------
+    UnsupportedError
+        Naming a part that Brian2, or a script, has no form of.
+    """
+    check(network, RUNTIME, options.approximate, options)
+    _refuse(network)
+    plan = lower(network, options.dt)
+    draft = Draft(network, plan, options, duration)
+    models = Models(draft)
+    for number in range(len(network.injections)):
+        injection(draft, models, number)
+    inputs = [line for k in range(len(network.drives)) for line in drive(draft, models, k)]
+    _pulses(draft, models)
+    for p in network.projections.values():
+        if p.continuous:
+            for a in draft.parts(p.pre):
+                for b in draft.parts(p.post):
+                    names = b.group.couplings.setdefault(p.receptor, [])
+                    names.append(f"{p.receptor}_{len(names) + 1}")
+                    assert a.size
+    sections: dict[str, list[str]] = {
+        "parameters": [f"{name} = {text}" for name, text in models.constants.items()],
+        "neurons and sources": [line for g in draft.groups for line in models.define(g)],
+        "synapses": [
+            line
+            for p in network.projections.values()
+            for line in (coupling if p.continuous else projection)(draft, models, p)
+        ],
+        "input": inputs,
+        "recorders": _recorders(draft, models),
+    }
+    lines = [f'"""{_title(network)}', "", *STEP.splitlines(), '"""', "", *HEAD.splitlines(), ""]
+    lines += [
+        f"seed({network.seed})",
+        f"defaultclock.dt = {quantity(options.dt, 'ms')}",
+        f"duration = {quantity(duration, 'ms')}",
+        "",
+    ]
+    if options.precision == "single":
+        lines.insert(-3, "prefs.core.default_float_dtype = float32")
+    for title, body in sections.items():
+        if body:
+            while body and not body[-1]:
+                body.pop()
+            lines += [f"# --- {title} ".ljust(RULER, "-"), "", *body, ""]
+    lines += [f"# --- {'simulation and results'} ".ljust(RULER, "-"), "", *_results(draft)]
+    return "\n".join(lines) + "\n"
+
+
+def _title(network: Network) -> str:
+    from importlib.metadata import version
+
+    return f"Network '{network.name}' for Brian2, written by neurosim {version('neurosim-snn')}."
+
+
+def _refuse(network: Network) -> None:
+    for p in network.populations.values():
+        if is_source(p):
+            if hasattr(p.model, "kind"):
+                raise UnsupportedError(
+                    f"Population {p.name!r}: Input",
+                    "a script has no session that hands it anything while it runs",
+                    "ns.SpikeTimes, or net.inject",
+                )
+            continue
+        if p.model.neuron_model().spec().multiplicity is not None:
+            raise UnsupportedError(
+                f"Population {p.name!r}: several spikes in one step",
+                "a neuron of a Brian2 script fires once in a step",
+            )
+    for q in network.projections.values():
+        if q.receptor == INJECTED:
+            raise UnsupportedError(f"Projection {q.name!r}", "a script has no input")
+
+
+def _pulses(draft: Draft, models: Models) -> None:
+    """Let what arrived as a pulse last for one step."""
+    for group in draft.groups:
+        if is_source(group.populations[0]):
+            continue
+        spec = group.populations[0].model.neuron_model().spec()
+        for receptor in spec.receptors:
+            if receptor.kind == "pulse":
+                name = models.renamed(group).get(receptor.target, receptor.target)
+                zero = quantity(0.0, receptor.unit)
+                group.after.append(
+                    f"{group.name}.run_regularly('{name} = {zero}', when='after_groups')"
+                )
+
+
+def _recorders(draft: Draft, models: Models) -> list[str]:
+    """Return monitors of spikes and states."""
+    lines: list[str] = []
+    draft.helpers = set()
+    for recorder in draft.network.recorders:
+        if recorder.population is None:
+            lines.append(f"# Weights of '{recorder.label}' are static: they stand in its w.")
+            continue
+        p = recorder.population
+        word = draft.words[p.name]
+        whole = len(recorder.indices) == p.size
+        if recorder.variable == "spikes":
+            monitored = word
+            if not whole and np.all(np.diff(recorder.indices) == 1):
+                monitored = f"{word}[{recorder.indices[0]}:{recorder.indices[-1] + 1}]"
+            lines.append(f"{word}_spikes = SpikeMonitor({monitored})")
+            continue
+        state = models.renamed(draft.group_of(p)).get(recorder.variable, recorder.variable)
+        every = f", dt={quantity(recorder.every, 'ms')}" if recorder.every is not None else ""
+        which = "True" if whole else str([int(i) for i in recorder.indices])
+        mean = "_mean" if recorder.reduce == "mean" else ""
+        note = "  # average over its rows" if mean else ""
+        lines.append(
+            f"{word}_{state}{mean} = StateMonitor({word}, '{state}', record={which}{every}){note}"
+        )
+    return lines
+
+
+def _results(draft: Draft) -> list[str]:
+    lines = ["run(duration)", "", 'print(f"Brian2 {brian2.__version__}, {duration/ms:g} ms")']
+    plotted: list[tuple[str, int]] = []
+    first = 0
+    for recorder in draft.network.recorders:
+        if recorder.variable == "spikes" and recorder.population is not None:
+            word = draft.words[recorder.population.name]
+            n = len(recorder.indices)
+            lines.append(
+                f'print(f"{recorder.population.name}: '
+                f'{{{word}_spikes.num_spikes/{n}/(duration/second):.4g}} Hz")'
+            )
+            plotted.append((word, first))
+            first += recorder.population.size
+    if plotted:
+        lines.append("")
+        for word, offset in plotted:
+            above = f" + {offset}" if offset else ""
+            lines.append(f"plot({word}_spikes.t/ms, {word}_spikes.i{above}, ',', label='{word}')")
+        lines += ["xlabel('time (ms)')", "ylabel('neuron')", "legend()", "show()"]
+    return lines
+
+
+__all__: list[Any] = ["write_script"]
