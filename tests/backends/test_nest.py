@@ -16,6 +16,7 @@ from neurosim import capabilities
 from neurosim.backend import find_backend
 from neurosim.errors import (
     ApproximationWarning,
+    CapacityError,
     DescriptionError,
     SimulationError,
     UnsupportedError,
@@ -353,6 +354,19 @@ def test_steps_that_nest_cannot_count_are_refused() -> None:
     np.testing.assert_allclose(
         run.states["cells"]["V_m"].array, core.states["cells"]["V_m"].array, atol=1e-12
     )
+
+
+def test_a_network_that_does_not_fit_is_refused_before_it_is_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import psutil
+
+    net, p = cells(ns.LIF(), 100)
+    net.project(p, p, ns.AllToAll(), weight=1.0, receptor="exc")
+    room = type("Room", (), {"available": 1_000_000})
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: room)
+    with pytest.raises(CapacityError, match=r"about 10,000 synapses need about 0.00125 GB"):
+        ns.compile(net, "nest")
 
 
 @pytest.mark.parametrize(

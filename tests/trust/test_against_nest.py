@@ -1,8 +1,9 @@
 """NEST as referee: the same spikes on the grid where it is exact, the same equations elsewhere.
 
 Wiring, drive and currents are those of our core, handed to NEST; what NEST does with them is its
-own. Measured with NEST 3.10: CUBA with 4,000 neurons has the same spikes for 1 s at least, Brunel's
-networks with 4,000 neurons in all four regimes for 300 ms, the microcircuit at 5 % for 400 ms.
+own. Measured with NEST 3.10, each to the end of the run: CUBA with 4,000 neurons has the same
+spikes for 4 s, Brunel's networks with 4,000 neurons in all four regimes for 300 ms, the
+microcircuit at 5 % for 1 s.
 """
 
 from __future__ import annotations
