@@ -1,0 +1,100 @@
+"""The cortical microcircuit in NEST: ``python -m benchmarks.peers.nest_microcircuit``.
+
+As the reference implementation of the circuit builds it, and as NEST's documentation advises for
+speed: native rules, one Poisson generator per population, spikes kept in memory, synapse models of
+the `_hpc` kind (smaller), which address at most 65,535 neurons per thread.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import nest
+
+from benchmarks.peers.common import DT, parser, peak_memory, report
+from benchmarks.peers.parameters import microcircuit
+
+MOST_HPC = 65_535
+
+
+def main() -> None:
+    """Build, warm up, measure, print."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--drive", choices=("poisson", "dc"), default="poisson")
+    a = arguments.parse_args()
+    p = microcircuit(a.scale, a.drive)
+
+    began = time.perf_counter()
+    nest.verbosity = nest.VerbosityLevel.ERROR
+    nest.ResetKernel()
+    nest.set(
+        resolution=DT, rng_seed=a.seed, local_num_threads=a.threads, print_time=False,
+        keep_source_table=False,  # it is of no use after building, and large
+    )  # fmt: skip
+
+    populations: list[Any] = []
+    for i, n in enumerate(p.neurons):
+        neuron = {
+            "C_m": p.c_m_pf, "tau_m": p.tau_m_ms, "E_L": p.e_l_mv, "V_reset": p.v_reset_mv,
+            "V_th": p.v_th_mv, "t_ref": p.t_ref_ms, "I_e": p.dc_pa[i],
+            "tau_syn_ex": p.tau_syn_ms, "tau_syn_in": p.tau_syn_ms,
+        }  # fmt: skip
+        population = nest.Create("iaf_psc_exp", n, neuron)
+        population.V_m = nest.random.normal(p.v_m_initial_mean_mv[i], p.v_m_initial_sd_mv[i])
+        populations.append(population)
+
+    # A thread holds at most 134,217,726 synapses of one model: each source has its own copy.
+    small = sum(p.neurons) / a.threads <= MOST_HPC
+    model = "static_synapse_hpc" if small else "static_synapse"
+    for source in p.populations:
+        nest.CopyModel(model, f"from_{source}")
+    for i, target in enumerate(populations):
+        for j, source in enumerate(populations):
+            number = p.synapses[i][j]
+            if number == 0:
+                continue
+            weight = p.weights_pa[i][j]
+            delay = p.delay_exc_ms if j % 2 == 0 else p.delay_inh_ms
+            low, high = (0.0, math.inf) if weight > 0 else (-math.inf, 0.0)
+            weights = nest.random.normal(weight, abs(weight) * p.weight_relative_sd)
+            delays = nest.random.normal(delay, delay * p.delay_relative_sd)
+            nest.Connect(
+                source, target, {"rule": "fixed_total_number", "N": number},
+                {
+                    "synapse_model": f"from_{p.populations[j]}",
+                    "weight": nest.math.redraw(weights, min=low, max=high),
+                    "delay": nest.math.redraw(delays, min=DT, max=math.inf),
+                },
+            )  # fmt: skip
+
+    synapses = nest.num_connections
+    recorders = []
+    for population, rate in zip(populations, p.external_rate_hz, strict=True):
+        if a.drive == "poisson":
+            noise = nest.Create("poisson_generator", params={"rate": rate})
+            synapse = {"weight": p.weight_external_pa, "delay": p.external_delay_ms}
+            nest.Connect(noise, population, "all_to_all", synapse)
+        recorder = nest.Create("spike_recorder", params={"start": a.warm_up})
+        nest.Connect(population, recorder)
+        recorders.append(recorder)
+    nest.Prepare()
+    built = time.perf_counter()
+    nest.Run(a.warm_up)
+    started = time.perf_counter()
+    nest.Run(a.duration)
+    seconds = time.perf_counter() - started
+    nest.Cleanup()
+    report(
+        "nest", a, precision="double", threads=nest.local_num_threads,
+        build_seconds=built - began, simulate_seconds=seconds,
+        sizes=dict(zip(p.populations, p.neurons, strict=True)),
+        spikes={name: r.n_events for name, r in zip(p.populations, recorders, strict=True)},
+        peak_bytes=peak_memory(), packages=("nest-simulator", "numpy"), synapses=synapses,
+        synapse_model=model,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
