@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from keyword import iskeyword
 from typing import Any
@@ -142,7 +143,7 @@ class Draft:
     def fresh(self, wanted: str) -> str:
         """Return a name for a variable of the script that is not taken yet."""
         word = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in wanted)
-        word = word.strip("_") or "x"
+        word = re.sub("_+", "_", word).strip("_") or "x"
         if word[0].isdigit() or iskeyword(word):
             word = f"x_{word}"
         name, k = word, 2

@@ -40,11 +40,12 @@ class Models:
         self._choose_constants()
 
     def renamed(self, group: Group) -> dict[str, str]:
-        """Return the names that mean something else in Brian2."""
-        spec = group.populations[0].model.neuron_model().spec()
-        names = {*spec.states, *spec.parameters}
+        """Return what the names of the equations are called in Brian2."""
+        model = group.populations[0].model.neuron_model()
+        names = [line.name for line in parse_equations(model.equations)]
         return {
-            n: f"{n}_var" for n in names if n in NAMES_OF_BRIAN2 or n.endswith(("_pre", "_post"))
+            n: f"{n}_var" if n in NAMES_OF_BRIAN2 or n.endswith(("_pre", "_post")) else n
+            for n in names
         }
 
     def _choose_constants(self) -> None:

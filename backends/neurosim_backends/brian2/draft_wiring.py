@@ -237,15 +237,12 @@ def coupling(draft: Draft, models: Models, p: Projection) -> list[str]:
             read = f"{models.renamed(a.group).get(str(p.source), p.source)}_pre"
             if kind == "diffusive":
                 read = f"({read} - {models.renamed(b.group).get(str(p.source), p.source)}_post)"
-                unit_of_sum = "amp" if unit == "siemens" else unit
-            else:
-                unit_of_sum = unit
             found = _coupled(draft, p, a, b)
             i, j = (draft.array(x, f"Projection {p.name!r}") for x in found[:2])
             lines += [
                 f"{name} = Synapses({a.group.name}, {b.group.name}, '''",
-                f"w : {unit}",
-                f"{variable}_post = w*{read} : {unit_of_sum} (summed)",
+                f"w : {_dimension(p.unit)}",
+                f"{variable}_post = w*{read} : {unit} (summed)",
                 "''')",
                 f"{name}.connect(i={i}, j={j})",
                 f"{name}.w = "

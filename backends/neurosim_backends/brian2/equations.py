@@ -152,7 +152,7 @@ def translate(
         held = name in clamped
         text = f"{printer(drift.expression)}/ms"
         for xi, factor in spec.noise.get(name, {}).items():
-            text += f" + {printer(factor)}*{noise[xi]}*ms**-0.5"
+            text += f" + {printer(factor)}*{noise[xi]}"
         flag = " (unless refractory)" if held else ""
         lines.append(f"d{variables[name]}/dt = {text} : 1{flag}")
     lines += [f"{variables[name]} : 1" for name in spec.states if name not in integrated]
@@ -195,12 +195,20 @@ def _threshold(
 def _noise(
     spec: ModelSpec, method: str, names: Names, feeds: dict[Feed, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Name the noises, and the variable that brings the numbers of each."""
+    """Return what stands for each noise in the equations, and what is replayed for Brian2's own.
+
+    Brian2's `euler` knows additive noise only; but with numbers that are held over the step it
+    takes the step of Euler and Maruyama, whatever they are multiplied with.
+    """
     words: dict[str, str] = {}
     normals: dict[str, str] = {}
     for xi, k in noise_numbers(spec).items():
-        words[xi] = f"xi_{len(words)}"
-        feeds["normal", str(k)] = normals[words[xi]] = names.fresh(f"normal_{k}")
+        name = feeds["normal", str(k)] = names.fresh(f"normal_{k}")
+        if method == "euler":
+            words[xi] = f"{name}*(dt/ms)**-0.5/ms"
+        else:
+            own = f"xi_{len(words)}"
+            words[xi], normals[own] = f"{own}*ms**-0.5", name
     return words, normals
 
 

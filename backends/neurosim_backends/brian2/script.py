@@ -115,7 +115,17 @@ def _refuse(network: Network) -> None:
                     "ns.SpikeTimes, or net.inject",
                 )
             continue
-        if p.model.neuron_model().spec().multiplicity is not None:
+        spec = p.model.neuron_model().spec()
+        if (
+            spec.method in ("euler", "milstein")
+            and p.model.neuron_model().noise == "multiplicative"
+        ):
+            raise UnsupportedError(
+                f"Population {p.name!r}: method {spec.method!r}",
+                "Brian2 solves the Stratonovich equation where noise is multiplied by a state",
+                "method='heun', with the equation in that sense",
+            )
+        if spec.multiplicity is not None:
             raise UnsupportedError(
                 f"Population {p.name!r}: several spikes in one step",
                 "a neuron of a Brian2 script fires once in a step",
@@ -152,10 +162,9 @@ def _recorders(draft: Draft, models: Models) -> list[str]:
         word = draft.words[p.name]
         whole = len(recorder.indices) == p.size
         if recorder.variable == "spikes":
-            monitored = word
-            if not whole and np.all(np.diff(recorder.indices) == 1):
-                monitored = f"{word}[{recorder.indices[0]}:{recorder.indices[-1] + 1}]"
-            lines.append(f"{word}_spikes = SpikeMonitor({monitored})")
+            monitored, n = _monitored(recorder, word)
+            note = "" if n == len(recorder.indices) else "  # more than was asked for"
+            lines.append(f"{word}_spikes = SpikeMonitor({monitored}){note}")
             continue
         state = models.renamed(draft.group_of(p)).get(recorder.variable, recorder.variable)
         every = f", dt={quantity(recorder.every, 'ms')}" if recorder.every is not None else ""
@@ -168,6 +177,14 @@ def _recorders(draft: Draft, models: Models) -> list[str]:
     return lines
 
 
+def _monitored(recorder: Any, word: str) -> tuple[str, int]:
+    """Return the neurons whose spikes are monitored, and how many: a subgroup is contiguous."""
+    ids, size = recorder.indices, recorder.population.size
+    if len(ids) == size or np.any(np.diff(ids) != 1):
+        return word, size
+    return f"{word}[{ids[0]}:{ids[-1] + 1}]", len(ids)
+
+
 def _results(draft: Draft) -> list[str]:
     lines = ["run(duration)", "", 'print(f"Brian2 {brian2.__version__}, {duration/ms:g} ms")']
     plotted: list[tuple[str, int]] = []
@@ -175,7 +192,7 @@ def _results(draft: Draft) -> list[str]:
     for recorder in draft.network.recorders:
         if recorder.variable == "spikes" and recorder.population is not None:
             word = draft.words[recorder.population.name]
-            n = len(recorder.indices)
+            _, n = _monitored(recorder, word)
             lines.append(
                 f'print(f"{recorder.population.name}: '
                 f'{{{word}_spikes.num_spikes/{n}/(duration/second):.4g}} Hz")'
