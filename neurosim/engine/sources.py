@@ -272,10 +272,14 @@ def make_drive(drive: PlanDrive, state: PopulationState, chosen: np.ndarray) -> 
     table = rate_table(times, rates, machine.dt)
     key = make_key(machine.seed, DRIVE, drive.index, machine.trial)
     entry = (feeders.poisson_drive_each if table.each else feeders.poisson_drive)[machine.real]
-    words: list[Any] = [state.drives[drive.receptor], _dense(state, local, weight)]
+    words: list[Any] = [state.drives[drive.receptor]]
     if table.each:
-        words += [state.plan.offset, int(key[0]), *table.words]
+        words += [_dense(state, local, weight), state.plan.offset, int(key[0]), *table.words]
     else:
+        if np.ndim(weight) == 0 and local.size == state.plan.size:
+            words += [0, float(fitting(weight, machine.real, f"Drive of {state.plan.name!r}"))]
+        else:
+            words += [_dense(state, local, weight), 0.0]
         words += poisson_words(table, state.plan.offset, key, state.plan.size)
     context = Context([*words, *table.kept])
     return Feeder(entry.address, context)

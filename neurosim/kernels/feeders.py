@@ -114,8 +114,22 @@ def add_weighted(n, row, weight, count):
     weight : (n,) real             0 for neurons without this drive
     count  : (n,) int16            spikes in this step
     """
+    real = row.dtype.type
     for k in range(n):
-        row[k] += weight[k] * count[k]
+        row[k] += weight[k] * real(count[k])
+
+
+@kernel
+def add_count(n, row, weight, count):
+    """Add weight * count, one weight for all neurons.
+
+    row    : (n,) real, added to   sum of weights arriving in this step
+    weight : real
+    count  : (n,) int16            spikes in this step
+    """
+    real = row.dtype.type
+    for k in range(n):
+        row[k] += weight * real(count[k])
 
 
 @kernel
@@ -226,15 +240,18 @@ def noise_current(real: Any, size: int) -> Any:
 def poisson_drive(real: Any, size: int) -> Any:
     """Add Poisson drive, at a rate that is constant between given steps.
 
-    ctx: row, weight, then as for `poisson_counts`.
+    ctx: row, weights (0: one for all), the one weight, then as for `poisson_counts`.
     """
 
     def poisson_drive(ctx, lo, hi, step):
-        word = int64_at(ctx, 15)
+        word = int64_at(ctx, 16)
         n = hi - lo
-        count = poisson_counts(word, np.int64(2), step, lo, n)
-        weight = reals_at(word[1] + size * lo, n, real)
-        add_weighted(n, reals_at(word[0] + size * lo, n, real), weight, count)
+        count = poisson_counts(word, np.int64(3), step, lo, n)
+        row = reals_at(word[0] + size * lo, n, real)
+        if word[1] == 0:
+            add_count(n, row, real(float64_at(ctx, 16)[2]), count)
+        else:
+            add_weighted(n, row, reals_at(word[1] + size * lo, n, real), count)
         return 0
 
     return poisson_drive
