@@ -48,7 +48,7 @@ def collected() -> list[str]:
 
 
 def test_there_are_tutorials() -> None:
-    assert len(TUTORIALS) >= 3
+    assert len(TUTORIALS) >= 4
     assert [path.name[:2] for path in TUTORIALS] == [
         f"{k + 1:02d}" for k in range(len(TUTORIALS))
     ], "numbered from 01 without a gap"
