@@ -1,6 +1,6 @@
 # make demo        a figure in one command, from a fresh clone
 # make test        every check a change must pass (make test-fast leaves out the slow ones)
-# make bench       measure start-up and delivery on this machine
+# make bench       measure start-up, delivery, and networks beside NEST and Brian2
 # make lint        style, types and import rules only
 # make format      rewrite the code in the house style
 # make venv        .venv with the package and its tools; PYTHON=... names the interpreter
@@ -31,8 +31,11 @@ test-fast: lint
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
 
 bench: venv
-	$(BIN)/python -m benchmarks start-up
+	$(BIN)/python -m benchmarks start-up --peer all
 	$(BIN)/python -m benchmarks delivery
+	$(BIN)/python -m benchmarks --workload cuba-4000 --workload coba-4000 --workload cobahh \
+	    --workload brunel --workload microcircuit-0.1 --peer nest --peer brian2-cpp
+	$(BIN)/python docs/make_performance.py
 
 lint: venv
 	$(BIN)/python -m ruff check

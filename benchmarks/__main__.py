@@ -1,77 +1,151 @@
-"""Run a benchmark and keep its figures: ``python -m benchmarks start-up`` or ``delivery``."""
+"""Measure neurosim on this machine, alone and beside other simulators.
+
+``python -m benchmarks --workload brunel --peer nest --threads 2`` compares; ``start-up``,
+``delivery`` and ``scaling`` measure neurosim itself; ``list`` names the workloads.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import os
-import platform
-from datetime import UTC, datetime
-from importlib import metadata
+import shlex
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-app = typer.Typer(help="Measure neurosim on this machine.", no_args_is_help=True)
-RESULTS = Path(__file__).parent / "results"
+from benchmarks.keeping import RESULTS, comparisons, context, keep, keep_comparison, write
+from benchmarks.workloads import PEERS, WORKLOADS
 
-
-def machine() -> dict[str, Any]:
-    """Return what the figures were measured on; no names of the machine or its user."""
-    model = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
-        pass
-    return {
-        "processor": model,
-        "cores": os.cpu_count(),
-        "load_1_min": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "python": platform.python_version(),
-        **{p: metadata.version(p) for p in ("neurosim-snn", "numpy", "numba", "llvmlite")},
-    }
+app = typer.Typer(help="Measure neurosim on this machine.", add_completion=False)
 
 
-def keep(name: str, rows: list[dict[str, Any]], command: str) -> None:
-    """Print a table of the rows and write them to benchmarks/results."""
-    table = Table(title=name)
-    for column in rows[0]:
-        table.add_column(column, justify="left" if column == "name" else "right")
-    for row in rows:
-        table.add_row(*(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()))
-    Console().print(table)
-    RESULTS.mkdir(exist_ok=True)
-    content = {
-        "benchmark": name,
-        "command": command,
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine(),
-        "rows": rows,
-    }
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps(content, indent=1) + "\n")
-    Console().print(
-        f"kept in {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}"
-    )
+def say(text: str) -> None:
+    """Print a line at once, unwrapped and without markup."""
+    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def known(given: list[str], names: Any, what: str) -> list[str]:
+    """Return the names that were given; "all" is all of them."""
+    if given == ["all"]:
+        return list(names)
+    for name in given:
+        if name not in names:
+            raise typer.BadParameter(f"{name!r} is no {what}; there are: {', '.join(names)}")
+    return given
+
+
+@app.callback(invoke_without_command=True)
+def compare(
+    context_: typer.Context,
+    workload: Annotated[list[str], typer.Option(help="a name, or 'all'; may be repeated")] = [],  # noqa: B006
+    peer: Annotated[list[str], typer.Option(help="left out: those of the workload")] = [],  # noqa: B006
+    threads: Annotated[list[int], typer.Option(help="left out: 1 and 2")] = [1, 2],  # noqa: B006
+    repeats: Annotated[int | None, typer.Option(min=1, help="rounds; left out: its own")] = None,
+    scale: Annotated[float | None, typer.Option(help="another size; needs --into")] = None,
+    duration: Annotated[float | None, typer.Option(help="another one [ms]; needs --into")] = None,
+    limit: Annotated[float, typer.Option(help="longest single run [s]")] = 3600.0,
+    into: Annotated[Path, typer.Option(help="folder of the results")] = RESULTS,
+) -> None:
+    """Compare neurosim with peers on the same networks, by turns."""
+    if context_.invoked_subcommand is not None:
+        return
+    if not workload:
+        typer.echo(context_.get_help())
+        raise typer.Exit(2)
+    if (scale is not None or duration is not None) and into.resolve() == RESULTS.resolve():
+        raise typer.BadParameter("another size or duration is another benchmark; name --into")
+    from benchmarks.compare import compare as run
+    from benchmarks.tables import comparison_figure, comparison_page
+
+    peers = known(peer, PEERS, "peer")
+    words = [*(f"--workload {w}" for w in workload), *(f"--peer {p}" for p in peer)]
+    words += [f"--threads {t}" for t in threads]
+    for name, value in (("repeats", repeats), ("scale", scale), ("duration", duration)):
+        words += [] if value is None else [f"--{name} {shlex.quote(f'{value:g}')}"]
+    command = " ".join(["python -m benchmarks", *words])
+    for name in known(workload, WORKLOADS, "workload"):
+        chosen = WORKLOADS[name]
+        chosen = dataclasses.replace(
+            chosen,
+            scale=chosen.scale if scale is None else scale,
+            duration=chosen.duration if duration is None else duration,
+        )
+        for count in threads:
+            rows = run(
+                chosen, peers or chosen.peers, count, repeats or chosen.repeats,
+                limit=limit, say=say,
+            )  # fmt: skip
+            if rows:
+                keep_comparison(name, chosen.title, rows, command, into)
+            # After every workload: an interrupted run leaves pages that fit the files.
+            kept = comparisons(into)
+            if kept:
+                (into / "comparison.md").write_text(comparison_page(kept))
+                comparison_figure(kept, into / "comparison.png")
+            for row in rows:
+                shown = f"{row['ratio']['of_medians']:.2f}" if "ratio" in row else "-"
+                faults = "; ".join([*row["faults"], *row["notes"]])
+                say(f"{name} against {row['peer']}, {count} threads: {shown} ({row['status']}) "
+                    f"{faults}")  # fmt: skip
+
+
+@app.command("list")
+def listed() -> None:
+    """Name the workloads and their peers."""
+    for w in WORKLOADS.values():
+        say(f"{w.name:20} {w.title}; {w.precision}, {w.duration:g} ms, {w.repeats} rounds against "
+            f"{', '.join(w.peers)}")  # fmt: skip
 
 
 @app.command("start-up")
-def start_up(repeats: int = 5) -> None:
+def start_up(
+    repeats: int = 5,
+    peer: Annotated[list[str], typer.Option(help="also from its process start")] = [],  # noqa: B006
+    into: Path = RESULTS,
+) -> None:
     """Imports and the balanced-network script, from process start to printed rates."""
-    from benchmarks.start_up import measure
+    from benchmarks.start_up import measure, measure_peers
 
-    keep("start-up", measure(repeats), f"python -m benchmarks start-up --repeats {repeats}")
+    chosen = known(peer, PEERS, "peer")
+    rows = measure(repeats) + measure_peers(chosen, repeats)
+    command = " ".join([f"python -m benchmarks start-up --repeats {repeats}",
+                        *(f"--peer {name}" for name in peer)])  # fmt: skip
+    keep("start-up", rows, command, into)
 
 
 @app.command()
-def delivery(repeats: int = 3) -> None:
+def delivery(repeats: int = 3, into: Path = RESULTS) -> None:
     """Nanoseconds per synaptic event, by size, synapse format and threads."""
     from benchmarks.delivery import measure
 
-    keep("delivery", measure(repeats), f"python -m benchmarks delivery --repeats {repeats}")
+    keep("delivery", measure(repeats), f"python -m benchmarks delivery --repeats {repeats}", into)
+
+
+@app.command()
+def scaling(
+    repeats: int = 3,
+    synapses: Annotated[list[int], typer.Option(help="left out: 10^5 to 3*10^8")] = [],  # noqa: B006
+    into: Path = RESULTS,
+) -> None:
+    """Cost of an event and bytes of a synapse over size, beside the limits of the machine."""
+    if synapses and into.resolve() == RESULTS.resolve():
+        raise typer.BadParameter("other sizes are another benchmark; name --into")
+    from benchmarks import limits
+    from benchmarks.scaling import SIZES, measure
+    from benchmarks.tables import scaling_figure
+
+    found = limits.measure()
+    for row in found:
+        say(f"{row['name']}, {row['threads']} threads: {row['value']:.2f} {row['unit']}")
+    rows = measure(tuple(synapses) or SIZES, repeats, say=say)
+    content = {
+        "benchmark": "scaling", **context(f"python -m benchmarks scaling --repeats {repeats}"),
+        "limits": found, "rows": rows,
+    }  # fmt: skip
+    write(into / "scaling.json", content)
+    scaling_figure(json.loads(json.dumps(content)), into / "scaling.png")
 
 
 if __name__ == "__main__":

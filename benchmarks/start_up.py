@@ -7,8 +7,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from benchmarks.environments import python_for
+from benchmarks.workloads import PEERS
+
+ROOT = Path(__file__).parents[1]
 
 BALANCED = """
 import neurosim as ns
@@ -25,13 +31,29 @@ print(ns.run(net, 1000).rates())
 """
 
 
-def seconds(arguments: list[str], environment: dict[str, str] | None = None) -> float:
+def seconds(
+    arguments: list[str],
+    environment: dict[str, str] | None = None,
+    python: Path = Path(sys.executable),
+) -> float:
     """Run Python in a new process; return how long it took [s]."""
     started = time.perf_counter()
     subprocess.run(
-        [sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, env=environment
-    )
+        [str(python), *arguments],
+        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, cwd=ROOT,
+    )  # fmt: skip
     return time.perf_counter() - started
+
+
+def described(name: str, times: list[float]) -> dict[str, Any]:
+    """Return the row of a measurement."""
+    return {
+        "name": name,
+        "median_s": statistics.median(times),
+        "least_s": min(times),
+        "greatest_s": max(times),
+        "repeats": len(times),
+    }
 
 
 def measure(repeats: int = 5) -> list[dict[str, Any]]:
@@ -47,15 +69,7 @@ def measure(repeats: int = 5) -> list[dict[str, Any]]:
     rows = []
 
     def row(name: str, times: list[float]) -> None:
-        rows.append(
-            {
-                "name": name,
-                "median_s": statistics.median(times),
-                "least_s": min(times),
-                "greatest_s": max(times),
-                "repeats": len(times),
-            }
-        )
+        rows.append(described(name, times))
 
     row("python alone", [seconds(["-c", "pass"]) for _ in range(repeats)])
     row("import numpy", [seconds(["-c", "import numpy"]) for _ in range(repeats)])
@@ -67,4 +81,26 @@ def measure(repeats: int = 5) -> list[dict[str, Any]]:
         row("balanced script, first run ever", [seconds([str(script)], environment)])
         times = [seconds([str(script)], environment) for _ in range(repeats)]
         row("balanced script, later runs", times)
+    return rows
+
+
+def measure_peers(peers: Sequence[str], repeats: int = 5) -> list[dict[str, Any]]:
+    """Time the peers' scripts of the same network (CUBA) for the same second, cold and warm.
+
+    What Brian2 compiles goes to a folder that is empty before the first run.
+    """
+    rows = []
+    for name in peers:
+        peer = PEERS[name]
+        python = python_for(peer)
+        script = [
+            "-m", "benchmarks.peers." + peer.script + "_vogels_abbott", "--synapses", "cuba",
+            *peer.arguments, "--duration", "900", "--warm-up", "100",
+        ]  # fmt: skip
+        with tempfile.TemporaryDirectory() as cache:
+            arguments = [*script, "--cache", cache] if peer.script == "brian2" else script
+            first = seconds(arguments, None, python)
+            later = [seconds(arguments, None, python) for _ in range(repeats)]
+        rows.append(described(f"{peer.title}: balanced script, first run ever", [first]))
+        rows.append(described(f"{peer.title}: balanced script, later runs", later))
     return rows

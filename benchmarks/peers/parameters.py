@@ -31,7 +31,7 @@ VOGELS_ABBOTT = SimpleNamespace(
 SPARSE = SimpleNamespace(
     n_exc=80_000, n_inh=20_000, c_exc=800, c_inh=200,
     tau_m=10.0, c_m=250.0, e_leak=-65.0, v_th=-50.0, v_reset=-65.0, t_ref=2.0, tau_syn=0.5,
-    w=87.8, g=5.0, delay=1.5, rate=6_900.0, v_start=(-55.0, 2.0),
+    w=87.8, g=8.0, delay=1.5, rate=6_900.0, v_start=(-55.0, 2.0),
 )  # fmt: skip
 """A balanced network of many quiet neurons: 1,000 synapses each, about 1 Hz.
 

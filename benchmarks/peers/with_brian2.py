@@ -39,7 +39,7 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     """Return the arguments of every script of Brian2."""
     found = parser(description)
     found.add_argument("--target", choices=("cpp", "cython"), default="cpp")
-    found.add_argument("--cache", type=Path, help="where compiled code is kept")
+    found.add_argument("--cache", help="where compiled code is kept")
     return found
 
 

@@ -1,0 +1,150 @@
+"""Write docs/performance.md from benchmarks/results: ``python docs/make_performance.py``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+TARGET = Path(__file__).with_name("performance.md")
+
+sys.path.insert(0, str(ROOT))  # benchmarks is not part of the distribution
+
+from benchmarks.keeping import COMPARED, RESULTS, comparisons  # noqa: E402
+from benchmarks.tables import (  # noqa: E402
+    comparison_table,
+    limits_table,
+    number,
+    scaling_table,
+)
+
+HEAD = """\
+# Performance
+
+This page is written by `python docs/make_performance.py` from `benchmarks/results/`, where least
+and greatest values stand beside the medians. Anyone can repeat the commands; `make bench` runs a
+set that takes about half an hour, `python -m benchmarks list` names all comparisons.
+"""
+
+BESIDE = """\
+## Beside other simulators
+
+`python -m benchmarks --workload microcircuit-0.3 --peer nest --threads 2` runs neurosim and the
+peer by turns on the same network, each run in a process of its own, every round with another
+seed. Seconds are wall seconds per biological second, medians over the rounds after a warm-up; the
+ratio is that of the medians, in brackets the least and the greatest of a single round. Memory is
+the peak of the process (of Brian2's C++ standalone: of the simulation alone, without the
+compiler), and building goes from the description to the first step, without compilation.
+
+The scripts in `benchmarks/peers/` are written by hand as each simulator's documentation advises
+for speed: NEST with its own rules and its smallest synapses (`_hpc`, one weight for all where
+that is so), spikes in memory and pinned threads; Brian2 with `-O3 -march=native -ffast-math`,
+OpenMP where there is more than one thread, and single precision where neurosim has it.
+
+A row is void, and says why, where the two sides are not the same: rates of a population that
+differ by more than three standard deviations over seeds and by more than 1 %, numbers of neurons or
+synapses, another precision than asked, unless the peer has no other, which the row then says.
+"""
+
+NONE_YET = """\
+No comparison is kept yet; the command above writes one to `benchmarks/results/`.
+"""
+
+START_UP = """\
+## From process start to a result
+
+The balanced network (CUBA: 4,000 neurons, 320,000 synapses) for one second, from the start of the
+process to printed rates. The first run compiles the engine for the machine's processor and keeps
+it in the user's cache directory. `import neurosim` alone loads next to nothing: names, and what
+they need, come when they are used.
+"""
+
+DELIVERY = """\
+## A synaptic event
+
+Poisson sources at 10 Hz whose spikes only arrive, delays of 1 to 30 steps; the difference of a
+run with synapses and the same without, in nanoseconds per event. "constant" is one weight for
+all, "full" 64-bit integers, "fixed16" 16-bit ones. Where a run is dominated by other work (the
+smallest network) the difference is uncertain by about half of itself.
+"""
+
+SCALING = """\
+## Over the size of the network
+
+The same difference from 10^5 to 3*10^8 synapses, with drawn weights in 16 bits, beside what this
+machine can do at most: additions of a float32 at scattered places with streamed indices.
+"""
+
+
+def read(name: str) -> dict[str, Any] | None:
+    """Return what is kept of a benchmark, if it was made."""
+    path = RESULTS / f"{name}.json"
+    found: dict[str, Any] | None = json.loads(path.read_text()) if path.exists() else None
+    return found
+
+
+def plain(processor: str) -> str:
+    """Return the name of a processor without its marks."""
+    return processor.replace("(R)", "").replace("(TM)", "")
+
+
+def measured(kept: dict[str, Any]) -> str:
+    """Return the sentence on how and where."""
+    machine = kept["machine"]
+    return (
+        f"`{kept['command']}`, {kept['date']}: {machine['cores']} cores of an "
+        f"{plain(machine['processor'])}, Python {machine['python']}.\n"
+    )
+
+
+def plain_table(kept: dict[str, Any], columns: dict[str, str]) -> list[str]:
+    """Return a Markdown table of some columns."""
+    lines = [f"| | {' | '.join(columns.values())} |", "|---" * (len(columns) + 1) + "|"]
+    for row in kept["rows"]:
+        cells = [number(v) if isinstance(v := row[key], float) else str(v) for key in columns]
+        lines.append(f"| {row['name']} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def page() -> str:
+    """Return the whole page."""
+    parts = [HEAD, BESIDE]
+    kept = comparisons()
+    if kept:
+        parts += [*comparison_table(kept), ""]
+        machines = [row["measured"]["machine"] for workload in kept for row in workload["rows"]]
+        where = {f"{m['cores']} cores of an {plain(m['processor'])}" for m in machines}
+        parts.append(
+            f"Measured on {'; '.join(sorted(where))}. Commands, versions and flags of every row "
+            "are in [comparison.md](../benchmarks/results/comparison.md).\n"
+        )
+        if (RESULTS / "comparison.png").exists():
+            parts.append(
+                "![times of peers relative to neurosim](../benchmarks/results/comparison.png)\n"
+            )
+    else:
+        parts.append(NONE_YET)
+    if (scaling := read("scaling")) is not None:
+        parts += [
+            SCALING,
+            measured(scaling),
+            *scaling_table(scaling),
+            "",
+            *limits_table(scaling),
+            "",
+        ]
+        parts.append("![cost and memory over size](../benchmarks/results/scaling.png)\n")
+    if (start := read("start-up")) is not None:
+        columns = {"median_s": "median s", "least_s": "least", "greatest_s": "greatest"}
+        parts += [START_UP, measured(start), *plain_table(start, columns)]
+    if (delivery := read("delivery")) is not None:
+        columns = {"ns_per_event": "median ns", "least": "least", "greatest": "greatest"}
+        parts += [DELIVERY, measured(delivery), *plain_table(delivery, columns)]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(page())
+    print(f"{TARGET.name}: {len(comparisons())} workloads of {RESULTS.name}/{COMPARED}")
