@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -10,10 +11,19 @@ from typing import Any
 import numpy as np
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep to itself that Brian2 spells its parser's functions as one did."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
 @cache
 def brian2() -> Any:
     """Return the module."""
-    import brian2
+    with _quiet():
+        import brian2
 
     return brian2
 
@@ -49,7 +59,7 @@ def settings(device: Any, preferences: Mapping[str, Any], **options: Any) -> Ite
         for name, value in preferences.items():
             b.prefs[name] = value
         # What leaves the finite numbers is found, and told by name, without warnings of numpy.
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), _quiet():
             yield
     finally:
         for name, value in before.items():

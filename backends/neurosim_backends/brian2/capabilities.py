@@ -94,7 +94,7 @@ CASES = (
         approximated(
             "Brian2's milstein solves the Stratonovich equation: it is given the drift with which "
             "that is our Ito equation, f - b b'/2",
-            "terms of order dt^(3/2) in a step",
+            "about b' f dt^(3/2)/2 in a step, where f is the drift",
         ),
     ),
 )

@@ -289,6 +289,7 @@ class Brian2Network:
         self.network.run(0 * brian2().second, namespace={})
         for name in ("t", "timestep"):
             self.clock.variables[name].set_value(state["clock", name])
+        self.network.t_ = float(state["clock", "t"].item())
         for key, owner in self._owners():
             for name, variable in owner.variables.items():
                 if name in _CHANGING or name.endswith("space"):

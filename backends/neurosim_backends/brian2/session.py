@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import platform
-import sys
 import time
 import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -21,7 +18,6 @@ from neurosim.describe.population import Selectable
 from neurosim.describe.projection import Projection
 from neurosim.engine.clock import Recorded
 from neurosim.engine.taps import check_recording
-from neurosim.engine.wiring import enumerate_connections
 from neurosim.errors import (
     ApproximationWarning,
     DescriptionError,
@@ -29,9 +25,9 @@ from neurosim.errors import (
     UnknownNameError,
 )
 from neurosim.lower.lowering import lower
-from neurosim.lower.plan import PlanRecorder
 from neurosim.lower.values import settable_value
-from neurosim.results import Run, SpikeRecord, Trace
+from neurosim.results import Run
+from neurosim.sessions import connections_of, run_of, surroundings
 
 
 class PlanSession(Session):
@@ -108,7 +104,7 @@ class PlanSession(Session):
                 RuntimeWarning,
                 stacklevel=4,
             )
-        return self._results(recorded, time.perf_counter() - started)
+        return run_of(self.plan, recorded, self._provenance(time.perf_counter() - started))
 
     def set(self, view: Selectable, **values: Any) -> None:
         """Set states or parameters of some neurons."""
@@ -145,123 +141,9 @@ class PlanSession(Session):
     def connections(self, projection: str | Projection) -> Connections:
         """Return the connections of a projection."""
         name = projection.name if isinstance(projection, Projection) else projection
-        if not isinstance(name, str):
-            raise DescriptionError("session.connections: projection", name, "a projection's name")
-        for p in self.plan.projections:
-            if p.name == name:
-                if name not in self._wiring:
-                    found = enumerate_connections(p, self.plan.seed, self.plan.dt)
-                    self._wiring[name] = Connections(
-                        pre=found.pre_position,
-                        post=found.post_position,
-                        weight=found.weight,
-                        delay=self._times(found.delay_steps),
-                    )
-                return self._wiring[name]
-        for c in self.plan.couplings:
-            if c.name == name:
-                order = np.lexsort((c.post_position, c.pre_position))
-                return Connections(
-                    pre=c.pre_position[order],
-                    post=c.post_position[order],
-                    weight=c.weight[order],
-                    delay=np.zeros(order.size),
-                )
-        known = [p.name for p in self.plan.projections] + [c.name for c in self.plan.couplings]
-        raise UnknownNameError("session.connections: projection", name, known)
-
-    # --- results --------------------------------------------------------------------------
-
-    def _results(self, recorded: Recorded, seconds: float) -> Run:
-        interval = (recorded.first_step * self.dt, recorded.last_step * self.dt)
-        plan = self.plan
-        spikes: dict[str, SpikeRecord] = {}
-        states: dict[str, dict[str, Trace]] = {}
-        weights: dict[str, Trace] = {}
-        for recorder in plan.recorders:
-            if recorder.variable == "weight":
-                weights.update(self._weights(recorder, recorded))
-            elif recorder.variable == "spikes":
-                name = plan.populations[recorder.population].name
-                spikes[name] = self._spike_record(recorder, recorded, interval)
-            else:
-                population = plan.populations[recorder.population]
-                assert population.spec is not None
-                key = recorder.variable
-                if recorder.reduce == "mean" and self._is_kept_whole(recorder):
-                    key = f"{key} (mean)"
-                states.setdefault(population.name, {})[key] = Trace(
-                    array=recorded.samples[recorder.index],
-                    times=self._sample_times(recorder, recorded),
-                    ids=recorder.ids - population.offset,
-                    unit=population.spec.units[recorder.variable],
-                    reduce=recorder.reduce,
-                )
-        return Run(
-            name=plan.name,
-            interval=interval,
-            populations={p.name: p.size for p in plan.populations},
-            spikes=spikes,
-            states=states,
-            weights=weights,
-            provenance=self._provenance(seconds),
-        )
-
-    def _spike_record(
-        self, recorder: PlanRecorder, recorded: Recorded, interval: tuple[float, float]
-    ) -> SpikeRecord:
-        population = self.plan.populations[recorder.population]
-        local = recorder.ids - population.offset
-        ids = recorded.ids.astype(np.int64) - population.offset
-        wanted = np.zeros(population.size + 1, np.bool_)
-        wanted[local] = True
-        inside = (ids >= 0) & (ids < population.size)
-        mine = inside & wanted[np.where(inside, ids, population.size)]
-        whole = local.size == population.size
-        return SpikeRecord(
-            times=self._times(recorded.labels[mine]),
-            ids=ids[mine],
-            size=population.size,
-            interval=interval,
-            recorded=None if whole else local,
-        )
-
-    def _is_kept_whole(self, recorder: PlanRecorder) -> bool:
-        """Whether the variable of a mean is also kept neuron by neuron."""
-        return any(
-            r.population == recorder.population
-            and r.variable == recorder.variable
-            and r.reduce == "none"
-            for r in self.plan.recorders
-        )
-
-    def _times(self, steps: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        return steps.astype(np.float64) * self.dt
-
-    def _sample_times(self, recorder: PlanRecorder, recorded: Recorded) -> npt.NDArray[np.float64]:
-        n = (recorded.last_step - recorded.first_step) // recorder.every_steps
-        steps = recorded.first_step + recorder.every_steps * np.arange(1, n + 1)
-        if recorder.initial:
-            steps = np.concatenate([[recorded.first_step], steps])
-        return self._times(steps)
-
-    def _weights(self, recorder: PlanRecorder, recorded: Recorded) -> dict[str, Trace]:
-        assert recorder.projection is not None
-        projection = self.plan.projections[recorder.projection]
-        found = self.connections(projection.name)
-        times = self._sample_times(recorder, recorded)
-        unit = "1"
-        for p in self.plan.populations:
-            if p.spec is not None and p.offset <= projection.post[0] < p.offset + p.size:
-                unit = next(r.unit for r in p.spec.receptors if r.name == projection.receptor)
-        return {
-            projection.name: Trace(
-                array=np.broadcast_to(found.weight, (times.size, len(found))).copy(),
-                times=times,
-                ids=np.arange(len(found)),
-                unit=unit,
-            )
-        }
+        if name not in self._wiring:
+            self._wiring[name] = connections_of(self.plan, projection)
+        return self._wiring[name]
 
     def _provenance(self, seconds: float) -> dict[str, Any]:
         facts = dict(self._facts)
@@ -283,12 +165,7 @@ class PlanSession(Session):
                 *self._approximations,
             ],
             "wall_seconds": {"build": self._build_seconds, "run": seconds},
-            "versions": {
-                "python": platform.python_version(),
-                **{name: metadata.version(name) for name in packages},
-            },
-            "processor": platform.machine(),
-            "platform": sys.platform,
+            **surroundings(packages),
         }
 
 
