@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import platform
-import sys
 import time
 import warnings
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -18,18 +15,18 @@ from neurosim.capabilities import PASSES, Capabilities, check, refused
 from neurosim.describe.network import Network
 from neurosim.describe.population import Population, Selectable
 from neurosim.describe.projection import Projection
-from neurosim.engine.clock import Engine, Recorded
+from neurosim.engine.clock import Engine
 from neurosim.engine.formats import weight_formats
 from neurosim.engine.memory import check_memory
 from neurosim.engine.progress import announce_compilation, interruptible, reporter
 from neurosim.engine.sources import INPUT_LIMIT
 from neurosim.engine.taps import check_recording
-from neurosim.engine.wiring import enumerate_connections
 from neurosim.errors import ApproximationWarning, DescriptionError, UnknownNameError
 from neurosim.lower.lowering import lower
-from neurosim.lower.plan import Plan, PlanProjection, PlanRecorder
+from neurosim.lower.plan import Plan
 from neurosim.lower.values import settable_value
-from neurosim.results import Run, SpikeRecord, Trace
+from neurosim.results import Run
+from neurosim.sessions import connections_of, run_of, surroundings
 
 ROUNDING = 2.0**-53
 """What rounds less than a float64 does is no approximation."""
@@ -148,7 +145,8 @@ class CPUSession(Session):
                 RuntimeWarning,
                 stacklevel=4,
             )
-        return self._results(recorded, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        return run_of(self.plan, recorded, self._provenance(seconds))
 
     def _feed(self, population: Population, array: npt.NDArray[Any]) -> None:
         if population.model.kind == "spikes":
@@ -205,130 +203,15 @@ class CPUSession(Session):
 
     def connections(self, projection: str | Projection) -> Connections:
         """Return the connections of a projection."""
-        name = projection.name if isinstance(projection, Projection) else projection
-        if not isinstance(name, str):
-            raise DescriptionError("session.connections: projection", name, "a projection's name")
-        for p in self.plan.projections:
-            if p.name == name:
-                found = enumerate_connections(p, self.plan.seed, self.plan.dt)
-                return Connections(
-                    pre=found.pre_position,
-                    post=found.post_position,
-                    weight=found.weight,
-                    delay=self._times(found.delay_steps),
-                )
-        for c in self.plan.couplings:
-            if c.name == name:
-                order = np.lexsort((c.post_position, c.pre_position))
-                return Connections(
-                    pre=c.pre_position[order],
-                    post=c.post_position[order],
-                    weight=c.weight[order],
-                    delay=np.zeros(order.size),
-                )
-        known = [p.name for p in self.plan.projections] + [c.name for c in self.plan.couplings]
-        raise UnknownNameError("session.connections: projection", name, known)
+        return connections_of(self.plan, projection)
 
     # --- results --------------------------------------------------------------------------
-
-    def _results(self, recorded: Recorded, seconds: float) -> Run:
-        dt = self.dt
-        interval = (recorded.first_step * dt, recorded.last_step * dt)
-        plan = self.plan
-        spikes: dict[str, SpikeRecord] = {}
-        states: dict[str, dict[str, Trace]] = {}
-        weights: dict[str, Trace] = {}
-        for recorder in plan.recorders:
-            if recorder.variable == "weight":
-                weights.update(self._weights(recorder, recorded))
-                continue
-            population = plan.populations[recorder.population]
-            local = recorder.ids - population.offset
-            if recorder.variable == "spikes":
-                mine = (recorded.ids >= population.offset) & (
-                    recorded.ids < population.offset + population.size
-                )
-                ids = recorded.ids[mine].astype(np.int64) - population.offset
-                labels = recorded.labels[mine]
-                whole = local.size == population.size
-                if not whole:
-                    wanted = np.isin(ids, local)
-                    ids, labels = ids[wanted], labels[wanted]
-                spikes[population.name] = SpikeRecord(
-                    times=self._times(labels),
-                    ids=ids,
-                    size=population.size,
-                    interval=interval,
-                    recorded=None if whole else local,
-                )
-            else:
-                assert population.spec is not None
-                samples = recorded.samples[recorder.index]
-                traces = states.setdefault(population.name, {})
-                key = recorder.variable
-                if recorder.reduce == "mean" and key in self._kept_whole(recorder):
-                    key = f"{key} (mean)"
-                traces[key] = Trace(
-                    array=samples,
-                    times=self._sample_times(recorder, recorded),
-                    ids=local,
-                    unit=population.spec.units[recorder.variable],
-                    reduce=recorder.reduce,
-                )
-        return Run(
-            name=plan.name,
-            interval=interval,
-            populations={p.name: p.size for p in plan.populations},
-            spikes=spikes,
-            states=states,
-            weights=weights,
-            provenance=self._provenance(recorded, seconds),
-        )
-
-    def _kept_whole(self, recorder: PlanRecorder) -> frozenset[str]:
-        """Return the variables of a recorder's population that are kept neuron by neuron."""
-        return frozenset(
-            r.variable
-            for r in self.plan.recorders
-            if r.population == recorder.population and r.reduce == "none"
-        )
-
-    def _times(self, steps: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        return steps.astype(np.float64) * self.dt
-
-    def _sample_times(self, recorder: PlanRecorder, recorded: Recorded) -> npt.NDArray[np.float64]:
-        n = (recorded.last_step - recorded.first_step) // recorder.every_steps
-        steps = recorded.first_step + recorder.every_steps * np.arange(1, n + 1)
-        if recorder.initial:
-            steps = np.concatenate([[recorded.first_step], steps])
-        return self._times(steps)
-
-    def _weights(self, recorder: PlanRecorder, recorded: Recorded) -> dict[str, Trace]:
-        assert recorder.projection is not None
-        projection = self.plan.projections[recorder.projection]
-        found = self.connections(projection.name)
-        times = self._sample_times(recorder, recorded)
-        unit = self._weight_unit(projection)
-        return {
-            projection.name: Trace(
-                array=np.broadcast_to(found.weight, (times.size, len(found))).copy(),
-                times=times,
-                ids=np.arange(len(found)),
-                unit=unit,
-            )
-        }
 
     def _n_connections(self, projection: int) -> int:
         name = self.plan.projections[projection].name
         return self.engine.synapses.connections[name]
 
-    def _weight_unit(self, projection: PlanProjection) -> str:
-        for p in self.plan.populations:
-            if p.spec is not None and p.offset <= projection.post[0] < p.offset + p.size:
-                return next(r.unit for r in p.spec.receptors if r.name == projection.receptor)
-        return "1"
-
-    def _provenance(self, recorded: Recorded, seconds: float) -> dict[str, Any]:
+    def _provenance(self, seconds: float) -> dict[str, Any]:
         engine = self.engine
         synapses = engine.synapses
         approximations: list[dict[str, Any]] = [
@@ -356,10 +239,5 @@ class CPUSession(Session):
             "methods": {p.name: p.spec.method for p in self.plan.populations if p.spec is not None},
             "approximations": approximations,
             "wall_seconds": {"build": self._build_seconds, "run": seconds},
-            "versions": {
-                "python": platform.python_version(),
-                **{name: metadata.version(name) for name in PACKAGES},
-            },
-            "processor": platform.machine(),
-            "platform": sys.platform,
+            **surroundings(PACKAGES),
         }

@@ -14,9 +14,9 @@ from neurosim.backend import Connections, Options, Session
 from neurosim.describe.network import Network
 from neurosim.describe.population import Population, Selectable
 from neurosim.describe.projection import INJECTED, Projection
+from neurosim.engine.clock import Recorded
 from neurosim.engine.progress import interruptible, reporter
-from neurosim.engine.taps import check_recording
-from neurosim.engine.wiring import enumerate_connections
+from neurosim.engine.taps import check_recording, n_samples
 from neurosim.errors import (
     ApproximationWarning,
     DescriptionError,
@@ -28,12 +28,12 @@ from neurosim.lower.lowering import lower
 from neurosim.lower.plan import Floats, Ints
 from neurosim.lower.values import settable_value
 from neurosim.results import Run
+from neurosim.sessions import connections_of, run_of, surroundings
 from neurosim_backends.nest import kernel
 from neurosim_backends.nest.building import Built, Parameters, within
 from neurosim_backends.nest.declared import SET_AT_START
 from neurosim_backends.nest.devices import CURRENT_LAG, WARM_UP, is_constant
 from neurosim_backends.nest.recording import Samples, Spikes, StateTap
-from neurosim_backends.nest.results import Outcome, make_run
 from neurosim_backends.nest.status import put
 
 PIECE_BYTES = 1 << 26
@@ -134,8 +134,13 @@ class NestSession(Session):
         self._last_samples(samples)
         self._check_finite()
         seconds = time.perf_counter() - started
-        outcome = Outcome(first=first, last=self._step, spikes=spikes, samples=samples)
-        return make_run(self.plan, outcome, self._provenance(interrupted, seconds))
+        # An interrupt leaves the places of later samples unused.
+        counts = {r.index: n_samples(r, self._step - first) for r in self.plan.recorders}
+        recorded = Recorded(
+            first, self._step, spikes.labels, spikes.ids,
+            {k: array[: counts[k]] for k, array in samples.arrays.items()},
+        )  # fmt: skip
+        return run_of(self.plan, recorded, self._provenance(interrupted, seconds))
 
     def _provenance(self, interrupted: bool, seconds: float) -> dict[str, Any]:
         return {
@@ -153,6 +158,7 @@ class NestSession(Session):
             },
             "approximations": self._approximations,
             "wall_seconds": {"build": self._build_seconds, "run": seconds},
+            **_surroundings(),
         }
 
     def _piece_steps(self) -> int:
@@ -426,29 +432,14 @@ class NestSession(Session):
 
     def connections(self, projection: str | Projection) -> Connections:
         """Return the connections of a projection."""
-        name = projection.name if isinstance(projection, Projection) else projection
-        if not isinstance(name, str):
-            raise DescriptionError("session.connections: projection", name, "a projection's name")
-        for p in self.plan.projections:
-            if p.name == name:
-                found = enumerate_connections(p, self.plan.seed, self.plan.dt)
-                return Connections(
-                    pre=found.pre_position,
-                    post=found.post_position,
-                    weight=found.weight,
-                    delay=np.asarray(found.delay_steps * self.dt, np.float64),
-                )
-        for c in self.plan.couplings:
-            if c.name == name:
-                order = np.lexsort((c.post_position, c.pre_position))
-                return Connections(
-                    pre=c.pre_position[order],
-                    post=c.post_position[order],
-                    weight=c.weight[order],
-                    delay=np.zeros(order.size),
-                )
-        known = [p.name for p in self.plan.projections] + [c.name for c in self.plan.couplings]
-        raise UnknownNameError("session.connections: projection", name, known)
+        return connections_of(self.plan, projection)
+
+
+def _surroundings() -> dict[str, Any]:
+    found = surroundings(("neurosim-snn", "numpy"))
+    # A conda or source build of NEST has no distribution of that name.
+    found["versions"]["nest-simulator"] = str(kernel.load().__version__)
+    return found
 
 
 def _warn(message: str) -> None:
