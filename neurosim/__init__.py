@@ -53,7 +53,7 @@ _HOMES = {
         "MissingPackageError", "NeurosimError", "SimulationError", "UnitError",
         "UnknownNameError", "UnsupportedError",
     ),
-    "neurosim.export": ("export",),
+    "neurosim.exporting": ("export",),
     "neurosim.files": ("load",),
     "neurosim.results": ("NotRecordedError", "Run", "SpikeRecord", "Trace"),
 }  # fmt: skip
@@ -146,7 +146,7 @@ if TYPE_CHECKING:
     from neurosim.errors import UnitError as UnitError
     from neurosim.errors import UnknownNameError as UnknownNameError
     from neurosim.errors import UnsupportedError as UnsupportedError
-    from neurosim.export import export as export
+    from neurosim.exporting import export as export
     from neurosim.files import load as load
     from neurosim.results import NotRecordedError as NotRecordedError
     from neurosim.results import Run as Run
