@@ -6,6 +6,7 @@ happened before, and returns what came last.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -73,6 +74,8 @@ class Brian2CppSession(PlanSession):
                 "core.default_float_dtype": np.float32 if single else np.float64,
                 "codegen.cpp.extra_compile_args_gcc": list(FLAGS),
                 "devices.cpp_standalone.openmp_threads": threads if threads > 1 else 0,
+                # Brian2 starts a compiler for every file at once, of a quarter of a GB each.
+                "devices.cpp_standalone.extra_make_args_unix": [f"-j{os.cpu_count() or 1}"],
             },
             build_on_run=False,
         )
