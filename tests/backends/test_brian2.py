@@ -39,7 +39,7 @@ def run(net: ns.Network, duration: float, *pieces: float, **options: Any) -> ns.
 
 
 def steps(record: Any, dt: float = 0.1) -> list[int]:
-    return np.rint(np.asarray(record.times) / dt).astype(int).tolist()
+    return [round(float(t) / dt) for t in record.times]
 
 
 def jumper(**parameters: Any) -> ns.LIF:
@@ -57,9 +57,7 @@ def sent(times: list[float], model: Any, weight: float, delay: float = 0.1) -> n
     return net
 
 
-# --- laws of one neuron, told without the core -----------------------------------------------------
-
-
+# --- laws of one neuron, told without the core ----------------------------------------------------
 def test_a_spike_arrives_one_delay_later_and_fires_in_that_step() -> None:
     for delay in (0.1, 0.2, 1.5):
         found = run(sent([2.0], jumper(t_ref=1.0), 25.0, delay), 5)
@@ -132,9 +130,7 @@ def test_layers_count_in_twos(spikes: list[tuple[int, int]]) -> None:
     assert total == {pair: spikes.count(pair) for pair in spikes}
 
 
-# --- beside the core --------------------------------------------------------------------------------
-
-
+# --- beside the core ------------------------------------------------------------------------------
 def assert_same(net: ns.Network, duration: float, rtol: float = 1e-12) -> tuple[ns.Run, ns.Run]:
     """Run on both and compare spikes on the grid, and states."""
     ours, theirs = ns.run(net, duration), run(net, duration)
@@ -227,7 +223,7 @@ def test_time_constants_made_equal_later_take_the_other_method() -> None:
     ours, theirs = ns.compile(net), ns.compile(net, "brian2")
     for session in (ours, theirs):
         session.run(1.5)
-        session.set("cell", tau_syn=10.0)
+        session.set(net["cell"], tau_syn=10.0)
     a, b = ours.run(10).states["cell"]["V_m"], theirs.run(10).states["cell"]["V_m"]
     np.testing.assert_allclose(b.array, a.array, rtol=0, atol=1e-6)
 
@@ -284,6 +280,15 @@ def test_values_set_per_neuron_while_spikes_are_on_their_way() -> None:
     assert_equal_runs(ours.run(25), theirs.run(25))
 
 
+def test_a_refractory_time_set_while_it_runs_holds_from_the_next_spike() -> None:
+    net = sent([1.0, 1.8, 3.0, 5.0], jumper(t_ref=1.0), 25.0)
+    session = ns.compile(net, "brian2")
+    found = session.run(1.5)
+    session.set(net["cell"], t_ref=3.0)
+    assert steps((found + session.run(5)).spikes["cell"]) == [11, 31]
+    # The spike of 1.1 ms held for 1 ms as it was; that of 3.1 ms holds for 3 ms.
+
+
 def assert_equal_runs(ours: ns.Run, theirs: ns.Run) -> None:
     assert len(ours.spikes["cells"]) > 0
     assert steps(ours.spikes["cells"]) == steps(theirs.spikes["cells"])
@@ -303,9 +308,7 @@ def test_single_precision_is_single() -> None:
     assert single.provenance["precision"] == "single"
 
 
-# --- the user's own Brian2 --------------------------------------------------------------------------
-
-
+# --- the user's own Brian2 ------------------------------------------------------------------------
 def test_the_users_brian2_stays_as_it_was() -> None:
     """Device, preferences, clock and a magic network of the user's know nothing of ours."""
     group = brian2.NeuronGroup(1, "dx/dt = 1/second : 1", method="euler", name="mine")
@@ -333,9 +336,7 @@ def test_a_variable_of_the_script_has_no_part_in_it() -> None:
     assert steps(run(sent([1.0], jumper(), 25.0), 3).spikes["cell"]) == [11]
 
 
-# --- versions ---------------------------------------------------------------------------------------
-
-
+# --- versions -------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("versions", "message"),
     [

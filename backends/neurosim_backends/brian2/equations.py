@@ -42,7 +42,9 @@ class Brian2Model:
         Name of a noise symbol in the equations -> name of the variable replayed in its place.
     threshold, reset : str or None
     refractory : str or None
-        Name of the variable that holds the refractory time.
+        Name of the variable with the refractory time after the last spike.
+    hold : str
+        Name of the one with the time after the next; it may be set meanwhile.
     variables : dict
         neurosim's name of a state or parameter -> Brian2's.
     feeds : dict
@@ -66,6 +68,7 @@ class Brian2Model:
     threshold: str | None
     reset: str | None
     refractory: str | None
+    hold: str
     lost: str
     variables: dict[str, str]
     feeds: dict[Feed, str]
@@ -164,15 +167,16 @@ def translate(
         solved=frozenset(variables[s] for s in solved_together(spec, parameters)), normals=normals,
         threshold=_threshold(spec, printer, names, feeds),
         reset="\n".join(f"{variables[r.name]} = {printer(r.expression)}" for r in spec.reset),
-        refractory=None, lost=names.fresh("lost_at"), variables=variables, feeds=feeds,
+        refractory=None, hold="", lost=names.fresh("lost_at"), variables=variables, feeds=feeds,
         constants=printer.constants, pulses=pulses,
         jumps={r.name: variables[r.target] for r in spec.receptors if r.kind == "jump"},
         couplings=summed,
     )  # fmt: skip
     lines.append(f"{model.lost} : integer")
     if spec.refractory is not None:
-        model.refractory = names.fresh("hold")
-        lines.append(f"{model.refractory} : second (constant)")
+        model.refractory, model.hold = names.fresh("held"), names.fresh("hold")
+        lines += [f"{model.refractory} : second", f"{model.hold} : second (constant)"]
+        model.reset = f"{model.reset or ''}\n{model.refractory} = {model.hold}".strip()
     if spec.multiplicity is not None:
         model.copies = printer(spec.multiplicity)
         model.copies_name = names.fresh("copies")

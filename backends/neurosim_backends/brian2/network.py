@@ -232,8 +232,7 @@ class Brian2Network:
 
     def hold(self, index: int, steps: Any) -> None:
         """Set the refractory time of a population, in steps of neurosim."""
-        group, name = self.groups[index], self.models[index].refractory
-        assert name is not None
+        group, name = self.groups[index], self.models[index].hold
         group.variables[name].set_value((np.asarray(steps) + 1) * self.step_seconds)
 
     def variable(self, index: int, name: str) -> Any:
@@ -273,8 +272,10 @@ class Brian2Network:
             assert p.spec is not None
             for name in p.spec.states:
                 found["state", index, name] = self.variable(index, name).get_value().copy()
-            lost = self.groups[index].variables[model.lost]
-            found["lost", index] = lost.get_value().copy()
+            for own in (model.lost, model.refractory):
+                if own:
+                    value = self.groups[index].variables[own].get_value()
+                    found["own", index, own] = value.copy()
         for key, synapses in self.synapses.items():
             for pathway in synapses._pathways:
                 found["queue", *key, pathway.objname] = pathway.queue._full_state()
@@ -299,7 +300,9 @@ class Brian2Network:
             assert p.spec is not None
             for name in p.spec.states:
                 self.variable(index, name).set_value(state["state", index, name])
-            self.groups[index].variables[model.lost].set_value(state["lost", index])
+            for own in (model.lost, model.refractory):
+                if own:
+                    self.groups[index].variables[own].set_value(state["own", index, own])
         for key, synapses in self.synapses.items():
             for pathway in synapses._pathways:
                 pathway.queue._restore_from_full_state(state["queue", *key, pathway.objname])
@@ -437,7 +440,8 @@ class Brian2Network:
             synapses = b.Synapses(
                 self.groups[found.pre], self.groups[found.post],
                 f"{w} : 1 (constant)\n{name}_post = {w}*{read} : 1 (summed)",
-                clock=self.clock, name=f"neurosim_{_word(coupling.name)}*", namespace={},
+                clock=self.clock, name=f"neurosim_{_word(coupling.name)}*",
+                namespace=dict(self.groups[found.pre].namespace),
             )  # fmt: skip
             synapses.connect(i=found.pre_ids, j=found.post_ids)
             setattr(synapses, w, found.weight)

@@ -179,7 +179,7 @@ class Brian2CppSession(PlanSession):
         else:
             setattr(group, variable, float(np.ravel(value)[0]))
         if name == p.spec.refractory:
-            held = built.models[index].refractory
+            held = built.models[index].hold
             steps = nearest_steps(value, self.dt, f"Population {p.name!r}: {name}", LONGEST_HOLD)
             seconds = (steps + 1) * built.step_seconds
             getattr(group, str(held))[where.tolist()] = np.broadcast_to(seconds, where.shape) * (

@@ -1,0 +1,83 @@
+"""Brian2 as a C++ program: the same numbers, in pieces too, and nothing left behind."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import neurosim as ns
+
+pytestmark = [pytest.mark.compiled, pytest.mark.slow]
+brian2 = pytest.importorskip("brian2")
+
+
+def test_a_program_does_what_the_core_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Replayed trains and drive, handed-over input, values set between two pieces."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    net = ns.Network("program", seed=4)
+    noise = net.population("noise", 4, ns.Poisson(rate=900))
+    fed = net.population("fed", 2, ns.Input("spikes"))
+    current = net.population("current", 1, ns.Input("current"))
+    cells = net.population("cells", 5, ns.LIF(I_e=300.0, t_ref=1.0))
+    jumps = net.population("jumps", 3, ns.LIF(synapses=ns.Delta(), t_ref=2.0))
+    net.initialise(cells, V_m=ns.Uniform(-70, -56))
+    net.project(noise, cells, ns.FixedProbability(0.7), weight=60, delay=0.7, receptor="exc")
+    net.project(fed, jumps, ns.AllToAll(), weight=8.0, delay=0.3)
+    net.project(cells, jumps, ns.AllToAll(), weight=3.0, delay=ns.Uniform(0.1, 2))
+    net.project(current, cells, ns.AllToAll(), weight=1.0)
+    net.drive(jumps, ns.Poisson(rate=2000), weight=0.5)
+    net.record(cells + jumps + noise, "spikes")
+    net.record(cells, ["V_m", "I_exc"], every=0.4)
+    net.record(jumps, "V_m", reduce="mean", initial=True)
+    random = np.random.default_rng(5)
+    inputs = {
+        "fed": (random.random((150, 2)) < 0.1) * random.integers(1, 4, (150, 2)),
+        "current": 200 * random.random((150, 1)),
+    }
+    ours, theirs = ns.compile(net), ns.compile(net, "brian2_cpp")
+    device = brian2.get_device()
+    for first, n in ((0, 70), (70, 80)):
+        given = {name: array[first : first + n] for name, array in inputs.items()}
+        assert_same(ours.run(0.1 * n, inputs=given), theirs.run(0.1 * n, inputs=given))
+        assert theirs.time == pytest.approx(ours.time)
+        np.testing.assert_allclose(
+            theirs.get(cells, "I_exc"), ours.get(cells, "I_exc"), rtol=0, atol=1e-9
+        )
+        for session in (ours, theirs):
+            session.set(cells[1:3], V_m=-60.0, I_e=[350.0, 380.0])
+            session.set(cells, t_ref=3.0)
+    assert brian2.get_device() is device
+    assert not list(tmp_path.glob("neurosim-brian2-*"))
+
+
+def assert_same(ours: ns.Run, theirs: ns.Run) -> None:
+    assert ours.interval == theirs.interval
+    for name, record in ours.spikes.items():
+        assert len(record) > 0, name
+        np.testing.assert_array_equal(
+            np.rint(theirs.spikes[name].times / 0.1), np.rint(record.times / 0.1)
+        )
+        np.testing.assert_array_equal(theirs.spikes[name].ids, record.ids)
+    for name, traces in ours.states.items():
+        for variable, trace in traces.items():
+            other = theirs.states[name][variable]
+            np.testing.assert_allclose(other.times, trace.times, rtol=0, atol=1e-9)
+            scale = np.abs(trace.array).max()
+            np.testing.assert_allclose(other.array, trace.array, rtol=0, atol=1e-11 * scale)
+
+
+def test_states_beyond_the_numbers_are_told_of_a_program() -> None:
+    """What grows without bound is found although a reset brings it back."""
+    net = ns.Network("explosion")
+    model = ns.NeuronModel(
+        "explosive", equations="dx/dt = x**3/tau : 1\ntau : ms", parameters={"tau": 1.0},
+        threshold="x > 1e300", reset="x = 1",
+    )  # fmt: skip
+    net.population("cells", 2, model)
+    net.initialise(net["cells"], x=[0.0, 2.0])
+    session = ns.compile(net, "brian2_cpp")
+    with pytest.raises(ns.SimulationError, match=r"'cells', variable x, neuron 1.*finite"):
+        session.run(5)

@@ -1,0 +1,157 @@
+"""Scripts of Brian2: run by themselves, they are the network; and they are written to be read."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import neurosim as ns
+from neurosim.errors import UnsupportedError
+from neurosim_models import brunel, vogels_abbott_cuba
+
+pytestmark = pytest.mark.compiled
+pytest.importorskip("brian2")
+
+NUMPY = "from brian2 import *\nprefs.codegen.target = 'numpy'\n"
+"""Nothing is compiled in the tests."""
+
+
+def rates_of(net: ns.Network, duration: float, folder: Path) -> dict[str, float]:
+    """Export a network, run the script in a process of its own and return the rates it prints."""
+    path = folder / "script.py"
+    text = ns.export(net, "brian2", path, duration=duration)
+    assert path.read_text(encoding="utf-8") == text
+    path.write_text(text.replace("from brian2 import *\n", NUMPY), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(path)],
+        cwd=folder, capture_output=True, text=True, check=False,
+        env={**os.environ, "MPLBACKEND": "Agg"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return {name: float(rate) for name, rate in re.findall(r"^(\w+): (\S+) Hz$", done.stdout, re.M)}
+
+
+def rates(run: ns.Run, duration: float) -> dict[str, float]:
+    return {name: 1e3 * len(s) / s.size / duration for name, s in run.spikes.items()}
+
+
+@pytest.mark.slow
+def test_cuba_as_a_script_fires_as_it_does(tmp_path: Path) -> None:
+    """Rates lie within what other seeds give."""
+    theirs = rates_of(vogels_abbott_cuba(scale=0.25), 500, tmp_path)
+    ours = [rates(ns.run(vogels_abbott_cuba(0.25, seed), 500), 500) for seed in range(2, 8)]
+    for name, rate in theirs.items():
+        several = np.array([found[name] for found in ours])
+        assert abs(rate - several.mean()) < max(5 * several.std(ddof=1), 0.1 * several.mean())
+
+
+@pytest.mark.slow
+def test_brunel_as_a_script_fires_as_it_does(tmp_path: Path) -> None:
+    """Poisson input, delta synapses and fixed in-degrees by Brian2's own means."""
+    theirs = rates_of(brunel(scale=0.08), 200, tmp_path)
+    ours = [rates(ns.run(brunel(scale=0.08, seed=seed), 200), 200) for seed in range(2, 6)]
+    for name, rate in theirs.items():
+        several = np.array([found[name] for found in ours])
+        assert abs(rate - several.mean()) < max(5 * several.std(ddof=1), 0.05 * several.mean())
+
+
+def everything() -> ns.Network:
+    """Return a small network in which much occurs and nothing is left to chance."""
+    net = ns.Network("much", seed=2)
+    given = net.population("given", 2, ns.SpikeTimes([[1.0, 5.0, 5.0], [8.0]]))
+    a = net.population("a", 4, ns.LIF(I_e=[380, 400, 420, 460], t_ref=1.0))
+    b = net.population(
+        "b", 3, ns.NeuronModel(
+            "b",
+            equations="""
+                dV/dt = (E - V + R*(s + I_injected))/tau : mV (clamped)
+                ds/dt = -s/(3*ms) : pA
+                top = min(V, E + 10*mV) : mV
+                tau : ms
+                E : mV
+                R : GOhm
+                t_ref : ms
+            """,
+            threshold="V >= -50*mV", reset="V = E", refractory="t_ref",
+            inputs={"in": "jump s"}, initial={"V": "E"},
+            parameters={"tau": 10.0, "E": -70.0, "R": 0.05, "t_ref": 2.0},
+        ),
+    )  # fmt: skip
+    net.project(given, a, ns.AllToAll(), weight=50.0, delay=0.5, receptor="exc")
+    net.project(a, b, ns.OneToOne() if a.size == b.size else ns.AllToAll(), weight=100.0, delay=1.0)
+    net.project(a, a, ns.AllToAll(autapses=False), weight=-20.0, delay=2.0, receptor="inh")
+    net.project(b, a[1:3], ns.AllToAll(), weight=30.0, delay=0.3, receptor="exc")
+    net.inject(b, ns.StepCurrent(times=[10.0, 30.0], amplitudes=[420.0, 0.0]))
+    net.inject(b[:1], ns.ConstantCurrent(amplitude=50.0))
+    net.record(a + b, "spikes")
+    net.record(b[:2], "V", every=1.0)
+    return net
+
+
+@pytest.mark.slow
+def test_without_chance_a_script_counts_the_same_spikes(tmp_path: Path) -> None:
+    net = everything()
+    theirs, ours = rates_of(net, 60, tmp_path), rates(ns.run(net, 60), 60)
+    assert ours["a"] > 0
+    assert ours["b"] > 0
+    assert theirs == pytest.approx(ours, rel=1e-3)
+
+
+def test_a_script_reads_like_one() -> None:
+    text = ns.export(vogels_abbott_cuba(), "brian2", duration=300)
+    for line in (
+        "tau_m = 20*ms",
+        "dV_m/dt = (E_L - V_m)/tau_m + (I_synaptic + I_e)/C_m : volt (unless refractory)",
+        "exc = neurons[0:3200]",
+        "exc_to_exc_and_inh.connect(p=0.02)",
+        "exc_spikes = SpikeMonitor(exc)",
+        "run(duration)",
+    ):
+        assert line in text.splitlines()
+    assert max(len(line) for line in text.splitlines()) <= 100
+
+
+def test_rules_are_brian2s_own_where_it_has_them() -> None:
+    net = ns.Network("rules")
+    a = net.population("a", 10, ns.LIF(synapses=ns.Delta()))
+    b = net.population("b", 20, ns.LIF())
+    net.project(a, a, ns.FixedProbability(0.1, autapses=False), weight=1)
+    net.project(a, b, ns.FixedIndegree(3, multapses=False), weight=ns.Normal(5, 1), receptor="exc")
+    net.project(b, b, ns.OneToOne(), weight=1, receptor="inh", delay=ns.Uniform(0.5, 2))
+    net.drive(a, ns.Poisson(rate=5000), weight=0.1)
+    text = ns.export(net, "brian2")
+    assert "a_to_a.connect(condition='i != j', p=0.1)" in text
+    assert "a_to_b.connect(i='k for k in sample(N_pre, size=3)')" in text
+    assert "a_to_b.w = '(5 + 1*randn())*pA'" in text
+    assert "b_to_b.connect(j='i')" in text
+    assert "b_to_b.delay = '(0.5 + 1.5*rand())*ms'" in text
+    assert "a_input = PoissonInput(a, 'V_m', N=100, rate=50*Hz, weight=0.1*mV)" in text
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (ns.Input("spikes"), "Population 'x': Input"),
+        (ns.Parrot(), "Population 'x': several spikes"),
+        (ns.GammaProcess(rate=10.0, shape=2.0), "Population 'x': GammaProcess"),
+        (ns.Poisson(rate=20_000.0), "Population 'x': 20000 Hz"),
+    ],
+)
+def test_what_a_script_has_no_word_for_is_refused(model: object, told: str) -> None:
+    net = ns.Network("refused")
+    net.population("x", 3, model)
+    with pytest.raises(UnsupportedError, match=told):
+        ns.export(net, "brian2")
+
+
+def test_long_lists_are_refused() -> None:
+    net = ns.Network("long")
+    net.population("x", 3000, ns.LIF(I_e=np.linspace(0, 1, 3000)))
+    with pytest.raises(UnsupportedError, match=r"Population 'x': I_e: 3000 values"):
+        ns.export(net, "brian2")
