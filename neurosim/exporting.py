@@ -85,6 +85,6 @@ def _writable(path: Any, overwrite: bool) -> Path:
     if target.exists() and not overwrite:
         raise DescriptionError(
             "export: path", str(target), "a file that does not exist yet",
-            "To replace it: overwrite=True.",
+            "To replace it: overwrite=True, or --overwrite on the command line.",
         )  # fmt: skip
     return target

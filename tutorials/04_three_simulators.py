@@ -248,8 +248,8 @@ def _(mo):
       plotted. Numbers near $10^{-13}$ mV are rounding.
     - **Horizon**: copies of the network on our core, started from states that differ in the
       last digit. When does the first spike differ? Two correct simulators round differently,
-      so beyond the horizon nobody can expect the same spikes. Here no copy ever does. This may
-      surprise, for a spike too many upsets such a network within 50 ms (lesson 3). But a
+      so beyond the horizon nobody can expect the same spikes. Here no copy does within the run.
+      This may surprise, for a spike too many upsets such a network within 50 ms (lesson 3). But a
       difference in the 16th digit must first move a spike to another step of the grid, and
       before it has grown the reset forgets it.
 

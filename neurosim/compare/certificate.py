@@ -149,8 +149,19 @@ class Certificate(Verdicts):
 
     @classmethod
     def load(cls, path: str | Path) -> Certificate:
-        """Read a certificate from a .json file."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        """Read a certificate from a .json file.
+
+        Raises
+        ------
+        DescriptionError
+            If there is no such file, or it holds no certificate.
+        """
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except OSError as error:
+            reason = f"a file that can be read ({error.strerror})"
+            raise DescriptionError("Certificate.load: path", str(path), reason) from None
+        return cls.from_json(text)
 
 
 # --- plain values back to what they were --------------------------------------------------------

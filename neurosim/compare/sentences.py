@@ -46,7 +46,9 @@ def _tests_told(c: Verdicts) -> str:
         for backend in c.backends
     }
     return ", ".join(
-        f"{n} tests on {b}, the strictest at {c.level / n:.2g}" for b, n in numbers.items() if n
+        f"{n} test{'s' * (n != 1)} on {b}, the strictest at {c.level / n:.2g}"
+        for b, n in numbers.items()
+        if n
     )
 
 
@@ -120,7 +122,7 @@ def state_text(state: StateDifference) -> str:
 
 def _horizon_text(horizon: Horizon) -> str:
     if horizon.first is None:
-        return f"beyond {horizon.duration:g} ms (no copy ever does)"
+        return f"not within {horizon.duration:g} ms (no copy did)"
     return f"at {horizon.first:.10g} ms"
 
 

@@ -351,7 +351,7 @@ def _missing(samples: Sequence[Sample], measure: str) -> str:
     """Return why a measure cannot be compared, or ""."""
     size = samples[0].rates.size
     if measure == "CVs" and size < LEAST:
-        return f"{size} neurons are no distribution"
+        return f"{size} neuron{'s' * (size != 1)}, fewer than {LEAST}"
     if measure == "correlations" and size * (size - 1) // 2 < LEAST:
         return f"{size} neurons make fewer than {LEAST} pairs"
     if measure == "rates" and size == 1:

@@ -53,7 +53,7 @@ class Ensemble:
         ways = ["other realisations of drive and noise"] if self.driven else []
         if self.size:
             ways.append(f"initial states changed by {self.size:g} of their value")
-        text = " and ".join(ways) or "in nothing"
+        text = " and ".join(ways) or "differing in nothing"
         if self.constant:
             named = ", ".join(map(repr, self.constant))
             text += f"; the spikes of {named} are the same in all, without drive or chaos"

@@ -272,7 +272,7 @@ def test_a_network_without_drive_or_chaos_says_so(no_causes: None) -> None:
     assert ensemble_of(relay()).constant == ("cells",)
     later = Copy(network=with_model("cells", t_ref=15.0))
     c = certify(relay(), [later], 100, trials=(16, 4))
-    assert c.varied.startswith("in nothing; the spikes of 'cells'")
+    assert c.varied.startswith("differing in nothing; the spikes of 'cells'")
     assert "without drive or chaos" in c.varied
     assert c.tier() == Tier.DIFFERENT
 
