@@ -318,7 +318,7 @@ def compare(
 
     def run_peer(peer: Peer, seed: int, scratch: str) -> Json:
         arguments = workload.arguments(peer, threads, seed)
-        if peer.script == "brian2":
+        if "cpp" in peer.arguments:  # cython keeps what it compiles by itself
             arguments += ["--cache", str(Path(scratch) / peer.name)]
         environment = {k: v.format(threads=threads) for k, v in peer.environment}
         return run_once(pythons[peer.name], arguments, environment, limit)
