@@ -123,6 +123,44 @@ def test_mixed_signs_choose_the_model_with_numbered_receptors() -> None:
         ns.compile(net, "nest")
 
 
+@pytest.mark.parametrize(
+    ("method", "order"), [("euler", 1), ("exponential_euler", 1), ("rk2", 2), ("rk4", 4)]
+)
+def test_off_by_an_error_of_the_order_that_is_told(method: str, order: int) -> None:
+    """Half the step, 2^order times less: conductances decay while the membrane moves."""
+
+    def off(dt: float) -> float:
+        net, p = cells(ns.LIF(synapses=ns.ExpConductance(), V_th=1000.0, method=method))
+        net.initialise(p, g_exc=[20.0, 5.0], g_inh=[3.0, 30.0])
+        net.record(p, "V_m")
+        runs = [quietly(net, 8, backend, dt=dt) for backend in ("cpu", "nest")]
+        ours, theirs = (r.states["cells"]["V_m"].array[-1] for r in runs)
+        return float(np.abs(ours - theirs).max())
+
+    net, _ = cells(ns.LIF(synapses=ns.ExpConductance(), method=method))
+    (told,) = (f for f in ns.explain(net, "nest").findings if f.feature == f"method:{method}")
+    assert told.level == "approximated"
+    assert f"order {order} in dt" in told.bound.replace("first order", "order 1")
+    found = np.log2(off(0.2) / off(0.1))
+    assert abs(found - order) < 0.4
+
+
+def test_no_method_passes_beside_an_integrator_of_nests_own() -> None:
+    """What passes is what both sides compute: exact LIF, Euler steps of Izhikevich."""
+    models = (
+        ns.LIF(synapses=ns.ExpConductance()), ns.LIF(synapses=ns.BetaConductance(), method="rk4"),
+        ns.AdEx(), ns.ExponentialIF(), ns.HodgkinHuxley(synapses=ns.AlphaCurrent()),
+        ns.TraubMiles(), ns.GIF(), ns.GIF(synapses=ns.ExpConductance()), ns.LIF(method="euler"),
+    )  # fmt: skip
+    for model in models:
+        told = ns.explain(cells(model)[0], "nest").findings
+        assert {f.level for f in told if f.feature.startswith("method:")} == {"approximated"}
+        ways = [f.how for f in told if f.how]
+        assert len(set(ways)) == len(ways)
+    for model in (ns.LIF(), ns.LIF(synapses=ns.Delta()), ns.Izhikevich(), ns.Parrot()):
+        assert not ns.explain(cells(model)[0], "nest").approximated
+
+
 # --- what NEST does not let one set ---------------------------------------------------------------
 
 

@@ -103,7 +103,8 @@ def _head(
         "",
         f"DT = {number(options.dt)}  # ms, resolution",
         f"DURATION = {number(duration)}  # ms",
-        f"SEED = {network.seed % (2**31 - 1) + 1}",
+        f"SEED = {network.seed % (2**31 - 1) + 1}  # from the network's {network.seed}; NEST takes "
+        "none below 1",
         "",
         "nest.ResetKernel()",
         "nest.verbosity = nest.VerbosityLevel.ERROR",

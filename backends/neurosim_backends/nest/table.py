@@ -166,20 +166,25 @@ def stems(*names: str) -> frozenset[str]:
 
 ADAPTIVE = approximated(
     "NEST integrates conductances and membrane with adaptive steps (Runge-Kutta-Fehlberg 4(5))",
-    "our error of a step: 0.07 mV in V_m at dt = 0.1 ms, in proportion to dt",
+    "our error, of the order in dt that is told of the method, and the tolerance of NEST's",
 )
 ADAPTIVE_SPIKES = approximated(
     "NEST integrates with adaptive steps and resets V_m within the step, at its own substep",
-    "our error of a step, and a part of a step at each spike: 0.1 ms at dt = 0.1 ms",
+    "our error, of the order in dt that is told of the method, and at each spike less than dt in "
+    "the time of the reset",
 )
 AT_MAXIMUM = approximated(
     "NEST integrates with adaptive steps and tells a spike at the maximum of V_m instead of V_th",
-    "spikes up to 0.6 ms later, besides our error of a step",
+    "the time from V_th to the maximum, besides our error, of the order in dt that is told of the "
+    "method: spikes came less than 0.6 ms later under the constant currents that were tried",
 )
 OWN_DICE = approximated(
     "NEST draws escapes from random numbers of its own, holds spike-triggered currents over a step "
     "and reads the moving threshold at its start",
-    "another realisation of the same process; one step in the adaptation",
+    "another realisation of the same process; an error of first order in dt in the adaptation",
+)
+DICE_AS_TOLD = approximated(
+    "NEST draws it, as told of the neuron", "another realisation of the same process"
 )
 
 # --- the rows -------------------------------------------------------------------------------------
@@ -239,7 +244,8 @@ def _adex_rows(neuron: str, parameters: Mapping[str, str], note: str) -> tuple[R
     early = approximated(
         "NEST integrates with adaptive steps, resets V_m within the step, and adds arrivals after "
         "the first substep of the step at whose end they are due",
-        "one step in the time of arrivals and of the reset",
+        "less than dt in the times of arrivals and of the reset, besides our error, of the order "
+        "in dt that is told of the method",
     )
     current: dict[str, Any] = {
         "shown": stems("I_syn"), "taken": stems("I_syn"), "recorded": stems("I_syn"),
