@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,11 @@ pytestmark = [pytest.mark.compiled, pytest.mark.skipif(bool(PROBLEM), reason=PRO
 
 
 @pytest.fixture
-def nest() -> Any:
+def nest() -> Iterator[Any]:
     from neurosim_backends.nest.kernel import load
 
-    return load()
+    yield load()
+    load().ResetKernel()
 
 
 def cells(model: Any, n: int = 2) -> tuple[ns.Network, ns.Population]:
@@ -302,6 +304,41 @@ def test_an_older_session_says_that_its_network_is_gone(nest: Any) -> None:
     nest.Simulate(0.1)
     with pytest.raises(UnsupportedError, match="reset or run by other code"):
         first.run(1)
+
+
+def test_nodes_of_somebody_else_are_not_lost_in_silence(nest: Any) -> None:
+    """Before the first session, added to one of ours, and as many in a kernel emptied since."""
+    net, p = cells(ns.LIF())
+    net.record(p, ["spikes", "V_m"])
+    ns.run(net, 1, backend="nest")
+    n_ours = nest.network_size
+    assert n_ours > 0
+    ns.run(net, 1, backend="nest")  # ours take each other's place without a word
+    nest.Create("iaf_psc_exp", 7)
+    with pytest.warns(UserWarning, match="holds 7 nodes that neurosim did not make") as told:
+        ns.run(net, 1, backend="nest")
+    assert [w.filename for w in told] == [__file__]
+    nest.ResetKernel()
+    nest.Create("iaf_psc_exp", n_ours)
+    with pytest.warns(UserWarning, match=f"holds {n_ours} nodes .* they are gone"):
+        session = ns.compile(net, "nest")
+    session.reset()
+    nest.ResetKernel()
+    nest.Create("iaf_psc_exp", 3)
+    with warnings.catch_warnings(), pytest.raises(UserWarning, match="holds 3 nodes"):
+        warnings.simplefilter("error")
+        ns.run(net, 1, backend="nest")
+    assert nest.network_size == 3
+    nest.ResetKernel()
+    ns.run(net, 1, backend="nest")  # an empty kernel has nothing to lose
+
+
+def test_a_network_that_failed_to_build_leaves_nothing_foreign(nest: Any) -> None:
+    net, p = cells(ns.LIF(synapses=ns.AlphaCurrent()))
+    net.initialise(p, I_exc=5.0)
+    with pytest.raises(UnsupportedError, match="initial value of I_exc"):
+        ns.compile(net, "nest")
+    ns.run(cells(ns.LIF())[0], 1, backend="nest")
 
 
 def test_threads_change_nothing() -> None:

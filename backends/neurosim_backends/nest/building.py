@@ -101,6 +101,7 @@ class Built:
             self._attach(nest, wiring)
             self.ahead = Ahead(Replay(plan, trial))
             self._start(nest)
+            kernel.settle()
         except BaseException:
             kernel.release(owner)
             raise

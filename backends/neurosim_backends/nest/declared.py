@@ -346,7 +346,8 @@ _CASES = (
 
 CAPABILITIES = Capabilities(
     backend="nest",
-    title="NEST, with those of its models that are the same as ours",
+    title="NEST, with those of its models that are the same as ours; each session empties NEST's "
+    "kernel, of which a process has one",
     supports={**_neurons(), **_REST},
     cases=_CASES,
     requires=(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,7 +20,15 @@ TICS_PER_MS = 1000
 FINE_TICS_PER_MS = 1_000_000
 """For time steps that are no whole microseconds."""
 
+MARK = "neurosim_parrot_neuron"
+"""A model in every kernel that we filled: gone when somebody else has emptied it."""
+
+OWN = ("neurosim.", "neurosim_backends.")
+"""Where a warning is not aimed at."""
+
 _owner: object | None = None
+
+_n_own = 0
 
 
 @cache
@@ -52,6 +62,8 @@ def load() -> Any:
 def take(owner: object, *, dt: float, threads: int, seed: int) -> Any:
     """Empty the kernel for a session; the one that had it before has lost it.
 
+    Nodes that somebody else made are lost, too: a `UserWarning` says how many.
+
     Parameters
     ----------
     owner : object
@@ -71,18 +83,48 @@ def take(owner: object, *, dt: float, threads: int, seed: int) -> Any:
     global _owner
     nest = load()
     tics = _tics_per_ms(dt)
+    n_foreign = _count_foreign(nest)
+    if n_foreign:  # told before they go: whoever makes this warning an error keeps them
+        warnings.warn(
+            f"Backend 'nest': NEST's kernel holds {n_foreign:,} nodes that neurosim did not make; "
+            "this session empties it, so they are gone, with their connections and the kernel's "
+            "settings. A process has one kernel: run one of the two networks in another process.",
+            UserWarning,
+            stacklevel=_depth(),
+        )
     nest.ResetKernel()
     _owner = owner
     nest.set(tics_per_ms=tics, resolution=dt)
     nest.set(local_num_threads=threads, rng_seed=seed, print_time=False)
+    nest.CopyModel("parrot_neuron", MARK)
     return nest
+
+
+def settle() -> None:
+    """Take note that all nodes in the kernel are ours: a network is built."""
+    global _n_own
+    _n_own = load().network_size
 
 
 def release(owner: object) -> None:
     """Forget a session whose network could not be built."""
     global _owner
+    settle()
     if _owner is owner:
         _owner = None
+
+
+def _count_foreign(nest: Any) -> int:
+    n_nodes: int = nest.network_size
+    return n_nodes - _n_own if MARK in nest.node_models else n_nodes
+
+
+def _depth() -> int:
+    """Return the `stacklevel` for the caller of `take` that is the first outside of neurosim."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(OWN):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def require(owner: object, name: str, now: float) -> Any:
