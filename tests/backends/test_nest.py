@@ -325,9 +325,10 @@ def test_nodes_of_somebody_else_are_not_lost_in_silence(nest: Any) -> None:
     session.reset()
     nest.ResetKernel()
     nest.Create("iaf_psc_exp", 3)
-    with warnings.catch_warnings(), pytest.raises(UserWarning, match="holds 3 nodes"):
+    with warnings.catch_warnings():
         warnings.simplefilter("error")
-        ns.run(net, 1, backend="nest")
+        with pytest.raises(UserWarning, match="holds 3 nodes"):
+            ns.run(net, 1, backend="nest")
     assert nest.network_size == 3
     nest.ResetKernel()
     ns.run(net, 1, backend="nest")  # an empty kernel has nothing to lose
