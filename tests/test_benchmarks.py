@@ -440,26 +440,15 @@ def test_scaling_and_its_figure_on_a_tiny_network(tmp_path: Path) -> None:
     assert "10.0 GB/s" in tables.limits_table(kept)[-1]
 
 
-# --- each peer once -------------------------------------------------------------------------------
+# --- a peer once --------------------------------------------------------------------------------
 
 
+# Brian2's two ways compile for a minute each: `make bench` runs them.
 @pytest.mark.compiled
-@pytest.mark.parametrize(
-    "peer",
-    [
-        "nest",
-        pytest.param("brian2-cython", marks=pytest.mark.slow),
-        pytest.param("brian2-cpp", marks=pytest.mark.slow),
-    ],
-)
-def test_a_tiny_network_against_each_peer(
-    peer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not environments.installed(PEERS[peer].extra):
-        pytest.skip(f"{PEERS[peer].title} is not installed here")
+def test_a_tiny_network_against_a_peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare, "SEEDS", 3)
     monkeypatch.setattr(compare, "MOST_TOLERANCE", 1.0)  # few seeds of few neurons
-    words = ["--workload", "cuba-4000", "--peer", peer, "--threads", "1", "--repeats", "1"]
+    words = ["--workload", "cuba-4000", "--peer", "nest", "--threads", "1", "--repeats", "1"]
     words += ["--scale", "0.25", "--duration", "2000", "--into", str(tmp_path)]
     done = CliRunner().invoke(command_line.app, words, catch_exceptions=False)
     assert done.exit_code == 0, done.output

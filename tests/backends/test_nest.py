@@ -159,8 +159,8 @@ def test_no_method_passes_beside_an_integrator_of_nests_own() -> None:
         assert {f.level for f in told if f.feature.startswith("method:")} == {"approximated"}
         ways = [f.how for f in told if f.how]
         assert len(set(ways)) == len(ways)
-    for model in (ns.LIF(), ns.LIF(synapses=ns.Delta()), ns.Izhikevich(), ns.Parrot()):
-        assert not ns.explain(cells(model)[0], "nest").approximated
+    for same in (ns.LIF(), ns.LIF(synapses=ns.Delta()), ns.Izhikevich(), ns.Parrot()):
+        assert not ns.explain(cells(same)[0], "nest").approximated
 
 
 # --- what NEST does not let one set ---------------------------------------------------------------
