@@ -1,13 +1,17 @@
 """Brian2 as a C++ program: written, compiled and run in a temporary folder, which is removed.
 
 A program runs from the start. A session that runs on writes a new one, which goes through all that
-happened before, and returns what came last.
+happened before, and returns what came last; of its parts only those are compiled that changed. The
+folder goes with the session.
 """
 
 from __future__ import annotations
 
+import gc
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -50,6 +54,8 @@ class Brian2CppSession(PlanSession):
         self._values: dict[tuple[int, str], npt.NDArray[np.float64]] = {}
         self._failure: SimulationError | None = None
         self._methods: dict[str, str] = {}
+        self._folder = ""
+        self._device: Any = None
         self._forget()
 
     def _forget(self) -> None:
@@ -115,24 +121,38 @@ class Brian2CppSession(PlanSession):
         total = self._step
         self._check_memory(replay.bytes_per_step * total)
         chunk = replay.next(total)
-        with self._settings(), tempfile.TemporaryDirectory(prefix="neurosim-brian2-") as folder:
+        if not self._folder:
+            self._folder = tempfile.mkdtemp(prefix="neurosim-brian2-")
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        # Objects of the program before give their names back, so that files stay the same.
+        self._device = None
+        gc.collect()
+        with self._settings():
             built = Brian2Network(self._present, _Tables(self, chunk), self._trains(chunk))
             self._methods = built.methods
             b = brian2()
-            samplers: list[tuple[PlanRecorder, Any]] = []
-            for piece in self._pieces:
-                last = piece is self._pieces[-1]
-                for monitor in built.monitors.values():
-                    monitor.active = last
-                for index, name, value, where in piece.writes:
+            samplers = self._monitors(built, total - self._pieces[-1].n_steps)
+            for n_steps, writes in self._stretches():
+                for index, name, value, where in writes:
                     self._put(built, index, name, value, where)
-                if last:
-                    samplers = self._monitors(built, total - piece.n_steps)
-                seconds = piece.n_steps * built.step_seconds * b.second
-                built.network.run(seconds, namespace={})
+                built.network.run(n_steps * built.step_seconds * b.second, namespace={})
             _keep_last_events(self._device)
-            self._device.build(directory=folder, with_output=False)
+            self._device.build(directory=self._folder, with_output=False)
             return self._collect(built, chunk, samplers)
+
+    def _stretches(self) -> list[tuple[int, list[Any]]]:
+        """Return what is simulated at a stretch, with what is set before: all, if nothing is.
+
+        Brian2 writes and compiles the code of every stretch anew.
+        """
+        found: list[tuple[int, list[Any]]] = []
+        for piece in self._pieces:
+            if piece.writes or not found:
+                found.append((piece.n_steps, piece.writes))
+            else:
+                n_steps, writes = found[-1]
+                found[-1] = (n_steps + piece.n_steps, writes)
+        return found
 
     def _check_memory(self, needed: int) -> None:
         available = int(psutil.virtual_memory().available)
@@ -187,7 +207,7 @@ class Brian2CppSession(PlanSession):
             )
 
     def _monitors(self, built: Brian2Network, first: int) -> list[tuple[PlanRecorder, Any]]:
-        """Record states at the start of steps, for the last piece alone."""
+        """Record states at the start of steps; `first` is where the last piece begins."""
         b = brian2()
         found = []
         for recorder in self.plan.recorders:
