@@ -223,8 +223,12 @@ def test_time_constants_made_equal_later_take_the_other_method() -> None:
     ours, theirs = ns.compile(net), ns.compile(net, "brian2")
     for session in (ours, theirs):
         session.run(1.5)
-        session.set(net["cell"], tau_syn=10.0)
-    a, b = ours.run(10).states["cell"]["V_m"], theirs.run(10).states["cell"]["V_m"]
+    ours.set(net["cell"], tau_syn=10.0)
+    with pytest.warns(ApproximationWarning, match="rk4"):
+        theirs.set(net["cell"], tau_syn=10.0)
+    after = theirs.run(10)
+    assert any("rk4" in a["how"] for a in after.provenance["approximations"])
+    a, b = ours.run(10).states["cell"]["V_m"], after.states["cell"]["V_m"]
     np.testing.assert_allclose(b.array, a.array, rtol=0, atol=1e-6)
 
 

@@ -325,6 +325,16 @@ class Brian2Network:
             labels, ids = np.repeat(labels, many), np.repeat(ids, many)
         return labels, ids
 
+    def replaced(self) -> list[tuple[str, str, str]]:
+        """Return (population, Brian2's method, ours) where Brian2's `exact` has no closed form."""
+        found = []
+        for index, model in self.models.items():
+            p = self.plan.populations[index]
+            assert p.spec is not None
+            if p.spec.method == "exact" and model.method == "rk4":
+                found.append((p.name, "rk4", "exact"))
+        return found
+
     @property
     def methods(self) -> dict[str, str]:
         """Population -> Brian2's state updater, and of which states another one."""

@@ -66,6 +66,8 @@ class Brian2Session(PlanSession):
                 self._sample, clock=built.clock, when="end", order=100, name="neurosim_sample*"
             )
         )
+        for changed in built.replaced():
+            self._tell_method(*changed)
         # Writes and compiles the code, and brings up what Brian2 cannot do, now.
         built.network.run(0 * b.second, namespace={})
 

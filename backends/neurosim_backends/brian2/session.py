@@ -56,6 +56,22 @@ class PlanSession(Session):
     def _build(self) -> None:
         """Make everything ready; `plan` is there."""
 
+    def _tell_method(self, population: str, told: str, meant: str) -> None:
+        """Note a method that turned out to be another one than declared, as with drawn values."""
+        part = f"Population {population!r}"
+        how = f"advanced by {told} in place of {meant}, of whose solution there is no closed form"
+        known = [a for a in self._approximations if a["part"] == part and told in a["how"]]
+        if known:
+            return
+        self._approximations.append(
+            {"part": part, "how": how, "bound": "about (dt/tau)^5/120 of a change", "unit": ""}
+        )
+        warnings.warn(
+            f"Backend '{self.capabilities.backend}', {part}: {how}.",
+            ApproximationWarning,
+            stacklevel=6,
+        )
+
     @abstractmethod
     def _advance(
         self, n_steps: int, inputs: Mapping[str, npt.NDArray[Any]], progress: bool | None

@@ -130,6 +130,8 @@ class Brian2CppSession(PlanSession):
         with self._settings():
             built = Brian2Network(self._present, _Tables(self, chunk), self._trains(chunk))
             self._methods = built.methods
+            for changed in built.replaced():
+                self._tell_method(*changed)
             b = brian2()
             samplers = self._monitors(built, total - self._pieces[-1].n_steps)
             for n_steps, writes in self._stretches():
