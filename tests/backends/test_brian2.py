@@ -284,6 +284,22 @@ def test_values_set_per_neuron_while_spikes_are_on_their_way() -> None:
     assert_equal_runs(ours.run(25), theirs.run(25))
 
 
+@pytest.mark.parametrize("pieces", [(6.0,), (3.0, 3.0), (2.0, 1.0, 3.0)])
+def test_a_spike_in_the_last_step_of_a_piece_is_delivered_in_the_next(
+    pieces: tuple[float, ...],
+) -> None:
+    """The source fires at 2 ms, the cell at 3 ms, and what it sends arrives at 4.5 ms."""
+    net = sent([2.0], jumper(t_ref=1.0), 25.0, delay=1.0)
+    after = net.population("after", 1, jumper())
+    net.project(net["cell"], after, ns.OneToOne(), weight=1.0, delay=1.5)
+    net.record(after, "V_m")
+    found = run(net, *pieces)
+    assert steps(found.spikes["cell"]) == [30]
+    trace = found.states["after"]["V_m"].array[:, 0]
+    assert trace[43] == 0
+    assert trace[44] == 1
+
+
 def test_a_refractory_time_set_while_it_runs_holds_from_the_next_spike() -> None:
     net = sent([1.0, 1.8, 3.0, 5.0], jumper(t_ref=1.0), 25.0)
     session = ns.compile(net, "brian2")

@@ -76,8 +76,10 @@ class Group:
         Lines of equations that inputs add.
     after : list of str
         Statements that follow the definition of the group.
-    absent : set of str
-        Names of the equations that stand for nothing here.
+    currents : list of str
+        Injected currents, which add up to `I_injected`.
+    couplings : dict
+        Coupling -> a variable for each projection.
     """
 
     name: str
@@ -120,7 +122,6 @@ class Draft:
         self._taken: set[str] = set(TAKEN)
         self.words: dict[str, str] = {}
         self.groups: list[Group] = []
-        self.helpers: set[str] = set()
         for population in network.populations.values():
             self.words[population.name] = self.fresh(population.name)
         for population in network.populations.values():

@@ -13,7 +13,7 @@ from neurosim.describe.sources import Poisson, RateSteps
 from neurosim.errors import UnsupportedError
 from neurosim_backends.brian2.draft import Draft, Part
 from neurosim_backends.brian2.draft_neurons import Models
-from neurosim_backends.brian2.words import digits, drawn, quantity, times_unit
+from neurosim_backends.brian2.words import drawn, quantity, times_unit
 
 
 def drive(draft: Draft, models: Models, number: int) -> list[str]:
@@ -153,6 +153,3 @@ def _number(draft: Draft, value: Any, unit: str, part: str) -> str:
     if np.ndim(value) == 0:
         return quantity(float(value), unit)
     return times_unit(draft.array(np.asarray(value), part), unit)
-
-
-__all__ = ["digits", "drive", "injection"]

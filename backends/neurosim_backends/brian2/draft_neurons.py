@@ -345,6 +345,3 @@ def wrapped(head: str, arguments: list[str]) -> list[str]:
             rows.append("")
         rows[-1] += f"{argument}, "
     return [head, *(f"    {row.rstrip()}" for row in rows), ")"]
-
-
-__all__ = ["Models", "digits", "is_source", "wrapped"]

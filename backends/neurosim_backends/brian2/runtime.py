@@ -332,6 +332,3 @@ def fed(chunk: Chunk, population: int, feed: Feed) -> npt.NDArray[np.float64]:
             return chunk.normals[population][:, int(number)]
         case _:
             return chunk.uniforms[population]
-
-
-__all__ = ["Brian2Session", "fed", "layered"]

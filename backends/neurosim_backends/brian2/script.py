@@ -153,7 +153,6 @@ def _pulses(draft: Draft, models: Models) -> None:
 def _recorders(draft: Draft, models: Models) -> list[str]:
     """Return monitors of spikes and states."""
     lines: list[str] = []
-    draft.helpers = set()
     for recorder in draft.network.recorders:
         if recorder.population is None:
             lines.append(f"# Weights of '{recorder.label}' are static: they stand in its w.")
@@ -206,6 +205,3 @@ def _results(draft: Draft) -> list[str]:
             lines.append(f"plot({word}_spikes.t/ms, {word}_spikes.i{above}, ',', label='{word}')")
         lines += ["xlabel('time (ms)')", "ylabel('neuron')", "legend()", "show()"]
     return lines
-
-
-__all__: list[Any] = ["write_script"]
