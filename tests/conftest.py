@@ -6,6 +6,7 @@ import socket
 from typing import Any
 
 import pytest
+from _pytest import doctest
 from hypothesis import settings
 
 os.environ["MPLBACKEND"] = "Agg"
@@ -17,6 +18,15 @@ settings.register_profile("explore", deadline=None, max_examples=2000, print_blo
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 _patch = pytest.MonkeyPatch()
+_plain_doctests = doctest.DoctestModule
+
+
+def pytest_collectstart() -> None:
+    """Take back what `import brian2` puts in the place of pytest's collector of doctests.
+
+    Brian2's own fails on the `__init__.py` of a package.
+    """
+    doctest.DoctestModule = _plain_doctests  # type: ignore[misc]
 
 
 def pytest_configure() -> None:

@@ -173,7 +173,7 @@ def test_what_the_other_side_cannot_record_is_followed_by_our_own_equations(
 
 def test_a_threshold_that_is_met_exactly_is_a_tie() -> None:
     """Whole numbers but for a last bit: every step is ours, and rounding decides who fires."""
-    net = network_of_ties(5)
+    net = network_of_ties(3)
     diagnosis = diagnosed(net, lambda plan: perturbed(plan, 1e-15, 0))
     found = diagnosis.cause
     assert found is not None, diagnosis.tried
