@@ -7,7 +7,6 @@ on. Backends are found through the entry-point group ``neurosim.backends``.
 from __future__ import annotations
 
 import math
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -22,7 +21,7 @@ from neurosim.capabilities import Capabilities
 from neurosim.describe.network import Network
 from neurosim.describe.population import Population, Selectable, require_view
 from neurosim.describe.projection import Projection
-from neurosim.errors import ApproximationWarning, DescriptionError, UnknownNameError
+from neurosim.errors import DescriptionError, UnknownNameError, warn
 from neurosim.lower.plan import Plan
 from neurosim.results import Run
 from neurosim.units import to_scalar
@@ -393,11 +392,9 @@ def compile(
     if not isinstance(network, Network):
         raise DescriptionError("compile: network", network, "a neurosim.Network")
     if network.dt is not None and dt is not None and time_step(network, dt) != network.dt:
-        warnings.warn(
+        warn(
             f"Network {network.name!r} was made for dt = {network.dt:g} ms; at dt = "
-            f"{time_step(network, dt):g} ms it means something else.",
-            ApproximationWarning,
-            stacklevel=2,
+            f"{time_step(network, dt):g} ms it means something else."
         )
     options = Options(
         dt=time_step(network, dt), threads=threads, precision=precision, trial=trial,

@@ -7,7 +7,6 @@ suite all read that declaration.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -17,12 +16,7 @@ from importlib.util import find_spec
 from typing import Any, Literal
 
 from neurosim.describe.network import Network
-from neurosim.errors import (
-    ApproximationWarning,
-    NeurosimError,
-    UnknownNameError,
-    UnsupportedError,
-)
+from neurosim.errors import NeurosimError, UnknownNameError, UnsupportedError, warn
 from neurosim.features import Use as Use
 from neurosim.features import features, option_uses
 from neurosim.features import neuron_key as neuron_key
@@ -367,11 +361,9 @@ def check(
             made.append({"part": use.part, "how": judged.how, "bound": bound, "unit": ""})
             parts.setdefault((judged.how, bound), {})[use.part] = None
     for (how, bound), where in parts.items():
-        warnings.warn(
+        warn(
             f"Backend '{capabilities.backend}', {listed(where)}: {how}"
-            + (f" (off by {bound})." if bound else "."),
-            ApproximationWarning,
-            stacklevel=4,
+            + (f" (off by {bound})." if bound else ".")
         )
     return made
 

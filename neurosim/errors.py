@@ -7,6 +7,8 @@ alone is enough to mend the script.
 from __future__ import annotations
 
 import re
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -165,6 +167,22 @@ class SimulationError(NeurosimError, ArithmeticError):
 
 class ApproximationWarning(UserWarning):
     """A backend differs numerically from the description; the bound is in the provenance."""
+
+
+OWN = ("neurosim", "neurosim_backends", "neurosim_datasets", "neurosim_models")
+"""Our packages: lines of theirs are none that a user can change."""
+
+
+def warn(message: str, category: type[Warning] = ApproximationWarning) -> None:
+    """Warn at the line that called us: the nearest one outside of our packages."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] in OWN
 
 
 def brief(value: object, limit: int = 80) -> str:

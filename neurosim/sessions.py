@@ -1,9 +1,11 @@
-"""What the sessions of several backends share: connections, results and provenance from a Plan."""
+"""What sessions on a Plan share: looking, setting, connections, results and provenance."""
 
 from __future__ import annotations
 
 import platform
 import sys
+import time
+from abc import abstractmethod
 from collections.abc import Iterable
 from importlib import metadata
 from typing import Any
@@ -11,13 +13,140 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurosim.backend import Connections
+from neurosim.backend import Connections, Options, Session
+from neurosim.describe.network import Network
+from neurosim.describe.population import Selectable
 from neurosim.describe.projection import Projection
 from neurosim.engine.clock import Recorded
 from neurosim.engine.wiring import enumerate_connections
-from neurosim.errors import DescriptionError, UnknownNameError
-from neurosim.lower.plan import Plan, PlanProjection, PlanRecorder
+from neurosim.errors import DescriptionError, UnknownNameError, warn
+from neurosim.lower.lowering import lower
+from neurosim.lower.plan import Floats, Ints, Plan, PlanProjection, PlanRecorder
+from neurosim.lower.values import settable_value
 from neurosim.results import Run, SpikeRecord, Trace
+
+
+class PlanSession(Session):
+    """A session whose simulator is told of a Plan.
+
+    Attributes
+    ----------
+    plan : Plan
+        What the network is at this time step.
+    """
+
+    def __init__(self, network: Network, options: Options) -> None:
+        super().__init__(network.copy(), options)
+        self._began = time.perf_counter()
+        self.plan = lower(self.network, options.dt)
+        self._approximations = [a.told for a in self.plan.approximations]
+        for a in self.plan.approximations:
+            if a.written:
+                warn(f"{a.part} is {a.how}: off by up to {a.bound:.3g} {a.unit}.")
+        self._build_seconds = 0.0
+
+    def _is_built(self) -> None:
+        """Take note of how long building took."""
+        self._build_seconds = time.perf_counter() - self._began
+
+    def set(self, view: Selectable, **values: Any) -> None:
+        """Set states or parameters of some neurons."""
+        checked = self._check_view(view, "session.set: view")
+        for name, value in values.items():
+            at = 0
+            for population, indices in checked.segments:
+                place = f"session.set: {name} of {population.name!r}"
+                if self.plan.populations[population.index].spec is None:
+                    raise DescriptionError(
+                        place, value, "a population of neurons", "Sources have no state."
+                    )
+                number = settable_value(population, name, value, len(checked), place)
+                part = number if np.ndim(number) == 0 else number[at : at + len(indices)]
+                if not np.all(np.isfinite(part)):
+                    raise DescriptionError(place, value, "finite numbers")
+                self._write(population.index, name, part, np.asarray(indices))
+                at += len(indices)
+
+    @abstractmethod
+    def _write(self, population: int, name: str, value: Any, where: Ints) -> None:
+        """Set a state or parameter of the neurons `where` (local ids)."""
+
+    def get(self, view: Selectable, name: str) -> Floats:
+        """Return the present value of a state or parameter: shape (len(view),)."""
+        checked = self._check_view(view, "session.get: view")
+        if not isinstance(name, str):
+            raise DescriptionError("session.get: name", name, "the name of a state or parameter")
+        parts = []
+        for population, indices in checked.segments:
+            p = self.plan.populations[population.index]
+            if p.spec is None:
+                raise UnknownNameError(f"session.get: {p.name!r}", name, ())
+            known = (*p.spec.states, *p.parameters)
+            if name not in known:
+                raise UnknownNameError(f"Population {p.name!r}: variable", name, known)
+            parts.append(self._read(p.index, name, np.asarray(indices)))
+        return np.concatenate(parts)
+
+    @abstractmethod
+    def _read(self, population: int, name: str, where: Ints) -> Floats:
+        """Return a state or parameter of the neurons `where` (local ids)."""
+
+    def connections(self, projection: str | Projection) -> Connections:
+        """Return the connections of a projection."""
+        return connections_of(self.plan, projection)
+
+    def _tell_of_interrupt(self) -> None:
+        warn(
+            f"Interrupted at t = {self.time:g} ms; the run holds what came before.", RuntimeWarning
+        )
+
+    def _provenance(
+        self, backend: str, seconds: float, packages: Iterable[str], **facts: Any
+    ) -> dict[str, Any]:
+        """Return how a run came about.
+
+        Parameters
+        ----------
+        seconds : float
+            Wall time of the run.
+        packages : iterable of str
+            Distributions whose versions matter.
+        **facts
+            What is special to the backend; "interrupted" among them.
+        """
+        return {
+            "backend": backend,
+            "seed": self.network.seed,
+            "trial": self.options.trial,
+            "network_hash": self.plan.network_hash,
+            "dt": self.dt,
+            "precision": self.options.precision,
+            "approximations": list(self._approximations),
+            "wall_seconds": {"build": self._build_seconds, "run": seconds},
+            **facts,
+            "versions": {
+                "python": platform.python_version(),
+                **{name: metadata.version(name) for name in packages},
+                **facts.get("versions", {}),
+            },
+            "processor": platform.machine(),
+            "platform": sys.platform,
+        }
+
+
+def input_train(counts: npt.NDArray[Any], first: int) -> tuple[Ints, Ints]:
+    """Return labels and ids of spikes that are handed over as numbers, as often as each occurs.
+
+    Parameters
+    ----------
+    counts : (n_steps, size) array
+        Whole numbers.
+    first : int
+        The step of the first row: its spikes carry the label first + 1.
+    """
+    step, neuron = np.nonzero(counts)
+    many = counts[step, neuron].astype(np.int64)
+    return np.repeat(first + 1 + step, many), np.repeat(neuron, many)
 
 
 def connections_of(plan: Plan, projection: str | Projection) -> Connections:
@@ -156,18 +285,3 @@ def _weight_unit(plan: Plan, projection: PlanProjection) -> str:
         if p.spec is not None and p.offset <= projection.post[0] < p.offset + p.size:
             return next(r.unit for r in p.spec.receptors if r.name == projection.receptor)
     return "1"
-
-
-def surroundings(packages: Iterable[str]) -> dict[str, Any]:
-    """Return versions and machine, for a provenance.
-
-    packages : names of distributions
-    """
-    return {
-        "versions": {
-            "python": platform.python_version(),
-            **{name: metadata.version(name) for name in packages},
-        },
-        "processor": platform.machine(),
-        "platform": sys.platform,
-    }

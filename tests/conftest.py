@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +17,18 @@ os.environ["MPLBACKEND"] = "Agg"
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("explore", deadline=None, max_examples=2000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture
+def brian2_in_numpy() -> Iterator[None]:
+    """Have Brian2 compile nothing: for short runs its numpy code is ready much sooner."""
+    import brian2
+
+    before = brian2.prefs.codegen.target
+    brian2.prefs.codegen.target = "numpy"
+    yield
+    brian2.prefs.codegen.target = before
+
 
 _patch = pytest.MonkeyPatch()
 _plain_doctests = doctest.DoctestModule

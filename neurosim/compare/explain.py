@@ -240,10 +240,7 @@ def _rounded(network: Network, backend: Backend, options: Options) -> Iterator[F
 
     try:
         plan = lower(network, options.dt)
-        told: list[dict[str, Any]] = [
-            {"part": a.part, "how": a.how, "bound": a.bound, "unit": a.unit}
-            for a in plan.approximations
-        ]
+        told = [a.told for a in plan.approximations]
         if isinstance(backend, Foreteller):
             told += backend.foretell(plan, options)
     except (DescriptionError, CapacityError) as error:

@@ -13,22 +13,22 @@ import platform
 import stat
 import sys
 import tempfile
-import warnings
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+
+from neurosim.errors import warn
 
 KERNELS = Path(__file__).parent
 
 
 @cache
 def _private_temporary_directory(instead_of: Path) -> Path:
-    warnings.warn(
+    warn(
         f"The cache directory {str(instead_of)!r} cannot be used (it cannot be written, or belongs "
         f"to someone else): compiled code is kept for this process only, and every run compiles "
         f"anew. Name another one in NEUROSIM_CACHE_DIR.",
         RuntimeWarning,
-        stacklevel=2,
     )
     return Path(tempfile.mkdtemp(prefix="neurosim-"))
 

@@ -162,17 +162,23 @@ _PARITY = np.uint32(0x1BD11BDA)
 
 
 @inlined
-def _even_round(x0: Any, x1: Any, x2: Any, x3: Any, a: Any, b: Any) -> tuple[Any, Any, Any, Any]:
+def _round(x0: Any, x1: Any, x2: Any, x3: Any, a: Any, b: Any) -> tuple[Any, Any, Any, Any]:
     x0 = add32(x0, x1)
     x2 = add32(x2, x3)
     return x0, np.uint32(rotate32(x1, a) ^ x0), x2, np.uint32(rotate32(x3, b) ^ x2)
 
 
 @inlined
-def _odd_round(x0: Any, x1: Any, x2: Any, x3: Any, a: Any, b: Any) -> tuple[Any, Any, Any, Any]:
-    x0 = add32(x0, x3)
-    x2 = add32(x2, x1)
-    return x0, np.uint32(rotate32(x1, b) ^ x2), x2, np.uint32(rotate32(x3, a) ^ x0)
+def _four_rounds(
+    x0: Any, x1: Any, x2: Any, x3: Any, r0: Any, r1: Any, r2: Any, r3: Any, r4: Any, r5: Any,
+    r6: Any, r7: Any,
+) -> tuple[Any, Any, Any, Any]:  # fmt: skip
+    """Mix four times, x1 and x3 changing places after each round."""
+    x0, x1, x2, x3 = _round(x0, x1, x2, x3, r0, r1)
+    x0, x3, x2, x1 = _round(x0, x3, x2, x1, r2, r3)
+    x0, x1, x2, x3 = _round(x0, x1, x2, x3, r4, r5)
+    x0, x3, x2, x1 = _round(x0, x3, x2, x1, r6, r7)
+    return x0, x1, x2, x3
 
 
 @inlined
@@ -195,25 +201,16 @@ def _threefry(
     x0: Any, x1: Any, x2: Any, x3: Any, k0: Any, k1: Any, k2: Any, k3: Any, k4: Any
 ) -> tuple[Any, Any, Any, Any]:
     x0, x1, x2, x3 = add32(x0, k0), add32(x1, k1), add32(x2, k2), add32(x3, k3)
-    x0, x1, x2, x3 = _even_round(x0, x1, x2, x3, 10, 26)
-    x0, x1, x2, x3 = _odd_round(x0, x1, x2, x3, 11, 21)
-    x0, x1, x2, x3 = _even_round(x0, x1, x2, x3, 13, 27)
-    x0, x1, x2, x3 = _odd_round(x0, x1, x2, x3, 23, 5)
+    x0, x1, x2, x3 = _four_rounds(x0, x1, x2, x3, 10, 26, 11, 21, 13, 27, 23, 5)
     x0, x1, x2 = add32(x0, k1), add32(x1, k2), add32(x2, k3)
     x3 = add32(x3, add32(k4, np.uint32(1)))
-    x0, x1, x2, x3 = _even_round(x0, x1, x2, x3, 6, 20)
-    x0, x1, x2, x3 = _odd_round(x0, x1, x2, x3, 17, 11)
-    x0, x1, x2, x3 = _even_round(x0, x1, x2, x3, 25, 10)
-    x0, x1, x2, x3 = _odd_round(x0, x1, x2, x3, 18, 20)
+    x0, x1, x2, x3 = _four_rounds(x0, x1, x2, x3, 6, 20, 17, 11, 25, 10, 18, 20)
     x0, x1, x2 = add32(x0, k2), add32(x1, k3), add32(x2, k4)
     x3 = add32(x3, add32(k0, np.uint32(2)))
-    x0, x1, x2, x3 = _even_round(x0, x1, x2, x3, 10, 26)
-    x0, x1, x2, x3 = _odd_round(x0, x1, x2, x3, 11, 21)
-    x0, x1, x2, x3 = _even_round(x0, x1, x2, x3, 13, 27)
-    x0, x1, x2, x3 = _odd_round(x0, x1, x2, x3, 23, 5)
+    x0, x1, x2, x3 = _four_rounds(x0, x1, x2, x3, 10, 26, 11, 21, 13, 27, 23, 5)
     x0, x1, x2 = add32(x0, k3), add32(x1, k4), add32(x2, k0)
     x3 = add32(x3, add32(k1, np.uint32(3)))
-    return _even_round(x0, x1, x2, x3, 6, 20)
+    return _round(x0, x1, x2, x3, 6, 20)
 
 
 _2M32 = 2.0**-32

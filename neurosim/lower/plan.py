@@ -189,6 +189,11 @@ class Approximation:
     unit: str
     written: bool = True
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """The entry of a provenance."""
+        return {"part": self.part, "how": self.how, "bound": self.bound, "unit": self.unit}
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
+import brian2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,16 +18,7 @@ from neurosim.errors import ApproximationWarning, UnsupportedError
 from neurosim_backends.brian2.expressions import Names, Printer
 from neurosim_backends.brian2.network import layered
 
-pytestmark = pytest.mark.compiled
-brian2 = pytest.importorskip("brian2")
-
-
-@pytest.fixture(autouse=True)
-def _in_numpy() -> Iterator[None]:
-    before = brian2.prefs.codegen.target
-    brian2.prefs.codegen.target = "numpy"
-    yield
-    brian2.prefs.codegen.target = before
+pytestmark = [pytest.mark.compiled, pytest.mark.usefixtures("brian2_in_numpy")]
 
 
 def run(net: ns.Network, duration: float, *pieces: float, **options: Any) -> ns.Run:

@@ -6,13 +6,13 @@ import gc
 import tempfile
 from pathlib import Path
 
+import brian2
 import numpy as np
 import pytest
 
 import neurosim as ns
 
 pytestmark = [pytest.mark.compiled, pytest.mark.slow]
-brian2 = pytest.importorskip("brian2")
 
 
 def test_a_program_does_what_the_core_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

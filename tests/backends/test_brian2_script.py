@@ -16,7 +16,6 @@ from neurosim.errors import UnsupportedError
 from neurosim_models import brunel, vogels_abbott_cuba
 
 pytestmark = pytest.mark.compiled
-pytest.importorskip("brian2")
 
 NUMPY = "from brian2 import *\nprefs.codegen.target = 'numpy'\n"
 """Nothing is compiled in the tests."""

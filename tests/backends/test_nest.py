@@ -14,7 +14,6 @@ import pytest
 
 import neurosim as ns
 from neurosim import capabilities
-from neurosim.backend import find_backend
 from neurosim.errors import (
     ApproximationWarning,
     CapacityError,
@@ -24,9 +23,7 @@ from neurosim.errors import (
 )
 from neurosim_backends.nest.table import KINDS, ROWS, Row, evaluate
 
-PROBLEM = find_backend("nest").capabilities.problem()
-
-pytestmark = [pytest.mark.compiled, pytest.mark.skipif(bool(PROBLEM), reason=PROBLEM)]
+pytestmark = pytest.mark.compiled
 
 
 @pytest.fixture

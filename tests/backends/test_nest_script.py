@@ -13,13 +13,9 @@ import numpy as np
 import pytest
 
 import neurosim as ns
-from neurosim.backend import find_backend
 from neurosim.errors import UnsupportedError
 from neurosim_models import cobahh, potjans_diesmann, vogels_abbott_cuba
 from tests.conformance.networks import CASES
-
-PROBLEM = find_backend("nest").capabilities.problem()
-needs_nest = pytest.mark.skipif(bool(PROBLEM), reason=PROBLEM)
 
 pytestmark = pytest.mark.compiled
 
@@ -71,7 +67,6 @@ def varied() -> ns.Network:
     return net
 
 
-@needs_nest
 def test_a_script_fires_as_our_core_does(tmp_path: Path) -> None:
     """Rates agree within 4 % of a network whose rates vary by 2 % from seed to seed."""
     net, duration = varied(), 600.0
@@ -88,7 +83,6 @@ def test_a_script_fires_as_our_core_does(tmp_path: Path) -> None:
     assert got["mean V_m of exc L2.3"] == pytest.approx(mean, abs=0.5)
 
 
-@needs_nest
 @pytest.mark.parametrize("build", [cobahh, vogels_abbott_cuba], ids=lambda f: f.__name__)
 def test_published_networks_run(build: Any, tmp_path: Path) -> None:
     net = build(scale=0.25)

@@ -163,12 +163,12 @@ def test_a_population_that_never_fires_has_nothing_to_compare() -> None:
     assert "no spikes on either side" in c.rows[0].why
 
 
-@pytest.mark.parametrize("name", [n for n in ns.backends() if n != "cpu"])
+@pytest.mark.parametrize(
+    "name",
+    [n for n in ns.backends() if n != "cpu" and not find_backend(n).capabilities.costly],
+)
 def test_other_simulators_fire_the_same_spikes(name: str) -> None:
     """Current-based LIF neurons, which every simulator has; none that is slow to start."""
-    capabilities = find_backend(name).capabilities
-    if capabilities.problem() or capabilities.costly:
-        pytest.skip(capabilities.problem() or "slow to start")
     c = certify(driven(), [name], 20)
     assert c.tier() in (Tier.BIT_EXACT, Tier.SAME_SPIKES), str(c)
     assert name in c.report(name).provenance["backend"]

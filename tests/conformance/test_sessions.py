@@ -44,6 +44,17 @@ def small() -> ns.Network:
     return everything(net)
 
 
+@pytest.mark.parametrize("backend", QUICK)
+def test_warnings_name_the_line_of_the_user(backend: str) -> None:
+    """However deep the code that warns: of rounding by all, in compile and in run."""
+    net = ns.Network("rounded")
+    net.population("cells", 1, ns.LIF(t_ref=2.04))
+    for call in (lambda: ns.compile(net, backend), lambda: ns.run(net, 1.0, backend)):
+        with pytest.warns(ApproximationWarning, match="t_ref") as told:
+            call()
+        assert {w.filename for w in told} == {__file__}
+
+
 def compiled(backend: str, network: ns.Network | None = None, **options: Any) -> ns.Session:
     return ns.compile(network or small(), backend, **options)
 

@@ -8,7 +8,7 @@ across the border of a step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -22,16 +22,9 @@ from neurosim_models import (
     vogels_abbott_cuba,
 )
 
-pytestmark = [pytest.mark.compiled, pytest.mark.slow]
-brian2 = pytest.importorskip("brian2")
-
-
-@pytest.fixture(autouse=True)
-def _in_numpy() -> Iterator[None]:
-    before = brian2.prefs.codegen.target
-    brian2.prefs.codegen.target = "numpy"
-    yield
-    brian2.prefs.codegen.target = before
+pytestmark = [
+    pytest.mark.compiled, pytest.mark.slow, pytest.mark.usefixtures("brian2_in_numpy"),
+]  # fmt: skip
 
 
 def adex() -> ns.Network:

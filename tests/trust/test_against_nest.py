@@ -16,13 +16,10 @@ import pytest
 
 import neurosim as ns
 from neurosim.analysis import isi_cv
-from neurosim.backend import find_backend
 from neurosim.errors import ApproximationWarning
 from neurosim_models import brunel, potjans_diesmann, vogels_abbott_coba, vogels_abbott_cuba
 
-PROBLEM = find_backend("nest").capabilities.problem()
-
-pytestmark = [pytest.mark.compiled, pytest.mark.skipif(bool(PROBLEM), reason=PROBLEM)]
+pytestmark = pytest.mark.compiled
 
 
 def both(net: ns.Network, duration: float, **options: Any) -> tuple[ns.Run, ns.Run]:

@@ -15,10 +15,11 @@ from neurosim.engine.replay import Chunk, Replay
 from neurosim.engine.taps import n_samples
 from neurosim.errors import SimulationError
 from neurosim.lower.values import LONGEST_HOLD, nearest_steps
+from neurosim.sessions import input_train
 from neurosim_backends.brian2.binding import brian2, quick_functions, settings
 from neurosim_backends.brian2.equations import Feed
 from neurosim_backends.brian2.network import Brian2Network, layered
-from neurosim_backends.brian2.session import PlanSession, input_train
+from neurosim_backends.brian2.session import Brian2Base
 
 CHUNK_BYTES = 1 << 27
 """Memory for what is replayed at a time. Each piece costs Brian2 some 0.1 s to start."""
@@ -27,7 +28,7 @@ CHUNK_STEPS = 20_000
 """Steps at a time where nothing is replayed; in between are progress and Ctrl-C."""
 
 
-class Brian2Session(PlanSession):
+class Brian2Session(Brian2Base):
     """A network in Brian2's runtime mode.
 
     Attributes
@@ -258,7 +259,7 @@ class Brian2Session(PlanSession):
 
     # --- between runs -------------------------------------------------------------------------
 
-    def _read(self, population: int, name: str) -> npt.NDArray[np.float64]:
+    def _row(self, population: int, name: str) -> npt.NDArray[np.float64]:
         size = self.plan.populations[population].size
         value = np.asarray(self.built.variable(population, name).get_value(), np.float64)
         return np.broadcast_to(value, size).copy()
@@ -269,7 +270,7 @@ class Brian2Session(PlanSession):
         if name in p.spec.states:
             self.built.variable(population, name).get_value()[where] = value
             return
-        row = self._read(population, name)
+        row = self._row(population, name)
         row[where] = value
         same = bool(np.all(row == row[0]))
         number: Any = float(row[0]) if same and not np.ndim(p.parameters[name]) else row
@@ -312,7 +313,6 @@ class Brian2Session(PlanSession):
         return {
             "codegen_target": self.target,
             "methods": self.built.methods,
-            "packages": ("neurosim-snn", "brian2", "numpy", "sympy"),
         }
 
 

@@ -25,11 +25,12 @@ from neurosim.engine.replay import Chunk, Replay
 from neurosim.errors import CapacityError, SimulationError
 from neurosim.lower.plan import PlanRecorder
 from neurosim.lower.values import LONGEST_HOLD, nearest_steps
+from neurosim.sessions import input_train
 from neurosim_backends.brian2.binding import brian2, settings
 from neurosim_backends.brian2.equations import Feed
 from neurosim_backends.brian2.network import Brian2Network, Train, layered
 from neurosim_backends.brian2.runtime import fed
-from neurosim_backends.brian2.session import PlanSession, input_train
+from neurosim_backends.brian2.session import Brian2Base
 
 FLAGS = ("-w", "-O3", "-std=c++11")
 """Of the compiler: without -ffast-math, Brian2's default, which takes NaN for impossible."""
@@ -44,7 +45,7 @@ class Piece:
     writes: list[tuple[int, str, Any, npt.NDArray[np.int64]]] = field(default_factory=list)
 
 
-class Brian2CppSession(PlanSession):
+class Brian2CppSession(Brian2Base):
     """A network as a C++ program of Brian2."""
 
     def _build(self) -> None:
@@ -281,13 +282,13 @@ class Brian2CppSession(PlanSession):
 
     # --- between runs -------------------------------------------------------------------------
 
-    def _read(self, population: int, name: str) -> npt.NDArray[np.float64]:
+    def _row(self, population: int, name: str) -> npt.NDArray[np.float64]:
         return self._values[population, name].copy()
 
     def _write(self, population: int, name: str, value: Any, where: npt.NDArray[np.int64]) -> None:
         p = self._present.populations[population]
         assert p.spec is not None
-        row = self._read(population, name)
+        row = self._row(population, name)
         row[where] = value
         self._writes.append((population, name, value, where))
         self._values[population, name] = row
@@ -326,7 +327,6 @@ class Brian2CppSession(PlanSession):
             "codegen_target": "cpp_standalone",
             "threads": self.options.threads or 1,
             "methods": self._methods,
-            "packages": ("neurosim-snn", "brian2", "numpy", "sympy"),
         }
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 from neurosim.capabilities import UnavailableError
-from neurosim.errors import DescriptionError, SimulationError, UnsupportedError
+from neurosim.errors import DescriptionError, SimulationError, UnsupportedError, warn
 from neurosim_backends.nest.declared import VERSIONS
 
 TICS_PER_MS = 1000
@@ -22,9 +20,6 @@ FINE_TICS_PER_MS = 1_000_000
 
 MARK = "neurosim_parrot_neuron"
 """A model in every kernel that we filled: gone when somebody else has emptied it."""
-
-OWN = ("neurosim.", "neurosim_backends.")
-"""Where a warning is not aimed at."""
 
 _owner: object | None = None
 
@@ -85,12 +80,11 @@ def take(owner: object, *, dt: float, threads: int, seed: int) -> Any:
     tics = _tics_per_ms(dt)
     n_foreign = _count_foreign(nest)
     if n_foreign:  # told before they go: whoever makes this warning an error keeps them
-        warnings.warn(
+        warn(
             f"Backend 'nest': NEST's kernel holds {n_foreign:,} nodes that neurosim did not make; "
             "this session empties it, so they are gone, with their connections and the kernel's "
             "settings. A process has one kernel: run one of the two networks in another process.",
             UserWarning,
-            stacklevel=_depth(),
         )
     nest.ResetKernel()
     _owner = owner
@@ -117,14 +111,6 @@ def release(owner: object) -> None:
 def _count_foreign(nest: Any) -> int:
     n_nodes: int = nest.network_size
     return n_nodes - _n_own if MARK in nest.node_models else n_nodes
-
-
-def _depth() -> int:
-    """Return the `stacklevel` for the caller of `take` that is the first outside of neurosim."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith(OWN):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def require(owner: object, name: str, now: float) -> Any:

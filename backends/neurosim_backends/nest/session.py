@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurosim.backend import Connections, Options, Session
+from neurosim.backend import Options
 from neurosim.describe.network import Network
-from neurosim.describe.population import Population, Selectable
-from neurosim.describe.projection import INJECTED, Projection
+from neurosim.describe.population import Selectable
+from neurosim.describe.projection import INJECTED
 from neurosim.engine.clock import Recorded
 from neurosim.engine.progress import interruptible, reporter
 from neurosim.engine.taps import check_recording, n_samples
 from neurosim.errors import (
-    ApproximationWarning,
-    DescriptionError,
     SimulationError,
-    UnknownNameError,
     UnsupportedError,
+    warn,
 )
-from neurosim.lower.lowering import lower
 from neurosim.lower.plan import Floats, Ints
-from neurosim.lower.values import settable_value
 from neurosim.results import Run
-from neurosim.sessions import connections_of, run_of, surroundings
+from neurosim.sessions import PlanSession, input_train, run_of
 from neurosim_backends.nest import kernel
 from neurosim_backends.nest.building import Built, Parameters, within
 from neurosim_backends.nest.declared import SET_AT_START
@@ -46,7 +41,7 @@ FIRST_PIECE = 100
 """Steps of the first piece of a session."""
 
 
-class NestSession(Session):
+class NestSession(PlanSession):
     """A network in NEST.
 
     Parameters
@@ -60,17 +55,8 @@ class NestSession(Session):
     def __init__(
         self, network: Network, options: Options, approximations: list[dict[str, Any]]
     ) -> None:
-        snapshot = network.copy()
-        super().__init__(snapshot, options)
-        started = time.perf_counter()
-        self.plan = lower(snapshot, options.dt)
-        for a in self.plan.approximations:
-            if a.written:
-                _warn(f"{a.part} is {a.how}: off by up to {a.bound:.3g} {a.unit}.")
-        self._approximations = [
-            {"part": a.part, "how": a.how, "bound": a.bound, "unit": a.unit}
-            for a in self.plan.approximations
-        ] + approximations
+        super().__init__(network, options)
+        self._approximations += approximations
         self._parameters: Parameters = {
             p.index: dict(p.parameters) for p in self.plan.populations if p.spec is not None
         }
@@ -79,8 +65,8 @@ class NestSession(Session):
         for part, (how, bound) in self._built.clipped.items():
             entry = {"part": part, "how": how, "bound": bound, "unit": "nS"}
             self._approximations.append(entry)
-            _warn(f"Backend 'nest', {part}: {how} (off by up to {bound:.3g} nS).")
-        self._build_seconds = time.perf_counter() - started
+            warn(f"Backend 'nest', {part}: {how} (off by up to {bound:.3g} nS).")
+        self._is_built()
 
     def _build(self) -> None:
         self._built = Built(
@@ -126,11 +112,7 @@ class NestSession(Session):
                     report(self._step - first, n_steps)
         interrupted = self._step < goal
         if interrupted:
-            warnings.warn(
-                f"Interrupted at t = {self.time:g} ms; the run holds what came before.",
-                RuntimeWarning,
-                stacklevel=4,
-            )
+            self._tell_of_interrupt()
         self._last_samples(samples)
         self._check_finite()
         seconds = time.perf_counter() - started
@@ -140,26 +122,22 @@ class NestSession(Session):
             first, self._step, spikes.labels, spikes.ids,
             {k: array[: counts[k]] for k, array in samples.arrays.items()},
         )  # fmt: skip
-        return run_of(self.plan, recorded, self._provenance(interrupted, seconds))
+        return run_of(self.plan, recorded, self._told(interrupted, seconds))
 
-    def _provenance(self, interrupted: bool, seconds: float) -> dict[str, Any]:
-        return {
-            "backend": "nest",
-            "seed": self.network.seed,
-            "trial": self.options.trial,
-            "network_hash": self.plan.network_hash,
-            "dt": self.dt,
-            "precision": self.options.precision,
-            "threads": self.options.threads or 1,
-            "interrupted": interrupted,
-            "synapses": sum(self._built.n_connections.values()),
-            "models": {
+    def _told(self, interrupted: bool, seconds: float) -> dict[str, Any]:
+        return self._provenance(
+            "nest",
+            seconds,
+            (),
+            threads=self.options.threads or 1,
+            interrupted=interrupted,
+            synapses=sum(self._built.n_connections.values()),
+            models={
                 self.plan.populations[k].name: b.row.model for k, b in self._built.bindings.items()
             },
-            "approximations": self._approximations,
-            "wall_seconds": {"build": self._build_seconds, "run": seconds},
-            **_surroundings(),
-        }
+            # A conda or source build of NEST has no distribution of that name.
+            versions={"nest-simulator": str(kernel.load().__version__)},
+        )
 
     def _piece_steps(self) -> int:
         per_step = 64 + sum(16 * d.ids.size for d in self.plan.drives)
@@ -206,14 +184,10 @@ class NestSession(Session):
             if p.name in inputs:
                 if p.source is not None and p.source.kind != "spikes":
                     continue
-                number = inputs[p.name].astype(np.int64)
-                step, neuron = np.nonzero(number)
-                times = number[step, neuron]
-                senders.send(first + 1 + step, neuron, times)
-                mine = (np.repeat(first + 1 + step, times), np.repeat(neuron, times))
+                mine = input_train(inputs[p.name], first)
             else:
                 mine = trains[k]
-                senders.send(*mine)
+            senders.send(*mine)
             labels.append(mine[0])
             ids.append(mine[1] + p.offset)
         if not labels:
@@ -331,25 +305,18 @@ class NestSession(Session):
     def set(self, view: Selectable, **values: Any) -> None:
         """Set states or parameters of some neurons."""
         self._alive()
-        checked = self._check_view(view, "session.set: view")
-        for name, value in values.items():
-            at = 0
-            for population, indices in checked.segments:
-                place = f"session.set: {name} of {population.name!r}"
-                if population.index not in self._built.bindings:
-                    raise DescriptionError(
-                        place, value, "a population of neurons", "Sources have no state."
-                    )
-                number = settable_value(population, name, value, len(checked), place)
-                part = number if np.ndim(number) == 0 else number[at : at + len(indices)]
-                self._set(population, name, part, np.asarray(indices), place)
-                at += len(indices)
+        super().set(view, **values)
 
-    def _set(self, population: Population, name: str, value: Any, where: Ints, place: str) -> None:
-        k, binding = population.index, self._built.bindings[population.index]
+    def _write(self, population: int, name: str, value: Any, where: Ints) -> None:
+        k, p, binding = (
+            population,
+            self.plan.populations[population],
+            self._built.bindings[population],
+        )
+        place = f"session.set: {name} of {p.name!r}"
         if name in self._parameters[k]:
             old = self._parameters[k][name]
-            row = np.array(np.broadcast_to(old, population.size), np.float64)
+            row = np.array(np.broadcast_to(old, p.size), np.float64)
             row[where] = value
             self._parameters[k][name] = float(row[0]) if np.all(row == row[0]) else row
             try:
@@ -388,40 +355,26 @@ class NestSession(Session):
     def get(self, view: Selectable, name: str) -> npt.NDArray[np.float64]:
         """Return the present value of a state or parameter: shape (len(view),)."""
         self._alive()
-        checked = self._check_view(view, "session.get: view")
-        if not isinstance(name, str):
-            raise DescriptionError("session.get: name", name, "the name of a state or parameter")
-        parts = [self._get(p, name, np.asarray(indices)) for p, indices in checked.segments]
-        return np.concatenate(parts)
+        return super().get(view, name)
 
-    def _get(self, population: Population, name: str, where: Ints) -> Floats:
-        place = f"session.get: {population.name!r}"
-        k = population.index
-        if k not in self._built.bindings:
-            raise UnknownNameError(place, name, ())
+    def _read(self, population: int, name: str, where: Ints) -> Floats:
+        k, p = population, self.plan.populations[population]
         if name in self._parameters[k]:
-            row = np.broadcast_to(self._parameters[k][name], population.size)
+            row = np.broadcast_to(self._parameters[k][name], p.size)
             return np.asarray(row, np.float64)[where]
         binding = self._built.bindings[k]
-        spec = self.plan.populations[k].spec
-        assert spec is not None
-        if name not in spec.states:
-            raise UnknownNameError(
-                f"Population {population.name!r}: variable", name,
-                [*spec.states, *self._parameters[k]],
-            )  # fmt: skip
         if binding.is_shown(name):
             return self._built.status(k, name, where)
         if self._step == 0:
-            row = np.broadcast_to(self.plan.populations[k].initial[name], population.size)
+            row = np.broadcast_to(p.initial[name], p.size)
             return np.asarray(row, np.float64)[where]
         tap = self._built.state_taps.get(k)
         if tap is not None and name in tap.variables and np.all(np.isin(where, tap.local)):
             return tap.history[name][self._step][np.searchsorted(tap.local, where)]
         raise UnsupportedError(
-            f"{place}: {name}",
+            f"session.get: {p.name!r}: {name}",
             f"{binding.row.model} shows it to recorders only",
-            f'net.record(net["{population.name}"], "{name}") before the session is made'
+            f'net.record(net["{p.name}"], "{name}") before the session is made'
             if binding.recordable(name)
             else None,
         )
@@ -429,18 +382,3 @@ class NestSession(Session):
     def reset(self) -> None:
         """Go back to t = 0 and the initial state."""
         self._build()
-
-    def connections(self, projection: str | Projection) -> Connections:
-        """Return the connections of a projection."""
-        return connections_of(self.plan, projection)
-
-
-def _surroundings() -> dict[str, Any]:
-    found = surroundings(("neurosim-snn", "numpy"))
-    # A conda or source build of NEST has no distribution of that name.
-    found["versions"]["nest-simulator"] = str(kernel.load().__version__)
-    return found
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, ApproximationWarning, stacklevel=6)
