@@ -6,14 +6,11 @@ As in NEST's own example, and with the smallest synapses it has: all of a model 
 
 from __future__ import annotations
 
-import time
-
 import nest
 
-from benchmarks.peers.common import DT, parser, peak_memory, report
+from benchmarks.peers.common import parser
 from benchmarks.peers.parameters import BRUNEL, size
-
-MOST_HPC = 65_535
+from benchmarks.peers.with_nest import connect_by_indegree, measure, prepare, smallest
 
 
 def main() -> None:
@@ -22,13 +19,7 @@ def main() -> None:
     p = BRUNEL
     n_exc, n_inh = size(p.n_exc, a.scale), size(p.n_inh, a.scale)
 
-    began = time.perf_counter()
-    nest.verbosity = nest.VerbosityLevel.ERROR
-    nest.ResetKernel()
-    nest.set(
-        resolution=DT, rng_seed=a.seed, local_num_threads=a.threads, print_time=False,
-        keep_source_table=False,  # it is of no use after building, and large
-    )  # fmt: skip
+    began = prepare(a)
     neuron = {
         "tau_m": p.tau_m, "V_th": p.v_th, "V_reset": p.v_reset, "t_ref": p.t_ref,
         "E_L": 0.0, "V_m": 0.0, "C_m": 1.0,
@@ -36,41 +27,17 @@ def main() -> None:
     neurons = nest.Create("iaf_psc_delta", n_exc + n_inh, neuron)
     exc, inh = neurons[:n_exc], neurons[n_exc:]
 
-    small = (n_exc + n_inh) / a.threads <= MOST_HPC
-    model = "static_synapse_hom_w_hpc" if small else "static_synapse_hom_w"
+    model = smallest("static_synapse_hom_w", n_exc + n_inh, a.threads)
     nest.CopyModel(model, "excitatory", {"weight": p.j, "delay": p.delay})
     nest.CopyModel(model, "inhibitory", {"weight": -p.g * p.j, "delay": p.delay})
-    for source, indegree, synapse in (
-        (exc, p.c_exc, "excitatory"),
-        (inh, p.c_inh, "inhibitory"),
-    ):
-        rule = {"rule": "fixed_indegree", "indegree": indegree}
-        nest.Connect(source, neurons, rule, {"synapse_model": synapse})
-
+    sources = {"excitatory": exc, "inhibitory": inh}
+    connect_by_indegree(sources, neurons, {"excitatory": p.c_exc, "inhibitory": p.c_inh})
     synapses = nest.num_connections
     threshold_rate = 1e3 * p.v_th / (p.j * p.c_exc * p.tau_m)
     noise = nest.Create("poisson_generator", params={"rate": p.eta * threshold_rate * p.c_exc})
     nest.Connect(noise, neurons, "all_to_all", {"synapse_model": "excitatory"})
 
-    recorders = {}
-    for name, population in (("exc", exc), ("inh", inh)):
-        recorders[name] = nest.Create("spike_recorder", params={"start": a.warm_up})
-        nest.Connect(population, recorders[name])
-    nest.Prepare()
-    built = time.perf_counter()
-    nest.Run(a.warm_up)
-    started = time.perf_counter()
-    nest.Run(a.duration)
-    seconds = time.perf_counter() - started
-    nest.Cleanup()
-    report(
-        "nest", a, precision="double", threads=nest.local_num_threads,
-        build_seconds=built - began, simulate_seconds=seconds,
-        sizes={"exc": n_exc, "inh": n_inh},
-        spikes={name: recorder.n_events for name, recorder in recorders.items()},
-        peak_bytes=peak_memory(), packages=("nest-simulator", "numpy"), synapses=synapses,
-        synapse_model=model,
-    )  # fmt: skip
+    measure(a, began, {"exc": exc, "inh": inh}, synapses, model)
 
 
 if __name__ == "__main__":

@@ -8,15 +8,13 @@ the `_hpc` kind (smaller), which address at most 65,535 neurons per thread.
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 import nest
 
-from benchmarks.peers.common import DT, parser, peak_memory, report
+from benchmarks.peers.common import DT, parser
 from benchmarks.peers.parameters import microcircuit
-
-MOST_HPC = 65_535
+from benchmarks.peers.with_nest import measure, prepare, smallest
 
 
 def main() -> None:
@@ -26,13 +24,7 @@ def main() -> None:
     a = arguments.parse_args()
     p = microcircuit(a.scale, a.drive)
 
-    began = time.perf_counter()
-    nest.verbosity = nest.VerbosityLevel.ERROR
-    nest.ResetKernel()
-    nest.set(
-        resolution=DT, rng_seed=a.seed, local_num_threads=a.threads, print_time=False,
-        keep_source_table=False,  # it is of no use after building, and large
-    )  # fmt: skip
+    began = prepare(a)
 
     populations: list[Any] = []
     for i, n in enumerate(p.neurons):
@@ -46,8 +38,7 @@ def main() -> None:
         populations.append(population)
 
     # A thread holds at most 134,217,726 synapses of one model: each source has its own copy.
-    small = sum(p.neurons) / a.threads <= MOST_HPC
-    model = "static_synapse_hpc" if small else "static_synapse"
+    model = smallest("static_synapse", sum(p.neurons), a.threads)
     for source in p.populations:
         nest.CopyModel(model, f"from_{source}")
     for i, target in enumerate(populations):
@@ -70,30 +61,12 @@ def main() -> None:
             )  # fmt: skip
 
     synapses = nest.num_connections
-    recorders = []
     for population, rate in zip(populations, p.external_rate_hz, strict=True):
         if a.drive == "poisson":
             noise = nest.Create("poisson_generator", params={"rate": rate})
             synapse = {"weight": p.weight_external_pa, "delay": p.external_delay_ms}
             nest.Connect(noise, population, "all_to_all", synapse)
-        recorder = nest.Create("spike_recorder", params={"start": a.warm_up})
-        nest.Connect(population, recorder)
-        recorders.append(recorder)
-    nest.Prepare()
-    built = time.perf_counter()
-    nest.Run(a.warm_up)
-    started = time.perf_counter()
-    nest.Run(a.duration)
-    seconds = time.perf_counter() - started
-    nest.Cleanup()
-    report(
-        "nest", a, precision="double", threads=nest.local_num_threads,
-        build_seconds=built - began, simulate_seconds=seconds,
-        sizes=dict(zip(p.populations, p.neurons, strict=True)),
-        spikes={name: r.n_events for name, r in zip(p.populations, recorders, strict=True)},
-        peak_bytes=peak_memory(), packages=("nest-simulator", "numpy"), synapses=synapses,
-        synapse_model=model,
-    )  # fmt: skip
+    measure(a, began, dict(zip(p.populations, populations, strict=True)), synapses, model)
 
 
 if __name__ == "__main__":

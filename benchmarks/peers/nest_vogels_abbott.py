@@ -8,12 +8,12 @@ neurons are integrated with an adaptive step; its single-compartment Traub-Miles
 from __future__ import annotations
 
 import math
-import time
 
 import nest
 
-from benchmarks.peers.common import DT, parser, peak_memory, report
+from benchmarks.peers.common import DT, parser
 from benchmarks.peers.parameters import VOGELS_ABBOTT, size
+from benchmarks.peers.with_nest import measure, prepare
 
 
 def main() -> None:
@@ -24,13 +24,7 @@ def main() -> None:
     p = VOGELS_ABBOTT
     n_exc, n_inh = size(p.n_exc, a.scale), size(p.n_inh, a.scale)
 
-    began = time.perf_counter()
-    nest.verbosity = nest.VerbosityLevel.ERROR
-    nest.ResetKernel()
-    nest.set(
-        resolution=DT, rng_seed=a.seed, local_num_threads=a.threads, print_time=False,
-        keep_source_table=False,  # it is of no use after building
-    )  # fmt: skip
+    began = prepare(a)
     shared = {"C_m": p.c_m, "tau_syn_ex": p.tau_exc, "tau_syn_in": p.tau_inh}
     integrate = {"V_th": p.v_th, "V_reset": p.v_reset, "t_ref": p.t_ref}
     conductances = {"E_L": p.e_leak, "g_L": p.g_leak, "E_ex": p.e_exc, "E_in": p.e_inh}
@@ -74,25 +68,7 @@ def main() -> None:
     nest.Connect(inh, neurons, rule, {"synapse_model": "inhibitory"})
 
     synapses = nest.num_connections - kicks
-    recorders = {}
-    for name, population in (("exc", exc), ("inh", inh)):
-        recorders[name] = nest.Create("spike_recorder", params={"start": a.warm_up})
-        nest.Connect(population, recorders[name])
-    nest.Prepare()
-    built = time.perf_counter()
-    nest.Run(a.warm_up)
-    started = time.perf_counter()
-    nest.Run(a.duration)
-    seconds = time.perf_counter() - started
-    nest.Cleanup()
-    report(
-        "nest", a, precision="double", threads=nest.local_num_threads,
-        build_seconds=built - began, simulate_seconds=seconds,
-        sizes={"exc": n_exc, "inh": n_inh},
-        spikes={name: recorder.n_events for name, recorder in recorders.items()},
-        peak_bytes=peak_memory(), packages=("nest-simulator", "numpy"), synapses=synapses,
-        synapse_model=model,
-    )  # fmt: skip
+    measure(a, began, {"exc": exc, "inh": inh}, synapses, model)
 
 
 if __name__ == "__main__":
