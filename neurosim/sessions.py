@@ -110,7 +110,7 @@ class PlanSession(Session):
         seconds : float
             Wall time of the run.
         packages : iterable of str
-            Distributions whose versions matter.
+            Distributions whose versions matter, beside ours.
         **facts
             What is special to the backend; "interrupted" among them.
         """
@@ -126,7 +126,7 @@ class PlanSession(Session):
             **facts,
             "versions": {
                 "python": platform.python_version(),
-                **{name: metadata.version(name) for name in packages},
+                **{name: metadata.version(name) for name in ("neurosim-snn", *packages)},
                 **facts.get("versions", {}),
             },
             "processor": platform.machine(),

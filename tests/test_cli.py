@@ -420,7 +420,9 @@ def test_ctrl_c_ends_without_a_traceback(script: Path) -> None:
         _, complaint = process.communicate(timeout=120)
     finally:
         process.kill()
-    assert process.returncode == 130
+    # A shell reports 130 for both: where the signal interrupts an exec() of a text, as dataclasses
+    # and numba do, Python itself ends by the signal although the exception was caught.
+    assert process.returncode in {130, -signal.SIGINT}
     assert complaint.startswith("Error: Interrupted")
     assert "Traceback" not in complaint
 

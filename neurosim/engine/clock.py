@@ -21,11 +21,12 @@ from neurosim.engine import layout
 from neurosim.engine.context import Context
 from neurosim.engine.generate import BAD_MULTIPLICITY
 from neurosim.engine.pace import Pace
-from neurosim.engine.populations import RELAY_LIMIT, Machine, PopulationState
+from neurosim.engine.populations import Machine, PopulationState
 from neurosim.engine.progress import interruptible
 from neurosim.engine.sources import (
     Feeder,
     SourceState,
+    emitted_at_once,
     make_clear,
     make_current,
     make_drive,
@@ -109,8 +110,7 @@ class Engine:
         self.synapses: Synapses = build(
             plan, self.slot_map, self.tile_first, precision=precision,
             synapse_format=synapse_format,
-            multiplicity={k: s.multiplicity for k, s in self.sources.items()}
-            | {p.index: RELAY_LIMIT for p in plan.populations if p.spec and p.spec.multiplicity},
+            multiplicity=emitted_at_once(plan, self.sources),
             trial=trial, threads=self.threads, target_bytes=target_bytes,
         )  # fmt: skip
         depth = self.synapses.delivery.wave_steps

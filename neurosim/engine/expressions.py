@@ -15,6 +15,7 @@ import sympy
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction, BooleanTrue
 
+from neurosim.equations.symbolic import written_sum
 from neurosim.errors import EquationError
 
 Precision = Literal["double", "single"]
@@ -152,15 +153,7 @@ class Emitter:
             ) from None
 
     def _add(self, expression: Any) -> str:
-        text = ""
-        for term in expression.as_ordered_terms():
-            negative = term.could_extract_minus_sign()
-            value = self.number(-term if negative else term)
-            if not text:
-                text = f"-{value}" if negative else value
-            else:
-                text += f" - {value}" if negative else f" + {value}"
-        return f"({text})"
+        return written_sum(expression, self.number)
 
     def _mul(self, expression: Any) -> str:
         coefficient, rest = expression.as_coeff_Mul()

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurosim.engine.layout import TILE_SLOTS, expected_indegree, map_slots, split_evenly
-from neurosim.engine.populations import RELAY_LIMIT, Machine
-from neurosim.engine.sources import make_source
+from neurosim.engine.populations import Machine
+from neurosim.engine.sources import emitted_at_once, make_source
 from neurosim.engine.synapses import (
     WORST_RELATIVE_ERROR,
     choose_format,
     common_scales,
     error_bound,
-    group,
+    measured_bundles,
 )
-from neurosim.engine.wiring import measure
 from neurosim.lower.plan import Plan
 
 
@@ -60,16 +59,9 @@ def weight_formats(
         plan.dt, real, np.zeros(0), slot_map.n_slots, 1, np.ones(slot_map.n_slots), slot_map,
         plan.seed, 0,
     )  # fmt: skip
-    multiplicity = {
-        p.index: RELAY_LIMIT if p.source is None else make_source(p, machine).multiplicity
-        for p in plan.populations
-        if p.source is not None or (p.spec is not None and p.spec.multiplicity is not None)
-    }
-    bundles = group(plan, slot_map)
-    for bundle in bundles:
-        bundle.measured = measure(
-            bundle.projections, plan.seed, plan.dt, bundle.slots, slot_map.n_slots, tile_first, 1
-        )
+    sources = {p.index: make_source(p, machine) for p in plan.populations if p.source is not None}
+    multiplicity = emitted_at_once(plan, sources)
+    bundles = measured_bundles(plan, slot_map, tile_first, 1)
     scale = common_scales(plan, slot_map, bundles, precision, multiplicity)
     found = {}
     for bundle in bundles:

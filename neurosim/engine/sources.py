@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +19,13 @@ from neurosim.describe.sources import (
     SpikeTimes,
 )
 from neurosim.engine.context import Context
-from neurosim.engine.populations import Machine, PopulationState, fitting
+from neurosim.engine.populations import RELAY_LIMIT, Machine, PopulationState, fitting
 from neurosim.engine.trains import RateTable, poisson_thresholds, rate_table, schedule
 from neurosim.errors import DescriptionError, UnsupportedError
 from neurosim.kernels import feeders, sources
 from neurosim.kernels.poisson import STEPS
 from neurosim.kernels.random import CURRENT, DRIVE, SOURCE, make_key
-from neurosim.lower.plan import PlanDrive, PlanInjection, PlanPopulation
+from neurosim.lower.plan import Plan, PlanDrive, PlanInjection, PlanPopulation
 from neurosim.lower.values import nearest_steps
 
 GAMMA_LIMIT = 64
@@ -69,6 +69,15 @@ class SourceState:
 
 def nothing() -> None:
     """Reset what keeps no state."""
+
+
+def emitted_at_once(plan: Plan, sources: Mapping[int, SourceState]) -> dict[int, int]:
+    """Return the most spikes of one neuron in one step, of populations where that may exceed 1.
+
+    sources : population index -> source
+    """
+    relays = {p.index: RELAY_LIMIT for p in plan.populations if p.spec and p.spec.multiplicity}
+    return {k: s.multiplicity for k, s in sources.items()} | relays
 
 
 def make_source(plan: PlanPopulation, machine: Machine) -> SourceState:

@@ -253,17 +253,13 @@ def check_measured(bundle: Bundle, plan: Plan) -> None:
                 )
 
 
-def build(
-    plan: Plan, slot_map: SlotMap, tile_first: Ints, *, precision: str, synapse_format: str,
-    multiplicity: dict[int, int], trial: int, threads: int, target_bytes: int,
-) -> Synapses:  # fmt: skip
-    """Build the rows of all projections.
+def measured_bundles(plan: Plan, slot_map: SlotMap, tile_first: Ints, threads: int) -> list[Bundle]:
+    """Generate all projections once, and look at what came out.
 
-    Parameters
-    ----------
-    target_bytes : int
-        How much of the arrival accumulator of one tile may be in use at once (cache size); decides
-        how many delay steps are delivered per visit, and nothing else.
+    Raises
+    ------
+    DescriptionError
+        For what only shows once weights and delays are drawn.
     """
     bundles = group(plan, slot_map)
     for bundle in bundles:
@@ -277,6 +273,22 @@ def build(
             threads,
         )
         check_measured(bundle, plan)
+    return bundles
+
+
+def build(
+    plan: Plan, slot_map: SlotMap, tile_first: Ints, *, precision: str, synapse_format: str,
+    multiplicity: dict[int, int], trial: int, threads: int, target_bytes: int,
+) -> Synapses:  # fmt: skip
+    """Build the rows of all projections.
+
+    Parameters
+    ----------
+    target_bytes : int
+        How much of the arrival accumulator of one tile may be in use at once (cache size); decides
+        how many delay steps are delivered per visit, and nothing else.
+    """
+    bundles = measured_bundles(plan, slot_map, tile_first, threads)
     scale = common_scales(plan, slot_map, bundles, precision, multiplicity)
     accumulator = np.dtype(np.int64 if precision == "double" else np.int32)
     max_delay = max((b.measured.max_delay for b in bundles if b.measured is not None), default=1)

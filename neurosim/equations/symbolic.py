@@ -96,6 +96,19 @@ def depends(expression: Any, symbols: frozenset[Any] | set[Any]) -> bool:
     return not symbols.isdisjoint(expression.free_symbols)
 
 
+def written_sum(expression: Any, write: Callable[[Any], str]) -> str:
+    """Return the text of a sum in brackets, its terms written by `write`, with minus as minus."""
+    text = ""
+    for term in expression.as_ordered_terms():
+        negative = term.could_extract_minus_sign()
+        value = write(-term if negative else term)
+        if not text:
+            text = f"-{value}" if negative else value
+        else:
+            text += f" - {value}" if negative else f" + {value}"
+    return f"({text})"
+
+
 def select(condition: Any, yes: Any, no: Any) -> Any:
     """`yes` where `condition` holds, else `no`."""
     if condition == sympy.true:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import subprocess
@@ -131,6 +132,49 @@ def test_rules_are_brian2s_own_where_it_has_them() -> None:
     assert "b_to_b.connect(j='i')" in text
     assert "b_to_b.delay = '(0.5 + 1.5*rand())*ms'" in text
     assert "a_input = PoissonInput(a, 'V_m', N=100, rate=50*Hz, weight=0.1*mV)" in text
+
+
+def test_what_is_beyond_its_bounds_is_drawn_again(tmp_path: Path) -> None:
+    """Weights, delays, parameters and initial values, bounded on one side and on both."""
+    net = ns.Network("bounded", seed=2)
+    current = ns.Normal(200, 200, redraw=(0, 500))
+    a = net.population("a", 80, ns.LIF(I_e=current))
+    net.initialise(a, V_m=ns.Normal(-65, 5, redraw=(None, -60)))
+    net.project(
+        a, a, ns.FixedProbability(0.3), weight=ns.Normal(10, 10, redraw=(0, None)),
+        delay=ns.Normal(1.5, 1, redraw=(0.1, 3)), receptor="exc",
+    )  # fmt: skip
+    path = tmp_path / "script.py"
+    text = ns.export(net, "brian2", duration=1).replace("from brian2 import *\n", NUMPY)
+    start = text.index("run(duration)")
+    asked = "for x in (a.I_e/pA, a.V_m/mV, a_to_a.w/pA, a_to_a.delay/ms): print(min(x), max(x))\n"
+    path.write_text(text[:start] + asked + text[start:], encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(path)],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={**os.environ, "MPLBACKEND": "Agg"},
+    )  # fmt: skip
+    found = [[float(x) for x in line.split()] for line in done.stdout.splitlines()[:4]]
+    bounds = [(0, 500), (-math.inf, -60), (0, math.inf), (0.1, 3)]
+    for (least, most), (low, high) in zip(found, bounds, strict=True):
+        assert low <= least < most <= high
+    # Without drawing again a tenth or more would lie beyond each of these.
+    assert found[0][0] < 50
+    assert found[1][1] > -62
+    assert found[2][0] < 1
+    assert found[3][0] < 0.2
+
+
+def test_numbers_are_written_as_people_write_them() -> None:
+    """Typed numbers come back as typed, and nothing is added to nothing."""
+    model = ns.NeuronModel(
+        "theta", equations="dx/dt = -x/(10*ms) : 1", threshold="x >= 3.14159265", reset="x = 0",
+    )  # fmt: skip
+    net = ns.Network("theta")
+    net.initialise(net.population("a", 3, model), x=ns.Normal(0, 0.1))
+    text = ns.export(net, "brian2")
+    assert "threshold='x >= 3.14159265'" in text
+    assert "a.x = '(0.1*randn())'" in text
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from neurosim.describe.population import Population
 from neurosim.equations.functions import FUNCTIONS
 from neurosim.errors import UnsupportedError
 from neurosim.lower.plan import Ints, Plan
-from neurosim_backends.brian2.words import MOST_LISTED, listed
+from neurosim_backends.brian2.words import MOST_LISTED, listed, quantity, times_unit
 
 TAKEN = frozenset(
     ("e", "pi", "inf", "i", "j", "t", "dt", "N", "xi", "lastspike", "not_refractory", "seed",
@@ -188,6 +188,12 @@ class Draft:
                     return self.words[p.name]
                 return f"{self.words[p.name]}[{first - start}:{first - start + n}]"
         return f"{group.name}[{first}:{first + n}]"
+
+    def value(self, value: Any, unit: str, part: str) -> str:
+        """Return the text of a number, or of an array, in its unit."""
+        if np.ndim(value) == 0:
+            return quantity(float(value), unit)
+        return times_unit(self.array(np.asarray(value), part), unit)
 
     def array(self, values: Any, part: str) -> str:
         """Return the text of an array.

@@ -13,7 +13,7 @@ from neurosim.describe.sources import Poisson, RateSteps
 from neurosim.errors import UnsupportedError
 from neurosim_backends.brian2.draft import Draft, Part
 from neurosim_backends.brian2.draft_neurons import Models
-from neurosim_backends.brian2.words import drawn, quantity, times_unit
+from neurosim_backends.brian2.words import drawn, quantity
 
 
 def drive(draft: Draft, models: Models, number: int) -> list[str]:
@@ -146,10 +146,7 @@ def _mine(value: Any, p: Part) -> Any:
 
 def _number(draft: Draft, value: Any, unit: str, part: str) -> str:
     if isinstance(value, Distribution):
-        text = drawn(value, unit)
-        if text is None:
-            raise UnsupportedError(part, f"Brian2 has no expression for {value!r}")
-        return repr(text)
-    if np.ndim(value) == 0:
-        return quantity(float(value), unit)
-    return times_unit(draft.array(np.asarray(value), part), unit)
+        if value.bound == "redraw":
+            raise UnsupportedError(part, f"Brian2 has no expression for {value!r}", "clip=")
+        return repr(drawn(value, unit, part))
+    return draft.value(value, unit, part)

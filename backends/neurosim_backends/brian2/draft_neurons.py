@@ -19,7 +19,7 @@ from neurosim_backends.brian2.equations import brian2_method
 from neurosim_backends.brian2.words import (
     digits,
     dimension_of,
-    drawn,
+    drawings,
     quantity,
     spoken,
     times_unit,
@@ -180,8 +180,8 @@ class Models:
             word = self.draft.words[p.name]
             units = p.model.parameter_units
             for name in sorted(self.varied[id(group)] & set(self._parameters(p))):
-                text = self._value(p.parameters[name], units[name], f"{place}: {name}")
-                lines.append(f"{word}.{renamed.get(name, name)} = {text}")
+                target = f"{word}.{renamed.get(name, name)}"
+                lines += self._given(target, p.parameters[name], units[name], f"{place}: {name}")
         spec = group.populations[0].model.neuron_model().spec()
         for state, value in spec.initial.items():
             if isinstance(value, str):
@@ -196,11 +196,11 @@ class Models:
             if not any(q.name == p.name for q in group.populations):
                 continue
             place = f"Population {p.name!r}: initial value of {given.state}"
-            text = self._value(given.value, p.model.state_units[given.state], place)
             word = self.draft.words[p.name]
-            whole = len(given.indices) == p.size
-            where = "" if whole else f"[{self._where(given.indices)}]"
-            lines.append(f"{word}.{renamed.get(given.state, given.state)}{where} = {text}")
+            target = f"{word}.{renamed.get(given.state, given.state)}"
+            if len(given.indices) < p.size:
+                target += f"[{self._where(given.indices)}]"
+            lines += self._given(target, given.value, p.model.state_units[given.state], place)
         return lines
 
     def _where(self, indices: Any) -> str:
@@ -210,17 +210,15 @@ class Models:
             return f"{indices[0]}:{indices[-1] + 1}{step}"
         return str([int(i) for i in indices])
 
-    def _value(self, value: Any, unit: str, part: str) -> str:
+    def _given(self, target: str, value: Any, unit: str, part: str) -> list[str]:
+        """Return the lines that give neurons a value."""
         if isinstance(value, Distribution):
-            text = drawn(value, unit)
-            if text is None:
+            if value.bound == "redraw" and target.endswith("]"):
                 raise UnsupportedError(
-                    part, f"Brian2 has no expression for {value!r}", "the same with clip="
+                    part, f"a script draws {value!r} for whole populations only", "clip="
                 )
-            return repr(text)
-        if np.ndim(value) == 0:
-            return quantity(float(value), unit)
-        return times_unit(self.draft.array(np.asarray(value), part), unit)
+            return drawings(target, value, unit, part)
+        return [f"{target} = {self.draft.value(value, unit, part)}"]
 
     # --- sources --------------------------------------------------------------------------------
 

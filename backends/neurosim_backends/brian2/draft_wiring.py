@@ -21,7 +21,7 @@ from neurosim.engine.wiring import enumerate_connections
 from neurosim.errors import UnsupportedError
 from neurosim_backends.brian2.draft import Draft, Part
 from neurosim_backends.brian2.draft_neurons import Models, wrapped
-from neurosim_backends.brian2.words import digits, drawn, quantity, times_unit
+from neurosim_backends.brian2.words import digits, drawings, quantity, times_unit
 
 
 def projection(draft: Draft, models: Models, p: Projection) -> list[str]:
@@ -89,9 +89,9 @@ def _synapses(
             j = "j" if _is_whole(b) else f"{b.ids()}[j]"
             lines.append(f"{name}.connect(i={i}, j={j})")
     if weight == "w":
-        lines.append(f"{name}.w = {_each(draft, p.weight, p.unit, listed, 2, f'{part}: weight')}")
+        lines += _each(draft, f"{name}.w", p.weight, p.unit, listed, 2, f"{part}: weight")
     if delay is None:
-        lines.append(f"{name}.delay = {_each(draft, p.delay, 'ms', listed, 3, f'{part}: delay')}")
+        lines += _each(draft, f"{name}.delay", p.delay, "ms", listed, 3, f"{part}: delay")
     return [*lines, ""]
 
 
@@ -211,16 +211,13 @@ def _again(apart: bool, same: str, drawn_name: str, n: int) -> list[str]:
     ]
 
 
-def _each(draft: Draft, value: Any, unit: str, listed: Any, column: int, part: str) -> str:
-    """Return the text of one value per synapse."""
+def _each(
+    draft: Draft, target: str, value: Any, unit: str, listed: Any, column: int, part: str
+) -> list[str]:
+    """Return the lines that give each synapse a value."""
     if isinstance(value, Distribution):
-        text = drawn(value, unit)
-        if text is None:
-            raise UnsupportedError(
-                part, f"Brian2 has no expression for {value!r}", "the same with clip="
-            )
-        return repr(text)
-    return times_unit(draft.array(listed[column], part), unit)
+        return drawings(target, value, unit, part)
+    return [f"{target} = {times_unit(draft.array(listed[column], part), unit)}"]
 
 
 def coupling(draft: Draft, models: Models, p: Projection) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import sympy
 from sympy.core.relational import Relational
 
+from neurosim.equations.symbolic import written_sum
 from neurosim.errors import EquationError
 
 SAME = {
@@ -141,15 +142,7 @@ class Printer:
         raise EquationError(f"Brian2 has no condition {expression}", str(expression))
 
     def _add(self, expression: Any) -> str:
-        text = ""
-        for term in expression.as_ordered_terms():
-            negative = term.could_extract_minus_sign()
-            value = self(-term if negative else term)
-            if not text:
-                text = f"-{value}" if negative else value
-            else:
-                text += f" - {value}" if negative else f" + {value}"
-        return f"({text})"
+        return written_sum(expression, self)
 
     def _mul(self, expression: Any) -> str:
         coefficient, rest = expression.as_coeff_Mul()

@@ -29,6 +29,7 @@ from neurosim.equations.syntax import (
     Sum,
     render,
 )
+from neurosim.errors import UnsupportedError
 
 MOST_LISTED = 2000
 """Longest array that is written out in a script."""
@@ -120,26 +121,58 @@ def listed(values: Any) -> str:
     return "array([\n    " + "\n    ".join(lines) + "\n])"
 
 
-def drawn(distribution: Distribution, unit: str) -> str | None:
-    """Return the text of a random value, drawn anew for each element; None if there is none."""
+def drawn(distribution: Distribution, unit: str, part: str) -> str:
+    """Return the text of a random value, drawn anew for each element.
+
+    Raises
+    ------
+    UnsupportedError
+        If Brian2 has no expression for it.
+    """
     match distribution:
         case Uniform(low=a, high=b):
-            text = f"{digits(float(a))} + {digits(float(b) - float(a))}*rand()"
+            text = _plus(a, f"{digits(float(b) - float(a))}*rand()")
         case Normal(mean=a, sd=b):
-            text = f"{digits(float(a))} + {digits(float(b))}*randn()"
+            text = _plus(a, f"{digits(float(b))}*randn()")
         case LogNormal(mu=a, sigma=b):
-            text = f"exp({digits(float(a))} + {digits(float(b))}*randn())"
+            text = f"exp({_plus(a, f'{digits(float(b))}*randn()')})"
         case Exponential(scale=b, offset=a):
             text = f"{digits(float(a))} - {digits(float(b))}*log(1 - rand())"
         case _:
-            return None
-    if distribution.bound == "redraw":
-        return None
+            raise UnsupportedError(part, f"Brian2 has no expression for {distribution!r}")
     if distribution.bound == "clip":
         low, high = (digits(x) if np.isfinite(x) else repr(x) for x in distribution.bounds)
-        text = f"clip({text}, {low}, {high})"
-        return times_unit(text, unit)
+        return times_unit(f"clip({text}, {low}, {high})", unit)
     return times_unit(f"({text})", unit)
+
+
+def _plus(offset: Any, text: str) -> str:
+    return f"{digits(float(offset))} + {text}" if float(offset) else text
+
+
+def drawings(target: str, distribution: Distribution, unit: str, part: str) -> list[str]:
+    """Return the lines that draw a variable, and again what is beyond the bounds of redrawing.
+
+    Parameters
+    ----------
+    target : str
+        As ``"cells.v"``.
+    """
+    text = drawn(distribution, unit, part)
+    lines = [f"{target} = {text!r}"]
+    if distribution.bound == "redraw":
+        beyond = [
+            (sign, quantity(float(bound), unit))
+            for sign, bound in zip("<>", distribution.bounds, strict=True)
+            if np.isfinite(bound)
+        ]
+        name = target.rpartition(".")[2]
+        some = ") | (".join(f"{target}[:] {sign} {bound}" for sign, bound in beyond)
+        some = f"({some})" if len(beyond) > 1 else some
+        these = " or ".join(f"{name} {sign} {bound}" for sign, bound in beyond)
+        if beyond:
+            lines += [f"while any({some}):", f"    {target}[{these!r}] = {text!r}"]
+    return lines
 
 
 def spoken(node: Node, renamed: dict[str, str], absent: frozenset[str] = frozenset()) -> str:
@@ -162,6 +195,10 @@ def _translated(node: Node, renamed: dict[str, str], absent: frozenset[str]) -> 
         return _translated(part, renamed, absent) or Number(Fraction(0), 0)
 
     match node:
+        case Number(value=value):
+            # As it is written by people; a text keeps all its digits as a fraction.
+            text = digits(float(value))
+            return Name(text, node.position) if Fraction(text) == value else node
         case Name(name=name):
             if name in absent:
                 return None
