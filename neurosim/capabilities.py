@@ -8,7 +8,7 @@ suite all read that declaration.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import metadata
@@ -77,12 +77,15 @@ class Case:
     test : callable
         Use -> bool.
     support : Support
+    here : callable, optional
+        Use -> Support: the same in the numbers of one use, where they tell more than the words.
     """
 
     feature: str
     when: str
     test: Callable[[Use], bool]
     support: Support
+    here: Callable[[Use], Support] | None = None
 
     def concerns(self, feature: str) -> bool:
         """Whether it may hold of a feature."""
@@ -166,7 +169,7 @@ class Capabilities:
         """Return the support of one use."""
         for case in self.cases:
             if case.concerns(use.feature) and case.test(use):
-                return case.support
+                return case.support if case.here is None else case.here(use)
         return self.declared(use.feature)
 
     def problem(self) -> str:
@@ -301,6 +304,8 @@ def judge(
     found = uses(network)
     if options is not None:
         found += option_uses(options)
+        found = tuple(replace(use, dt=options.dt) for use in found)
+    found = tuple(replace(use, seed=network.seed) for use in found)
     allowed = frozenset(approximate)
     _check_names(allowed, found)
     judged = []

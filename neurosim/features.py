@@ -236,11 +236,17 @@ class Use:
         The part of the network, as messages name it: ``"Population 'exc'"``.
     subject : object
         The object of the description: a Population, Projection, Drive, ...
+    dt : float
+        Time step of the run that it is judged for [ms].
+    seed : int
+        Of the network: what it draws is known with it.
     """
 
     feature: str
     part: str
     subject: Any = field(compare=False, repr=False, default=None)
+    dt: float = field(compare=False, repr=False, default=0.1)
+    seed: int = field(compare=False, repr=False, default=0)
 
     @property
     def short(self) -> str:

@@ -15,6 +15,7 @@ import neurosim as ns
 from neurosim import capabilities
 from neurosim.capabilities import UnavailableError
 from neurosim.errors import ApproximationWarning, UnsupportedError
+from neurosim.lower.lowering import lower
 from neurosim_backends.brian2.expressions import Names, Printer
 from neurosim_backends.brian2.network import layered
 
@@ -185,6 +186,80 @@ def test_noise_under_the_exact_method_is_taken_by_euler_and_told() -> None:
     assert 0 < np.abs(gap).max() < 0.02
     assert theirs.provenance["methods"] == {"cells": "euler"}
     assert any("Euler-Maruyama" in a["how"] for a in theirs.provenance["approximations"])
+
+
+def swinging(decay: float, turn: float, noise: float) -> ns.Network:
+    """Return a damped rotation, with noise too small to be seen beside it if any."""
+    term = f" + {noise}*xi/sqrt(1*ms)" if noise else ""
+    model = ns.NeuronModel(
+        "swinging",
+        equations=f"dx/dt = -a*x - w*y{term} : 1\ndy/dt = w*x - a*y : 1\na : 1/ms\nw : 1/ms",
+        parameters={"a": decay, "w": turn},
+    )  # fmt: skip
+    net = ns.Network("swinging")
+    cells = net.population("cells", 1, model)
+    net.initialise(cells, x=1.0)
+    net.record(cells, ["x", "y"], initial=True)
+    return net
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-9], ids=["rk4", "euler"])
+@pytest.mark.parametrize(("decay", "turn"), [(1.0, 0.0), (0.4, 1.3), (0.3, 0.2)])
+def test_the_error_told_of_a_step_is_the_one_it_makes(
+    decay: float, turn: float, noise: float
+) -> None:
+    """Also of oscillations, whose decay says little of how fast they turn."""
+    net = swinging(decay, turn, noise)
+    (told,) = ns.explain(net, "brian2").approximated
+    with pytest.warns(ApproximationWarning):
+        theirs = run(net, 0.1)
+    ours = ns.run(net, 0.1)
+    a, b = (
+        np.array([r.states["cells"][name].array[:, 0] for name in ("x", "y")])
+        for r in (theirs, ours)
+    )
+    off = np.linalg.norm(a[:, 1] - b[:, 1]) / np.linalg.norm(b[:, 1] - b[:, 0])
+    said = float(told.bound.partition("modulus: ")[2].split()[0])
+    assert off == pytest.approx(said, rel=0.15)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-9], ids=["rk4", "euler"])
+@pytest.mark.parametrize("dt", [0.025, 0.1, 0.2])
+@pytest.mark.parametrize(
+    ("decay", "turn"), [(0.1, 0.6), (0.01, 0.6), (0.0, 0.6), (12.0, 0.1), (0.1, 30.0), (-0.1, 0.6)]
+)
+def test_what_would_grow_although_it_should_not_is_refused(
+    decay: float, turn: float, dt: float, noise: float
+) -> None:
+    """Against powers of the matrix of a step; what is meant to grow may."""
+    net = swinging(decay, turn, noise)
+    matrix = np.array([[-decay, -turn], [turn, -decay]]) * dt
+    terms = (1, 1) if noise else (1, 1, 2, 6, 24)
+    step = sum((np.linalg.matrix_power(matrix, k) / f for k, f in enumerate(terms)), np.zeros(2))
+    with np.errstate(all="ignore"):
+        grows = not np.linalg.norm(np.linalg.matrix_power(step, 200_000)) < 10
+    told = ns.explain(net, "brian2", dt=dt)
+    assert bool(told.refused) == (grows and decay >= 0)
+    for finding in told.refused:
+        nearest = [float(x.split()[2]) for x in finding.nearest.split(" or ") if "dt" in x]
+        for shorter in nearest:
+            assert not ns.explain(net, "brian2", dt=shorter).refused
+        assert nearest or decay == 0
+        assert ("heun" in finding.nearest) == bool(noise)
+
+
+def test_values_that_are_drawn_are_judged_as_they_are_drawn() -> None:
+    """One neuron of many whose oscillation Euler's step would blow up is enough."""
+    many = swinging(0.0, 0.6, 0.1).populations["cells"].model
+    for seed in range(1, 5):
+        net = ns.Network("drawn", seed=seed)
+        model = ns.NeuronModel(
+            "swinging", equations=many.equations,
+            parameters={"a": ns.Uniform(0.01, 0.2), "w": 1.0},
+        )  # fmt: skip
+        net.population("cells", 6, model)
+        drawn = lower(net, 0.1).populations[0].parameters["a"]
+        assert bool(ns.explain(net, "brian2").refused) == bool(np.min(drawn) < 0.0512)
 
 
 def test_two_noises_in_one_variable_have_no_exact_step() -> None:

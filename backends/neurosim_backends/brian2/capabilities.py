@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,16 +11,25 @@ from neurosim.capabilities import (
     Capabilities,
     Case,
     Requirement,
+    Support,
     Use,
     approximated,
     refused,
 )
 from neurosim.lower.values import realise_parameters
 from neurosim_backends.brian2.equations import (
+    brian2_method,
     inexact,
     noise_numbers,
     rising,
     solved_together,
+)
+from neurosim_backends.brian2.stability import (
+    blown_up,
+    eigenvalues,
+    factor,
+    longest_step,
+    told,
 )
 
 REQUIRES = (
@@ -32,8 +42,52 @@ def _spec(use: Use) -> Any:
     return use.subject.model.neuron_model().spec()
 
 
+def _parameters(use: Use) -> Any:
+    return realise_parameters(use.subject, use.seed)
+
+
+def _rates(use: Use) -> Any:
+    return eigenvalues(_spec(use), _parameters(use))
+
+
+def _method(use: Use) -> str:
+    return brian2_method(_spec(use), _parameters(use))
+
+
 def _is_noisy(use: Use) -> bool:
     return bool(_spec(use).noise)
+
+
+def _blows_up(use: Use) -> bool:
+    method = _method(use)
+    return method != "exact" and blown_up(method, _rates(use), use.dt) is not None
+
+
+def _refused_here(use: Use) -> Support:
+    method, rates = _method(use), _rates(use)
+    mode = blown_up(method, rates, use.dt)
+    assert mode is not None
+    shorter = longest_step(method, rates, use.dt)
+    ways = [f"dt = {shorter:g} ms"] if shorter is not None else []
+    ways += ["method='heun'"] if _is_noisy(use) else []
+    return refused(
+        f"Brian2's {method}, which it has in place of the exact step, multiplies a mode of "
+        f"lambda = {_complex(mode)}/ms by {abs(factor(method, mode * use.dt)):.6g} in a step of "
+        f"{use.dt:g} ms: what should {'decay' if mode.real < 0 else 'last'} would grow",
+        " or ".join(ways),
+    )
+
+
+def _complex(value: complex) -> str:
+    real = f"{value.real + 0.0:.3g}"  # no minus before a zero
+    return real + (f" +- {abs(value.imag):.3g}i" if value.imag else "")
+
+
+def _in_numbers(support: Support) -> Callable[[Use], Support]:
+    """Return what is said of a method that takes the place of the exact step in one population."""
+    return lambda use: replace(
+        support, bound=f"{support.bound}: {told(_method(use), _rates(use), use.dt)}"
+    )
 
 
 def _shares_noise(use: Use) -> bool:
@@ -42,13 +96,24 @@ def _shares_noise(use: Use) -> bool:
 
 
 def _has_no_closed_form(use: Use) -> bool:
-    return bool(inexact(_spec(use), realise_parameters(use.subject, 0)))
+    return bool(inexact(_spec(use), _parameters(use)))
 
 
 def _has_closed_synapses(use: Use) -> bool:
-    spec, parameters = _spec(use), realise_parameters(use.subject, 0)
+    spec, parameters = _spec(use), _parameters(use)
     return rising(spec) == solved_together(spec, parameters)
 
+
+EULER = approximated(
+    "Brian2 has no exact step for noise: advanced by its euler (Euler-Maruyama)",
+    "about |lambda| dt/2 of every change in a step, lambda being the eigenvalue of the equations "
+    "that is largest in modulus",
+)
+RUNGE_KUTTA = approximated(
+    "Brian2's exact has no form of these equations: advanced by its rk4",
+    "about (|lambda| dt)^4/120 of every change in a step, lambda being the eigenvalue of the "
+    "equations that is largest in modulus",
+)
 
 CASES = (
     Case(
@@ -59,23 +124,24 @@ CASES = (
     ),
     Case(
         "method:exact",
-        "with noise",
-        _is_noisy,
-        approximated(
-            "Brian2 has no exact step for noise: advanced by its euler (Euler-Maruyama) with the "
-            "same noise",
-            "about dt/(2 tau) of every change in a step, tau being the time constant",
+        "with noise or without a closed form, and a time step at which Brian2's euler or rk4 makes "
+        "grow what should decay or last",
+        _blows_up,
+        refused(
+            "Brian2 has no exact step of these equations, and the step it has multiplies a mode "
+            "that should decay or last by more than 1, such as |1 + lambda dt|",
+            "a smaller dt, or method='heun' with noise",
         ),
+        _refused_here,
     ),
+    Case("method:exact", "with noise", _is_noisy, EULER, _in_numbers(EULER)),
     Case(
         "method:exact",
         "with a variable that does not decay, that reads one that is held, with variables that act "
         "on each other, or with equal time constants",
         _has_no_closed_form,
-        approximated(
-            "Brian2's exact has no form of these equations: advanced by its rk4",
-            "about (dt/tau)^5/120 of every change in a step, tau being the time constant",
-        ),
+        RUNGE_KUTTA,
+        _in_numbers(RUNGE_KUTTA),
     ),
     Case(
         "method:exponential_euler",

@@ -19,6 +19,7 @@ from neurosim.engine.taps import check_recording
 from neurosim.errors import SimulationError, warn
 from neurosim.results import Run
 from neurosim.sessions import PlanSession, run_of
+from neurosim_backends.brian2.capabilities import RUNGE_KUTTA
 
 
 class Brian2Base(PlanSession):
@@ -46,7 +47,7 @@ class Brian2Base(PlanSession):
         if known:
             return
         self._approximations.append(
-            {"part": part, "how": how, "bound": "about (dt/tau)^5/120 of a change", "unit": ""}
+            {"part": part, "how": how, "bound": RUNGE_KUTTA.bound, "unit": ""}
         )
         warn(f"Backend '{self.capabilities.backend}', {part}: {how}.")
 
