@@ -18,7 +18,7 @@ from typing import Any
 import neurosim as ns
 from neurosim.backend import GROUP, find_backend
 from neurosim.capabilities import Capabilities, Support, install_line
-from neurosim.features import GROUPS, SEVERAL, features
+from neurosim.features import GROUPS, SEVERAL, features, title_of
 from neurosim.features import NEURONS as WITH_MEMBRANE
 
 TARGET = Path(__file__).with_name("models.md")
@@ -182,12 +182,26 @@ The same in a terminal is `neurosim explain cuba --backend nest`. A refusal is a
 `UnsupportedError` that names the part, the reason and the nearest thing that works; where something
 else can be done, `approximate=["..."]` allows it. What was approximated in a run stands in
 `run.provenance["approximations"]`. Times that are no multiples of the time step are rounded on
-every backend.
+every backend. `neurosim explain` ends with exit code 3 where something is refused, with 0 where
+nothing is; 1 and 2 are errors.
 
 `ns.export(net, "brian2", "script.py")`, or `neurosim export cuba script.py --backend brian2`,
 writes a script that runs without neurosim, in the words of that simulator: it uses its own rules
-and generators, so it is the same network in distribution, not neuron by neuron. `neurosim doctor`
-tells which backends can run here.
+and generators, so it is the same network in distribution, not neuron by neuron. So it may be
+refused what a run is handed step by step, and has what cannot be replayed, such as synapses that
+fail. `ns.explain(net, "brian2", script=True)` tells what becomes of a network in a script, as does
+`neurosim explain cuba --backend brian2 --script`; what is approximated stands in the script's head.
+
+`neurosim doctor` tells which backends can run here.
+"""
+
+
+SCRIPTS_HEAD = """\
+## Scripts
+
+What `ns.explain(net, backend, script=True)` tells beyond the tables above. A script draws wiring,
+weights, drive and noise by itself; what shows only while it is written, such as a list of more
+values than one reads, `explain` finds by writing it.
 """
 
 
@@ -265,8 +279,25 @@ def backends_page() -> str:
             marks = " | ".join(notes.mark(c, key) for c in declared)
             parts.append(f"| {features()[key].title} | {marks} |")
         parts.append("")
-    parts += ["## Remarks\n", *notes.lists()]
+    parts += ["## Remarks\n", *notes.lists(), *script_lists(declared)]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def script_lists(declared: Iterable[Capabilities]) -> list[str]:
+    """Return what is otherwise in scripts, backend by backend."""
+    lines = [SCRIPTS_HEAD]
+    for capabilities in declared:
+        if not capabilities.exports:
+            continue
+        lines.append(f"### {capabilities.backend}\n")
+        for case in capabilities.script_cases:
+            titles = [title_of(key) for key in features() if case.concerns(key)]
+            when = f" {case.when}" if case.when else ""
+            told = Notes().remark(case.support)
+            mark = MARKS[case.support.level]
+            lines.append(f"- {', '.join(titles)}{when}: {mark} {told}".rstrip())
+        lines.append("")
+    return lines
 
 
 def example() -> str:

@@ -101,12 +101,34 @@ class Backend(Protocol):
         """Take a snapshot of the network and make it ready to run."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """A network as a program for a simulator.
+
+    Attributes
+    ----------
+    text : str
+    approximations : tuple of dict
+        What it is not as described, as in ``provenance["approximations"]``: part, how, bound,
+        unit. All of it stands in the text, too.
+    """
+
+    text: str
+    approximations: tuple[dict[str, Any], ...] = ()
+
+
 @runtime_checkable
 class Exporter(Protocol):
     """A backend that writes networks as scripts of its own community."""
 
-    def export(self, network: Network, duration: float, options: Options) -> str:
-        """Return the text of a script that runs the network for `duration` [ms]."""
+    def export(self, network: Network, duration: float, options: Options) -> Script:
+        """Return a script that runs the network for `duration` [ms].
+
+        Raises
+        ------
+        UnsupportedError
+            Naming the part that the simulator, or a script, has no form of.
+        """
 
 
 @runtime_checkable

@@ -141,6 +141,10 @@ class Capabilities:
         What must be installed.
     exports : bool
         Whether ``ns.export`` writes a script for it.
+    script_cases : tuple of Case
+        What is otherwise in a script, which draws everything anew; looked at before `cases`.
+    where : str
+        How refusals speak of it.
     costly : bool
         Whether making a session takes many seconds, as where a program is compiled each time: the
         conformance suite then shows it a few networks only.
@@ -152,7 +156,14 @@ class Capabilities:
     cases: tuple[Case, ...] = ()
     requires: tuple[Requirement, ...] = ()
     exports: bool = False
+    script_cases: tuple[Case, ...] = ()
+    where: str = "on backend"
     costly: bool = False
+
+    @property
+    def of_scripts(self) -> Capabilities:
+        """What is declared of a script, as opposed to a run."""
+        return replace(self, cases=(*self.script_cases, *self.cases), where="in a script of")
 
     def declares(self, feature: str) -> bool:
         """Whether anything is declared of a feature."""
@@ -299,7 +310,8 @@ def judge(
     Raises
     ------
     UnknownNameError
-        If `approximate` names what no network can ask for.
+        If `approximate` names what no network can ask for; it lists what this backend can do if
+        asked.
     """
     found = uses(network)
     if options is not None:
@@ -307,7 +319,7 @@ def judge(
         found = tuple(replace(use, dt=options.dt) for use in found)
     found = tuple(replace(use, seed=network.seed) for use in found)
     allowed = frozenset(approximate)
-    _check_names(allowed, found)
+    _check_names(allowed, found, capabilities)
     judged = []
     for use in found:
         support = capabilities.of(use)
@@ -317,17 +329,33 @@ def judge(
     return tuple(judged)
 
 
-def _check_names(allowed: frozenset[str], found: tuple[Use, ...]) -> None:
-    here = dict.fromkeys(use.short for use in found)
+def permissions(capabilities: Capabilities) -> tuple[str, ...]:
+    """Return the names that ``approximate=`` takes: of what a backend refuses unless it is asked.
+
+    >>> release = refused("synapses are reliable", if_asked="weights are scaled")
+    >>> permissions(Capabilities(backend="b", title="", supports={"synapse:release": release}))
+    ('release',)
+    """
+    found = {}
+    for key in features():
+        cases = [case.support for case in capabilities.cases if case.concerns(key)]
+        if any(support.if_asked for support in (capabilities.declared(key), *cases)):
+            found[key.partition(":")[2]] = None
+    return tuple(found)
+
+
+def _check_names(
+    allowed: frozenset[str], found: tuple[Use, ...], capabilities: Capabilities
+) -> None:
     if not allowed:
         return
     keys = [*features(), *(use.feature for use in found)]
     known = {*keys, *(key.partition(":")[2] for key in keys)}
     for name in sorted(allowed - known):
-        raise UnknownNameError("compile: approximate", name, here)
+        raise UnknownNameError("compile: approximate", name, permissions(capabilities))
 
 
-def check(
+def require(
     network: Network,
     capabilities: Capabilities,
     approximate: Iterable[str] = (),
@@ -343,8 +371,7 @@ def check(
     Returns
     -------
     list of dict
-        For ``run.provenance["approximations"]``: part, how, bound, unit. Each way to approximate
-        is shown once as an `ApproximationWarning`.
+        For ``run.provenance["approximations"]``: part, how, bound, unit.
 
     Raises
     ------
@@ -352,25 +379,55 @@ def check(
         For the first part that has no form.
     """
     made: list[dict[str, Any]] = []
-    parts: dict[tuple[str, str], dict[str, None]] = {}
     for judged in judge(network, capabilities, approximate, options):
         use, support = judged.use, judged.support
         if judged.level == "refused":
             raise UnsupportedError(
-                f"{use.part}: {use.title} on backend '{capabilities.backend}'",
+                f"{use.part}: {use.title} {capabilities.where} '{capabilities.backend}'",
                 support.how,
                 nearest_of(use, support) or None,
             )
         if judged.level == "approximated":
             bound = support.bound
             made.append({"part": use.part, "how": judged.how, "bound": bound, "unit": ""})
-            parts.setdefault((judged.how, bound), {})[use.part] = None
-    for (how, bound), where in parts.items():
-        warn(
-            f"Backend '{capabilities.backend}', {listed(where)}: {how}"
-            + (f" (off by {bound})." if bound else ".")
-        )
     return made
+
+
+def check(
+    network: Network,
+    capabilities: Capabilities,
+    approximate: Iterable[str] = (),
+    options: Any = None,
+) -> list[dict[str, Any]]:
+    """Do as `require` does, and show each way to approximate as an `ApproximationWarning`."""
+    made = require(network, capabilities, approximate, options)
+    for line in told(made):
+        warn(f"Backend '{capabilities.backend}', {line}.")
+    return made
+
+
+def told(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return one line for each way to approximate, with all its parts and the largest bound.
+
+    >>> told([{"part": "Population 'a': t_ref", "how": "rounded", "bound": b, "unit": "ms"}
+    ...       for b in (0.01, 0.02)])
+    ["Population 'a': t_ref: rounded; off by up to 0.02 ms"]
+    """
+    parts: dict[tuple[str, str], dict[str, None]] = {}
+    bounds: dict[tuple[str, str], list[Any]] = {}
+    for entry in entries:
+        way = (entry["how"], entry["unit"])
+        parts.setdefault(way, {})[entry["part"]] = None
+        bounds.setdefault(way, []).append(entry["bound"])
+    lines = []
+    for (how, unit), where in parts.items():
+        numbers = [b for b in bounds[how, unit] if isinstance(b, (int, float))]
+        words = dict.fromkeys(b for b in bounds[how, unit] if isinstance(b, str) and b)
+        bound = "; off by " + ", ".join(words) if words else ""
+        if numbers:
+            bound = f"; off by up to {max(numbers):.2g} {unit}"
+        lines.append(f"{listed(where)}: {how}{bound}")
+    return lines
 
 
 def nearest_of(use: Use, support: Support) -> str:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
-from neurosim.backend import Exporter, backends, find_backend, make_options, whole_steps
+from neurosim.backend import (
+    Backend,
+    Exporter,
+    backends,
+    find_backend,
+    make_options,
+    whole_steps,
+)
+from neurosim.capabilities import told
 from neurosim.describe.network import Network
-from neurosim.errors import DescriptionError, UnsupportedError
+from neurosim.errors import DescriptionError, UnsupportedError, warn
+
+WIDTH = 97
+"""Of the text in the head of a script."""
 
 
 def export(
@@ -24,7 +37,8 @@ def export(
 
     The script is meant to be read: it uses the native rules and generators of its simulator, so
     that it is the same network in distribution, not neuron by neuron. At its top it checks the
-    versions it was written for.
+    versions it was written for. What it cannot be as described stands in its head, and is told as
+    an `ApproximationWarning`; ``ns.explain(network, backend, script=True)`` tells it beforehand.
 
     Parameters
     ----------
@@ -56,23 +70,53 @@ def export(
     if not isinstance(network, Network):
         raise DescriptionError("export: network", network, "a neurosim.Network")
     target = None if path is None else _writable(path, overwrite)
-    found = find_backend(backend)
-    if not (isinstance(found, Exporter) and found.capabilities.exports):
-        exporting = [n for n in backends() if find_backend(n).capabilities.exports]
-        nearest = ", ".join(map(repr, exporting))
-        raise UnsupportedError(
-            f"Backend '{found.name}': export", "it writes no scripts", nearest or None
-        )
+    exporter = find_exporter(backend)
     chosen = make_options(network, options, "export: option")
     length = whole_steps(duration, chosen.dt, "export: duration") * chosen.dt
-    text = found.export(network, length, chosen)
+    script = exporter.export(network, length, chosen)
+    for line in told(script.approximations):
+        warn(f"Script for '{find_backend(backend).name}', {line}.")
     if target is not None:
         try:
-            target.write_text(text, encoding="utf-8")
+            target.write_text(script.text, encoding="utf-8")
         except OSError as error:
             message = f"a file that can be written ({error.strerror})"
             raise DescriptionError("export: path", str(target), message) from None
-    return text
+    return script.text
+
+
+def find_exporter(backend: str | Backend) -> Exporter:
+    """Return a backend that writes scripts.
+
+    Raises
+    ------
+    UnsupportedError
+        If it writes none, naming those that do.
+    """
+    found = find_backend(backend)
+    if isinstance(found, Exporter) and found.capabilities.exports:
+        return found
+    exporting = [n for n in backends() if find_backend(n).capabilities.exports]
+    nearest = ", ".join(map(repr, exporting))
+    raise UnsupportedError(
+        f"Backend '{found.name}': export", "it writes no scripts", nearest or None
+    )
+
+
+def differences(approximations: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the lines in which the head of a script says what is not as described; none if all is.
+
+    Parameters
+    ----------
+    approximations : iterable
+        Entries as in `neurosim.backend.Script`.
+    """
+    lines = ["", "Differences from the description:"]
+    for line in told(approximations):
+        line = line.replace("\\", "\\\\").replace('"""', "'''")  # it stands in a docstring
+        lines += wrap(f"- {line}", WIDTH, subsequent_indent="  ", break_long_words=False,
+                      break_on_hyphens=False)  # fmt: skip
+    return lines if len(lines) > 2 else []
 
 
 def _writable(path: Any, overwrite: bool) -> Path:

@@ -267,8 +267,26 @@ def test_permission_replaces_what_is_refused() -> None:
 
 
 def test_a_misspelt_permission_is_told() -> None:
-    with pytest.raises(UnknownNameError, match="Did you mean 'release'"):
+    asked = c.refused("synapses are reliable", if_asked="they are")
+    capabilities = fake(of={"synapse:release": asked})
+    with pytest.raises(UnknownNameError, match=r"one of 'release'\. Did you mean 'release'\?"):
+        c.check(small(), capabilities, ("relaese",))
+    with pytest.raises(UnknownNameError, match="there are none"):
         c.check(small(), fake(), ("relaese",))
+    c.check(small(), fake(), ("release",))  # what is not needed does no harm
+
+
+def test_what_can_be_asked_for_is_what_helps() -> None:
+    """On every backend: each name that is listed turns a refusal into an approximation."""
+    for name in ns.backends():
+        capabilities = find_backend(name).capabilities
+        for short in c.permissions(capabilities):
+            net = small() if short == "release" else None
+            assert net is not None, "a network that needs this permission belongs here"
+            assert any(j.level == "refused" for j in c.judge(net, capabilities))
+            judged = c.judge(net, capabilities, [short])
+            assert all(j.level != "refused" for j in judged)
+            assert any(j.asked for j in judged)
 
 
 def test_an_approximation_warns_once_for_all_its_parts() -> None:
@@ -278,7 +296,7 @@ def test_an_approximation_warns_once_for_all_its_parts() -> None:
         warnings.simplefilter("always")
         made = c.check(small(), capabilities)
     assert [str(w.message) for w in caught] == [
-        "Backend 'fake', Population 'a', 'b': integrated adaptively (off by 1e-3 relative)."
+        "Backend 'fake', Population 'a', 'b': integrated adaptively; off by 1e-3 relative."
     ]
     assert [m["part"] for m in made] == ["Population 'a'", "Population 'b'"]
 

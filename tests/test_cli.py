@@ -363,6 +363,42 @@ def test_explain_prints_text_into_files_and_json() -> None:
     assert {f["level"] for f in data["findings"]} == {"passes"}
 
 
+REFUSED = """
+import neurosim as ns
+
+def net():
+    net = ns.Network("net")
+    a = net.population("a", 2, ns.LIF())
+    net.project(a, a, ns.AllToAll(), receptor="exc", weight=1, release=0.5)
+    return net
+
+def fed():
+    net = ns.Network("fed")
+    net.population("in", 2, ns.Input("spikes"))
+    return net
+"""
+
+
+def test_explain_says_by_its_exit_code_whether_anything_is_refused(tmp_path: Path) -> None:
+    """Of a run and of a script; permission turns a refusal into an approximation."""
+    (tmp_path / "mine.py").write_text(REFUSED)
+    path = str(tmp_path / "mine.py")
+    of_a_run = ("explain", f"{path}:net", "--backend", "nest")
+    assert neurosim(*of_a_run).code == 3
+    assert "approximate=['release']" in neurosim(*of_a_run).text
+    assert neurosim(*of_a_run, "--json").code == 3
+    assert neurosim(*of_a_run, "--approximate", "release").code == 0
+    done = neurosim(*of_a_run, "--approximate", "relase")
+    assert done.code == 1
+    assert "one of 'release'" in done.text
+    assert neurosim(*of_a_run, "--script").code == 0
+    fed = ("explain", f"{path}:fed", "--backend", "brian2")
+    assert neurosim(*fed).code == 0
+    assert neurosim(*fed, "--script").code == 3
+    assert json.loads(neurosim(*fed, "--script", "--json").raw)["script"] is True
+    assert neurosim("explain", "cuba", "--script").code == 1  # the core writes none
+
+
 def test_a_piece_of_one_name_is_enough() -> None:
     assert neurosim("explain", "potjans", "--set", "scale=0.01").code == 0
     done = neurosim("explain", "vogels")

@@ -98,8 +98,9 @@ Permissions = Annotated[
     typer.Option(
         "--approximate",
         metavar="PART",
-        help="What may be left out or replaced where the backend has no form of it; may be "
-        "given repeatedly.",
+        help="What may be left out or replaced where the backend has no form of it, by the name "
+        "that `neurosim explain` gives where it refuses, such as 'release'; may be given "
+        "repeatedly.",
     ),
 ]
 

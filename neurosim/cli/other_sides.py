@@ -22,6 +22,9 @@ from neurosim.cli.app import (
     time_step_of,
 )
 
+REFUSED = 3
+"""Exit code of `explain` where anything is refused: 1 and 2 are errors, here as elsewhere."""
+
 
 @app.command()
 def explain(
@@ -32,9 +35,15 @@ def explain(
     precision: Annotated[Precision, typer.Option(help="Of the state.")] = Precision.double,
     settings: Settings = None,
     approximate: Permissions = None,
+    script: Annotated[
+        bool, typer.Option("--script", help="Of the script that `neurosim export` would write.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Tell what a backend makes of a network: what passes, is approximated, is refused."""
+    """Tell what a backend makes of a network: what passes, is approximated, is refused.
+
+    Exit code 3 if anything is refused, else 0.
+    """
     from rich.console import Console
 
     import neurosim
@@ -43,18 +52,19 @@ def explain(
     wanted = time_step_of(dt)
     network = network_of(model, settings, seed, wanted)
     told = neurosim.explain(
-        network, backend, dt=wanted, approximate=approximate or (), precision=precision.value
-    )
+        network, backend, dt=wanted, approximate=approximate or (), precision=precision.value,
+        script=script,
+    )  # fmt: skip
     if json:
         from json import dumps
 
         typer.echo(dumps(told.to_dict(), indent=2))
-        return
-    console = Console(highlight=False)
-    if console.is_terminal:
+    elif (console := Console(highlight=False)).is_terminal:
         console.print(told)
     else:
         typer.echo(str(told))
+    if told.refused:
+        raise typer.Exit(REFUSED)
 
 
 @app.command()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from neurosim.capabilities import listed
+from neurosim.capabilities import told
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,32 +68,8 @@ def show_run(console: Console, run: Run) -> None:
             f"Wall time: built in {wall['build']:.2f} s, run in {wall['run']:.2f} s "
             f"({ratio:.2f} s per biological second)"
         )
-    for line in approximated(run.provenance.get("approximations", [])):
-        console.print(line, markup=False, soft_wrap=True)
-
-
-def approximated(entries: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return one line for each way to approximate, with all its parts and the largest bound.
-
-    >>> approximated([{"part": "Population 'a': t_ref", "how": "rounded", "bound": b, "unit": "ms"}
-    ...               for b in (0.01, 0.02)])
-    ["Approximated: Population 'a': t_ref: rounded; off by up to 0.02 ms"]
-    """
-    parts: dict[tuple[str, str], dict[str, None]] = {}
-    bounds: dict[tuple[str, str], list[Any]] = {}
-    for entry in entries:
-        way = (entry["how"], entry["unit"])
-        parts.setdefault(way, {})[entry["part"]] = None
-        bounds.setdefault(way, []).append(entry["bound"])
-    lines = []
-    for (how, unit), where in parts.items():
-        numbers = [b for b in bounds[how, unit] if isinstance(b, (int, float))]
-        words = dict.fromkeys(b for b in bounds[how, unit] if isinstance(b, str) and b)
-        bound = "; off by " + ", ".join(words) if words else ""
-        if numbers:
-            bound = f"; off by up to {max(numbers):.2g} {unit}"
-        lines.append(f"Approximated: {listed(where)}: {how}{bound}")
-    return lines
+    for line in told(run.provenance.get("approximations", [])):
+        console.print(f"Approximated: {line}", markup=False, soft_wrap=True)
 
 
 def save_figure(run: Run, path: Path) -> None:

@@ -7,13 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from neurosim.backend import Backend, Foreteller, Options, find_backend, make_options
+from neurosim.backend import Backend, Exporter, Foreteller, Options, find_backend, make_options
 from neurosim.capabilities import Level, judge, listed, nearest_of
 from neurosim.describe.network import Network
-from neurosim.errors import CapacityError, DescriptionError
+from neurosim.errors import CapacityError, DescriptionError, UnsupportedError
+from neurosim.exporting import find_exporter
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+DRAFTED = 1000
+"""Steps of a script that is written to see whether it can be: any number will do."""
 
 EXACT = 2.0**-53
 """What rounds less than a float64 does is no approximation."""
@@ -68,6 +72,8 @@ class Explanation:
         Part by part, in the order of definition.
     problem : str
         What keeps the backend from running on this machine, and what to install; else "".
+    script : bool
+        Whether all this is of a script, as ``ns.export`` writes it, instead of a run.
     """
 
     network: str
@@ -76,6 +82,7 @@ class Explanation:
     options: Options
     findings: tuple[Finding, ...]
     problem: str = ""
+    script: bool = False
 
     @property
     def passes(self) -> tuple[Finding, ...]:
@@ -100,12 +107,14 @@ class Explanation:
     @property
     def headline(self) -> str:
         """Network, backend, and whether they go together, in one line."""
-        where = f"Network {self.network!r} on '{self.backend}', dt = {self.options.dt:g} ms"
+        form = "as a script of" if self.script else "on"
+        where = f"Network {self.network!r} {form} '{self.backend}', dt = {self.options.dt:g} ms"
         if self.refused:
             return f"{where}: refused, for {_count(self.refused)}."
+        done = "can be written" if self.script else "runs"
         if self.approximated:
-            return f"{where}: runs, with {_count(self.approximated)} approximated."
-        return f"{where}: runs as described."
+            return f"{where}: {done}, with {_count(self.approximated)} approximated."
+        return f"{where}: {done} as described."
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON."""
@@ -114,6 +123,7 @@ class Explanation:
             "backend": self.backend,
             "title": self.title,
             "options": {**asdict(self.options), "approximate": list(self.options.approximate)},
+            "script": self.script,
             "runs": self.runs,
             "problem": self.problem,
             "findings": [asdict(finding) for finding in self.findings],
@@ -172,6 +182,7 @@ def explain(
     *,
     dt: Any = None,
     approximate: Sequence[str] = (),
+    script: bool = False,
     **options: Any,
 ) -> Explanation:
     """Tell what a backend makes of a network, part by part, without running it.
@@ -184,7 +195,12 @@ def explain(
     dt : number or quantity, optional
         Time step [ms]; left out, the one the network was made for, else 0.1.
     approximate : sequence of str
-        Parts that may be left out or replaced although the backend has no form of them.
+        Parts that may be left out or replaced although the backend has no form of them: by the
+        names that refusals give, such as "release".
+    script : bool
+        Whether to tell it of the script that ``ns.export`` would write, which has the simulator's
+        own rules and random numbers: it may be refused what a run is handed step by step, and has
+        what cannot be replayed. A script is drafted for this.
     **options
         See `neurosim.Options`.
 
@@ -193,6 +209,11 @@ def explain(
     Explanation
         What passes; what is approximated, how and with which bound (rounded times and weights
         included); what is refused, why, and the nearest thing that works.
+
+    Raises
+    ------
+    UnsupportedError
+        If `script` is asked of a backend that writes none.
 
     Examples
     --------
@@ -210,8 +231,11 @@ def explain(
         raise DescriptionError("explain: network", network, "a neurosim.Network")
     given = {"dt": dt, "approximate": approximate, **options}
     chosen = make_options(network, given, "explain: option")
+    if not isinstance(script, bool):
+        raise DescriptionError("explain: script", script, "True or False")
     found = find_backend(backend)
-    capabilities = found.capabilities
+    exporter = find_exporter(found) if script else None
+    capabilities = found.capabilities.of_scripts if script else found.capabilities
     findings = []
     for judged in judge(network, capabilities, chosen.approximate, chosen):
         use, support = judged.use, judged.support
@@ -224,6 +248,8 @@ def explain(
             )
         )  # fmt: skip
     findings += _rounded(network, found, chosen)
+    if exporter is not None and not any(finding.level == "refused" for finding in findings):
+        findings += _drafted(network, exporter, chosen, findings)
     return Explanation(
         network=network.name,
         backend=found.name,
@@ -231,6 +257,7 @@ def explain(
         options=chosen,
         findings=tuple(findings),
         problem=capabilities.problem(),
+        script=script,
     )
 
 
@@ -260,6 +287,29 @@ def _rounded(network: Network, backend: Backend, options: Options) -> Iterator[F
             level="passes" if exact else "approximated", how=entry["how"],
             bound="" if exact else f"up to {_shown(bound, entry['unit'])}",
         )  # fmt: skip
+
+
+def _drafted(
+    network: Network, exporter: Exporter, options: Options, known: Sequence[Finding]
+) -> Iterator[Finding]:
+    """Yield what shows only while a script is written: refusals, and what it does in its way."""
+    try:
+        draft = exporter.export(network, DRAFTED * options.dt, options)
+    except UnsupportedError as error:
+        part, _, title = error.part.partition(": ")
+        yield Finding(
+            part=part, feature="", title=title or "in a script", level="refused",
+            how=error.reason, nearest=error.nearest or "",
+        )  # fmt: skip
+        return
+    told = {(finding.part, finding.how) for finding in known}
+    for entry in draft.approximations:
+        part, _, title = entry["part"].partition(": ")
+        if (part, entry["how"]) not in told:
+            yield Finding(
+                part=part, feature="", title=title or "in a script", level="approximated",
+                how=entry["how"], bound=entry["bound"],
+            )  # fmt: skip
 
 
 def _shown(bound: float, unit: str) -> str:

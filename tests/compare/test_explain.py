@@ -10,7 +10,7 @@ import pytest
 
 import neurosim as ns
 from neurosim import backend, capabilities
-from neurosim.backend import Options
+from neurosim.backend import Options, Script
 from neurosim.capabilities import PASSES, Capabilities, Case, Requirement, approximated, refused
 from neurosim.errors import DescriptionError, UnknownNameError, UnsupportedError
 
@@ -19,6 +19,7 @@ class Fake:
     """A backend that is only a declaration, and writes scripts of one line."""
 
     name = "fake"
+    drafted: tuple[dict[str, Any], ...] = ()
 
     def __init__(self, supports: dict[str, Any], **more: Any) -> None:
         self.capabilities = Capabilities(
@@ -30,10 +31,14 @@ class Fake:
         made = capabilities.check(network, self.capabilities, options.approximate, options)
         raise RuntimeError(f"{len(made)} approximations")
 
-    def export(self, network: ns.Network, duration: float, options: Options) -> str:
+    def export(self, network: ns.Network, duration: float, options: Options) -> Script:
         """Return a text that shows what arrived."""
-        capabilities.check(network, self.capabilities, options.approximate, options)
-        return f"# {network.name} for {duration:g} ms at {options.dt:g} ms\n"
+        declared = self.capabilities.of_scripts
+        made = capabilities.require(network, declared, options.approximate, options)
+        if any(p.size == 13 for p in network.populations.values()):
+            raise UnsupportedError("Population 'a': size", "13 is not written", "12")
+        text = f"# {network.name} for {duration:g} ms at {options.dt:g} ms\n"
+        return Script(text=text, approximations=(*made, *self.drafted))
 
 
 def network() -> ns.Network:
@@ -211,8 +216,8 @@ def test_what_cannot_be_meant_is_refused() -> None:
         ns.explain(3)  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError, match="explain: option is 'theads'"):
         ns.explain(net, theads=3)
-    with pytest.raises(UnknownNameError, match="Did you mean 'LIF/ExpCurrent'"):
-        ns.explain(net, approximate=["LIF/ExpCurent"])
+    with pytest.raises(UnknownNameError, match=r"one of 'release'\. Did you mean 'release'"):
+        ns.explain(net, "nest", approximate=["relese"])
     with pytest.raises(UnknownNameError, match="backend is 'nset'"):
         ns.explain(net, "nset")
 
@@ -248,6 +253,51 @@ def test_export_refuses_what_cannot_be(tmp_path: Path) -> None:
         ns.export(net, Fake({}, exports=True), duration=0.05)  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError, match="export: option is 'threds'"):
         ns.export(net, Fake({}, exports=True), threds=2)  # type: ignore[arg-type]
+
+
+# --- explain, of a script -----------------------------------------------------------------------
+
+ANEW = Case(
+    "synapse:release", "in a script", lambda use: use.subject.release == 0.5, PASSES
+)  # fmt: skip
+OTHERWISE = Case("neuron:LIF/*", "in a script", lambda use: use.seed == 2, refused("no neurons"))
+
+
+def test_a_script_may_be_refused_other_things_than_a_run() -> None:
+    """One declaration, with exceptions for scripts; and what is told is what export does."""
+    fake: Any = Fake(SUPPORTS, exports=True, script_cases=(ANEW,))
+    assert ns.explain(network(), fake).refused
+    told = ns.explain(network(), fake, script=True)
+    assert not told.refused
+    assert told.script
+    assert "as a script of 'fake', dt = 0.1 ms: can be written, with 1 thing" in told.headline
+    with pytest.warns(ns.ApproximationWarning, match="Script for 'fake', Population 'a', 'b'"):
+        ns.export(network(), fake)
+    fake = Fake({}, exports=True, script_cases=(OTHERWISE,))
+    assert not ns.explain(network(), fake).refused
+    assert ns.explain(network(), fake, script=True).refused
+    with pytest.raises(UnsupportedError, match="no neurons"):
+        ns.export(network(), fake)
+
+
+def test_what_shows_only_in_writing_is_told() -> None:
+    net = ns.Network("net")
+    net.population("a", 13, ns.LIF())
+    fake: Any = Fake({}, exports=True)
+    (finding,) = ns.explain(net, fake, script=True).refused
+    assert (finding.part, finding.title) == ("Population 'a'", "size")
+    assert (finding.how, finding.nearest) == ("13 is not written", "12")
+    assert not ns.explain(net, fake).refused
+    fake.drafted = ({"part": "Population 'a'", "how": "by dice", "bound": "luck", "unit": ""},)
+    (finding,) = ns.explain(network(), fake, script=True).approximated
+    assert (finding.how, finding.bound) == ("by dice", "luck")
+
+
+def test_a_backend_without_scripts_has_none_to_explain() -> None:
+    with pytest.raises(UnsupportedError, match="Backend 'cpu': export: it writes no scripts"):
+        ns.explain(network(), "cpu", script=True)
+    with pytest.raises(DescriptionError, match="explain: script is 'yes'"):
+        ns.explain(network(), "cpu", script="yes")  # type: ignore[arg-type]
 
 
 # --- availability -------------------------------------------------------------------------------

@@ -36,23 +36,42 @@ def exported(backend: str, case: Case) -> str:
 
 @pytest.mark.parametrize("backend", EXPORTING)
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_script_is_what_explain_says_of_it(backend: str, case: Case) -> None:
+    """Export refuses what explain refuses, and nothing else; what is approximated stands in it."""
+    told = ns.explain(case.build(), backend, dt=case.dt, script=True)
+    if told.refused:
+        assert case.name not in ALWAYS
+        with pytest.raises(UnsupportedError) as caught:
+            exported(backend, case)
+        assert caught.value.part.startswith(told.refused[0].part)
+        assert told.refused[0].part in {use.part for use in uses(case.build())}
+        assert caught.value.reason == told.refused[0].how
+        return
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always", ApproximationWarning)
+        text = ns.export(case.build(), backend, duration=case.duration, dt=case.dt)
+    said = " ".join(text.split())
+    for finding in told.approximated:
+        assert finding.how in said
+    warned = " ".join(str(w.message) for w in shown)
+    for line in differences(text):
+        assert line in warned
+    assert all(finding.how in warned for finding in told.approximated)
+    assert bool(told.approximated) == bool(warned) == ("Differences from" in text)
+
+
+def differences(text: str) -> list[str]:
+    """Return what a script says of itself in its head."""
+    _, _, found = text.split('"""')[1].partition("Differences from the description:")
+    return [" ".join(line.split()) for line in found.split("\n- ")[1:]]
+
+
+@pytest.mark.parametrize("backend", EXPORTING)
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_script_is_python_of_that_simulator_alone(backend: str, case: Case) -> None:
-    """What is refused in a run is refused here; all else is a script without neurosim."""
-    if ns.explain(case.build(), backend, dt=case.dt).refused:
-        with pytest.raises(UnsupportedError):
-            exported(backend, case)
+    """What is written is a script without neurosim; the same network gives the same one."""
+    if ns.explain(case.build(), backend, dt=case.dt, script=True).refused:
         return
-    if case.inputs:  # a script has no session that could hand anything over while it runs
-        with pytest.raises(UnsupportedError, match=r"Population 'in'"):
-            exported(backend, case)
-        return
-    if case.name not in ALWAYS:
-        try:
-            exported(backend, case)
-        except UnsupportedError as error:
-            parts = {use.part for use in uses(case.build())}
-            assert error.part.partition(": ")[0] in parts  # noqa: PT017
-            return
     text = exported(backend, case)
     tree = ast.parse(text)
     imported = {
@@ -68,7 +87,7 @@ def test_a_script_is_python_of_that_simulator_alone(backend: str, case: Case) ->
     }
     assert not {name for name in imported if name.startswith("neurosim")}
     assert simulator(requirement(backend)) in imported
-    assert exported(backend, case) == text  # the same network gives the same script
+    assert exported(backend, case) == text
 
 
 def requirement(backend: str) -> Requirement:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neurosim.backend import Options, Session
+from neurosim.backend import Options, Script, Session
 from neurosim.describe.network import Network
 from neurosim_backends.brian2.capabilities import RUNTIME, STANDALONE
 
@@ -20,7 +20,7 @@ class Brian2:
 
         return Brian2Session(network, options, self.capabilities)
 
-    def export(self, network: Network, duration: float, options: Options) -> str:
+    def export(self, network: Network, duration: float, options: Options) -> Script:
         """Return a script of Brian2."""
         from neurosim_backends.brian2.script import write_script
 

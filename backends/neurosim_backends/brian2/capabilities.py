@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from neurosim.capabilities import (
     PASSES,
     Capabilities,
@@ -165,6 +167,87 @@ CASES = (
     ),
 )
 
+
+def _is_multiplicative(use: Use) -> bool:
+    return bool(use.subject.model.neuron_model().noise == "multiplicative")
+
+
+def _is_too_frequent(use: Use) -> bool:
+    rate = use.subject.model.rate
+    return bool(np.max(getattr(rate, "rates", rate)) * 1e-3 * use.dt >= 1)
+
+
+def _is_thresholded(use: Use) -> bool:
+    """Whether what arrives adds to a state that the threshold or the hazard reads."""
+    spec = _spec(use)
+    read = [x for x in (spec.threshold, spec.hazard) if x is not None]
+    names = {symbol.name for x in read for symbol in x.free_symbols}
+    return any(r.kind == "jump" and r.target in names for r in spec.receptors)
+
+
+def _always(use: Use) -> bool:
+    return True
+
+
+HELD = approximated(
+    "Brian2's exponential_euler holds over a step what drives a synapse that rises (alpha, beta, "
+    "NMDA), which ours solves exactly",
+    "about dt/(2 rise) of the charge of a spike",
+)
+_ITO = refused(
+    "Brian2 takes noise that is multiplied by a state in the sense of Stratonovich, this method in "
+    "Ito's",
+    "method='heun', with the equation in that sense",
+)
+_NO_GENERATOR = refused(
+    "a script of Brian2 has no generator of this kind",
+    "ns.Poisson, or ns.SpikeTimes with trains drawn beforehand",
+)
+_NOT_LATER = "a script has no session that hands it anything while it runs"
+
+SCRIPT_CASES = (
+    Case("source:Input*", "", _always, refused(_NOT_LATER, "ns.SpikeTimes, or net.inject")),
+    Case("coupling:injected", "", _always, refused(_NOT_LATER, "net.inject")),
+    Case("source:GammaProcess", "", _always, _NO_GENERATOR),
+    Case("source:CorrelatedPoisson", "", _always, _NO_GENERATOR),
+    Case(
+        "source:Poisson",
+        "of a rate of 1/dt or above",
+        lambda use: use.feature == "source:Poisson" and _is_too_frequent(use),
+        refused(
+            "a neuron of Brian2's PoissonGroup fires once in a step at most",
+            "net.drive with this source, or more neurons of a lower rate",
+        ),
+    ),
+    Case(
+        "mechanism:multiplicity", "", _always,
+        refused("a neuron of a Brian2 script fires once in a step", "projections from its sources"),
+    ),
+    Case("method:exact", "with noise", lambda use: _is_noisy(use) and not _blows_up(use), EULER,
+         _in_numbers(EULER)),
+    Case("method:euler", "with multiplicative noise", _is_multiplicative, _ITO),
+    Case("method:milstein", "with multiplicative noise", _is_multiplicative, _ITO),
+    Case("method:milstein", "with additive noise", _always, PASSES),
+    Case(
+        "method:exponential_euler", "with synapses that rise (alpha, beta, NMDA)",
+        lambda use: bool(rising(_spec(use))), HELD,
+    ),
+    Case(
+        "receptor:[jd]*", "onto what the threshold reads", _is_thresholded,
+        approximated(
+            "Brian2 tests thresholds before it delivers spikes: a neuron that an arrival takes to "
+            "its threshold fires a step later",
+            "dt in the time of such spikes, and what decays in it",
+        ),
+    ),
+    Case("synapse:release", "", _always, PASSES),
+    Case(
+        "option:trial", "", _always,
+        refused("a script has one seed for its wiring and its noise", "Network(seed=)"),
+    ),
+)  # fmt: skip
+"""What is otherwise in a script: Brian2 draws everything, and nothing is handed over."""
+
 RUNTIME = Capabilities(
     backend="brian2",
     title="Brian2 in this process: its state updaters on our equations, what is random replayed",
@@ -182,6 +265,7 @@ RUNTIME = Capabilities(
         "*": PASSES,
     },
     cases=CASES,
+    script_cases=SCRIPT_CASES,
     requires=REQUIRES,
     exports=True,
 )
@@ -191,5 +275,6 @@ STANDALONE = replace(
     backend="brian2_cpp",
     title="Brian2 as a C++ program, written, compiled and run in a temporary folder",
     exports=False,
+    script_cases=(),
     costly=True,
 )

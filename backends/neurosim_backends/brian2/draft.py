@@ -15,6 +15,8 @@ from neurosim.describe.population import Population
 from neurosim.equations.functions import FUNCTIONS
 from neurosim.errors import UnsupportedError
 from neurosim.lower.plan import Ints, Plan
+from neurosim.lower.values import realise_parameters
+from neurosim_backends.brian2.equations import brian2_method
 from neurosim_backends.brian2.words import MOST_LISTED, listed, quantity, times_unit
 
 TAKEN = frozenset(
@@ -112,6 +114,8 @@ class Draft:
     groups : list of Group
     words : dict
         Population -> name of its variable.
+    approximations : list of dict
+        What turns out, while it is written, not to be as described.
     """
 
     def __init__(self, network: Network, plan: Plan, options: Options, duration: float) -> None:
@@ -119,6 +123,7 @@ class Draft:
         self.plan = plan
         self.options = options
         self.duration = duration
+        self.approximations: list[dict[str, Any]] = []
         self._taken: set[str] = set(TAKEN)
         self.words: dict[str, str] = {}
         self.groups: list[Group] = []
@@ -136,10 +141,24 @@ class Draft:
 
     def _place(self, population: Population) -> None:
         last = self.groups[-1] if self.groups else None
-        if last is not None and same_model(last.populations[0], population):
+        if (
+            last is not None and same_model(last.populations[0], population)
+            and self.method(last.populations[0]) == self.method(population)
+        ):  # fmt: skip
             last.populations.append(population)
         else:
             self.groups.append(Group("", [population]))
+
+    def method(self, population: Population) -> str:
+        """Return Brian2's name of the state updater of a population; "" where there is none."""
+        return brian2_method(
+            population.model.neuron_model().spec(),
+            realise_parameters(population, self.network.seed),
+        )
+
+    def tell(self, part: str, how: str, bound: str | float, unit: str = "") -> None:
+        """Note what is not as described, as in a provenance."""
+        self.approximations.append({"part": part, "how": how, "bound": bound, "unit": unit})
 
     def fresh(self, wanted: str) -> str:
         """Return a name for a variable of the script that is not taken yet."""

@@ -13,7 +13,7 @@ from neurosim.describe.sources import Poisson, RateSteps
 from neurosim.errors import UnsupportedError
 from neurosim_backends.brian2.draft import Draft, Part
 from neurosim_backends.brian2.draft_neurons import Models
-from neurosim_backends.brian2.words import drawn, quantity
+from neurosim_backends.brian2.words import digits, drawn, quantity
 
 
 def drive(draft: Draft, models: Models, number: int) -> list[str]:
@@ -30,21 +30,28 @@ def drive(draft: Draft, models: Models, number: int) -> list[str]:
         rate = d.source.rate
         plain = not isinstance(rate, RateSteps) and np.ndim(rate) == 0 and np.ndim(d.weight) == 0
         if plain and p.text is not None and receptor.kind == "jump":
-            lines += _poisson_input(draft, p, target, float(rate), float(d.weight), d.unit)
+            lines += _poisson_input(draft, p, target, float(rate), float(d.weight), d.unit, part)
         else:
             _poisson_terms(draft, models, p, d, target, number, part)
     return lines
 
 
 def _poisson_input(
-    draft: Draft, p: Part, target: str, rate: float, weight: float, unit: str
+    draft: Draft, p: Part, target: str, rate: float, weight: float, unit: str, part: str
 ) -> list[str]:
-    # Brian2 draws from a binomial distribution, whose trials must be rare.
+    # Trials must be rare for their number to be near a Poisson one.
     sources = 10 ** max(0, math.ceil(math.log10(max(rate * 1e-3 * draft.plan.dt, 1e-9) / 0.005)))
     name = draft.fresh(f"{p.text}_input".replace("[", "_").replace(":", "_").replace("]", ""))
+    factor = f"{1 - rate / sources * 1e-3 * draft.plan.dt:.6g}"
+    draft.tell(
+        part, "Brian2's PoissonInput draws the number of arrivals in a step from a binomial "
+        "distribution of N trials", f"a factor of 1 - rate dt = {factor} in its variance",
+    )  # fmt: skip
     return [
+        f"# {digits(rate)} Hz for each neuron. Numbers of arrivals are binomial: their variance is "
+        f"{factor} of Poisson's.",
         f"{name} = PoissonInput({p.text}, '{target}', N={sources}, "
-        f"rate={quantity(rate / sources, 'Hz')}, weight={quantity(weight, unit)})"
+        f"rate={quantity(rate / sources, 'Hz')}, weight={quantity(weight, unit)})",
     ]
 
 

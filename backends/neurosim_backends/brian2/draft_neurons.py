@@ -15,8 +15,9 @@ from neurosim.equations.statements import parse_equations, parse_reset
 from neurosim.equations.syntax import parse_expression
 from neurosim.errors import UnsupportedError
 from neurosim_backends.brian2.draft import Draft, Group
-from neurosim_backends.brian2.equations import brian2_method
+from neurosim_backends.brian2.equations import rising
 from neurosim_backends.brian2.words import (
+    Vocabulary,
     digits,
     dimension_of,
     drawings,
@@ -104,9 +105,8 @@ class Models:
         spec = model.spec()
         renamed = self.renamed(group)
         word = f"{group.name}_equations"
-        absent = frozenset([] if group.currents else ["I_injected"]) | {
-            c.name for c in spec.couplings if not group.couplings.get(c.name)
-        }
+        words = self._vocabulary(group)
+        is_held = spec.refractory is not None and not self.is_never_held(group)
         states = {*spec.states}
         pulses = {r.target for r in spec.receptors if r.kind == "pulse"}
         lines = []
@@ -115,13 +115,12 @@ class Models:
             unit = dimension_of(line.unit)
             if line.kind == "equation":
                 assert line.expression is not None
-                held = spec.refractory is not None and line.clamped
-                flag = " (unless refractory)" if held else ""
-                text = spoken(line.expression, renamed, absent)
+                flag = " (unless refractory)" if is_held and line.clamped else ""
+                text = spoken(line.expression, words)
                 lines.append(f"d{name}/dt = {text} : {unit}{flag}")
             elif line.kind == "expression":
                 assert line.expression is not None
-                text = spoken(line.expression, renamed, absent)
+                text = spoken(line.expression, words)
                 if text == "0" and unit != "1":
                     text = times_unit("0", line.unit.text)
                 lines.append(f"{name} = {text} : {unit}")
@@ -140,14 +139,15 @@ class Models:
                     lines.append(f"{coupling} = {' + '.join(variables)} : {unit}")
                 lines += [f"{v} : {unit}" for v in variables]
         lines += group.extra
-        method = brian2_method(spec, _typical(group.populations[0]))
+        method = self.draft.method(group.populations[0])
         arguments = [str(group.size), word]
-        threshold = self._threshold(model, spec, renamed)
+        threshold = self._threshold(model, words)
         if threshold:
             arguments.append(f"threshold={threshold!r}")
-            arguments.append(f"reset={self._reset(model, renamed)!r}")
-        if spec.refractory is not None and threshold:
-            arguments.append(f"refractory='{renamed.get(spec.refractory, spec.refractory)} + dt'")
+            arguments.append(f"reset={self._reset(model, words)!r}")
+        if is_held and threshold:
+            name = renamed.get(spec.refractory, spec.refractory)
+            arguments.append(f"refractory='{name} + {self._one_step_more(group)}'")
         if method:
             arguments.append(f"method={method!r}")
         note = _method_note(spec, method)
@@ -156,18 +156,42 @@ class Models:
             *wrapped(f"{group.name} = NeuronGroup(", arguments),
         ]  # fmt: skip
 
-    def _threshold(self, model: Any, spec: Any, renamed: dict[str, str]) -> str:
+    def _vocabulary(self, group: Group) -> Vocabulary:
+        model = group.populations[0].model.neuron_model()
+        absent = frozenset([] if group.currents else ["I_injected"]) | {
+            c.name for c in model.spec().couplings if not group.couplings.get(c.name)
+        }
+        units = {line.name: line.unit.text for line in parse_equations(model.equations)}
+        return Vocabulary(self.renamed(group), absent, units)
+
+    def is_never_held(self, group: Group) -> bool:
+        """Whether the refractory time of all neurons is 0, of which nothing need be written."""
+        name = group.populations[0].model.neuron_model().spec().refractory
+        times = [p.parameters[name] for p in group.populations if name in p.parameters]
+        known = [t for t in times if not isinstance(t, Distribution)]
+        return bool(times) and len(known) == len(times) and not np.any(np.concatenate(
+            [np.ravel(t) for t in known]
+        ))  # fmt: skip
+
+    def _one_step_more(self, group: Group) -> str:
+        """Return what is added to a refractory time: half a step more where that is rounded."""
+        name = group.populations[0].model.neuron_model().spec().refractory
+        rounded = {a.part for a in self.draft.plan.approximations}
+        parts = {f"Population {p.name!r}: {name}" for p in group.populations}
+        return "1.5*dt" if parts & rounded else "dt"
+
+    def _threshold(self, model: Any, words: Vocabulary) -> str:
         found = []
         if model.threshold:
-            found.append(spoken(parse_expression(model.threshold), renamed))
+            found.append(spoken(parse_expression(model.threshold), words))
         if model.hazard:
-            hazard = spoken(parse_expression(model.hazard), renamed)
+            hazard = spoken(parse_expression(model.hazard), words)
             found.append(f"rand() < 1 - exp(-({hazard})*dt)")
         return " or ".join(found)
 
-    def _reset(self, model: Any, renamed: dict[str, str]) -> str:
+    def _reset(self, model: Any, words: Vocabulary) -> str:
         return "; ".join(
-            f"{renamed.get(r.name, r.name)} {r.operator} {spoken(r.expression, renamed)}"
+            f"{words.renamed.get(r.name, r.name)} {r.operator} {spoken(r.expression, words)}"
             for r in parse_reset(model.reset or "")
         )
 
@@ -231,20 +255,15 @@ class Models:
             highest = np.max(
                 source.rate.rates if isinstance(source.rate, RateSteps) else source.rate
             )
-            if highest * 1e-3 * dt >= 1:
-                raise UnsupportedError(
-                    f"{part}: {highest:g} Hz",
-                    "a neuron of Brian2's PoissonGroup fires once in a step at most",
-                    "net.drive with this source, or more neurons of a lower rate",
-                )
+            self.draft.tell(
+                part, "a neuron of Brian2's PoissonGroup fires once in a step at most, with "
+                "probability rate dt",
+                f"a factor of 1 - rate dt = {1 - highest * 1e-3 * dt:.6g} in the variance of "
+                "numbers of spikes, at the highest rate",
+            )  # fmt: skip
             return [*self.rate_lines(source.rate, group.name, part), ""]
-        if isinstance(source, SpikeTimes):
-            return self._spike_times(group, source)
-        raise UnsupportedError(
-            f"{part}: {type(source).__name__}",
-            "a script of Brian2 has no generator of this kind",
-            "ns.Poisson, or ns.SpikeTimes with trains drawn beforehand",
-        )
+        assert isinstance(source, SpikeTimes), "others are refused by declaration"
+        return self._spike_times(group, source)
 
     def rate_lines(self, rate: Any, word: str, part: str) -> list[str]:
         """Return the definition of a PoissonGroup."""
@@ -281,14 +300,21 @@ class Models:
         labels, ids = schedule(list(source.trains), self.draft.plan.dt)
         part = f"Population {group.name!r}"
         taken: set[tuple[int, int]] = set()
-        moved = False
+        moved = 0
         found = []
-        for label, neuron in sorted(zip(labels.tolist(), ids.tolist(), strict=True)):
+        for due, neuron in sorted(zip(labels.tolist(), ids.tolist(), strict=True)):
+            label = due
             while (label, neuron) in taken:
-                label, moved = label + 1, True
+                label += 1
+            moved = max(moved, label - due)
             taken.add((label, neuron))
             found.append((label * self.draft.plan.dt, neuron))
         note = ["# A neuron fires once in a step at most: what comes at once comes one step later."]
+        if moved:
+            self.draft.tell(
+                part, "spikes of a neuron that come at once come one step after the other",
+                moved * self.draft.plan.dt, "ms",
+            )  # fmt: skip
         times = self.draft.array(np.round([t for t, _ in found], 9), part)
         neurons = self.draft.array(np.array([n for _, n in found], np.int64), part)
         return [
@@ -315,21 +341,12 @@ def _unit(text: str) -> Unit:
     return Unit(text, NONE)
 
 
-def _typical(population: Population) -> dict[str, Any]:
-    from neurosim.lower.values import realise_parameters
-
-    return realise_parameters(population, 0)
-
-
 def _method_note(spec: Any, method: str) -> list[str]:
-    if spec.method == method or not method:
-        if spec.method == "exponential_euler" and getattr(spec.constants_function, "system", None):
-            return [
-                "# Brian2 holds what drives a synapse that rises (alpha, beta, NMDA) over a step,",
-                "# neurosim solves it exactly: here a spike brings about dt/(2 rise) too much.",
-            ]
+    if not method or (spec.method == method and not rising(spec)):
         return []
-    return [f"# neurosim takes its method {spec.method!r}, which Brian2 has no form of here."]
+    if spec.method == method:
+        return ["# neurosim solves synapses that rise exactly: see the differences above."]
+    return [f"# neurosim takes its method {spec.method!r}: see the differences above."]
 
 
 def wrapped(head: str, arguments: list[str]) -> list[str]:

@@ -70,7 +70,8 @@ def _synapses(
     arguments = [str(source), str(post)]
     if weight == "w":
         arguments.append(f"'w : {unit}'")
-    arguments.append(f"on_pre='{target}_post += {weight}'")
+    passes = f"*int(rand() < {digits(p.release)})" if p.release < 1 else ""
+    arguments.append(f"on_pre='{target}_post += {weight}{passes}'")
     if isinstance(delay, str):
         arguments.append(f"delay={delay}")
     lines = wrapped(f"{name} = Synapses(", arguments)

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.backend import Options
-from neurosim.capabilities import check
+from neurosim.backend import Options, Script
+from neurosim.capabilities import require
 from neurosim.describe.network import Network
-from neurosim.describe.projection import INJECTED
-from neurosim.errors import UnsupportedError
+from neurosim.exporting import differences
 from neurosim.lower.lowering import lower
 from neurosim_backends.brian2.capabilities import RUNTIME
 from neurosim_backends.brian2.draft import Draft
@@ -38,6 +37,11 @@ import brian2
 from brian2 import *
 """
 
+ANEW = (
+    "Brian2 draws wiring and all random numbers anew: it is the same network in distribution,",
+    "not neuron by neuron.",
+)
+
 STEP = """\
 Within a step Brian2 updates states, tests thresholds, delivers spikes, resets; neurosim delivers
 before it tests. Brian2 names the start of the step of a spike, neurosim its end: times below are
@@ -46,16 +50,15 @@ one step less.
 """
 
 
-def write_script(network: Network, duration: float, options: Options) -> str:
-    """Return the text of a script that simulates a network of the same kind for `duration` [ms].
+def write_script(network: Network, duration: float, options: Options) -> Script:
+    """Return a script that simulates a network of the same kind for `duration` [ms].
 
     Raises
     ------
     UnsupportedError
         Naming a part that Brian2, or a script, has no form of.
     """
-    check(network, RUNTIME, options.approximate, options)
-    _refuse(network)
+    made = require(network, RUNTIME.of_scripts, options.approximate, options)
     plan = lower(network, options.dt)
     draft = Draft(network, plan, options, duration)
     models = Models(draft)
@@ -81,9 +84,13 @@ def write_script(network: Network, duration: float, options: Options) -> str:
         "input": inputs,
         "recorders": _recorders(draft, models),
     }
-    lines = [f'"""{_title(network)}', "", *STEP.splitlines(), '"""', "", *HEAD.splitlines(), ""]
+    made += [*(a.told for a in plan.approximations), *draft.approximations]
+    lines = [
+        f'"""{_title(network)}', "", *ANEW, "", *STEP.splitlines(), *differences(made), '"""', "",
+        *HEAD.splitlines(), "",
+    ]  # fmt: skip
     lines += [
-        f"seed({network.seed})",
+        f"seed({network.seed % 2**32})",
         f"defaultclock.dt = {quantity(options.dt, 'ms')}",
         f"duration = {quantity(duration, 'ms')}",
         "",
@@ -96,43 +103,13 @@ def write_script(network: Network, duration: float, options: Options) -> str:
                 body.pop()
             lines += [f"# --- {title} ".ljust(RULER, "-"), "", *body, ""]
     lines += [f"# --- {'simulation and results'} ".ljust(RULER, "-"), "", *_results(draft)]
-    return "\n".join(lines) + "\n"
+    return Script(text="\n".join(lines) + "\n", approximations=tuple(made))
 
 
 def _title(network: Network) -> str:
     from importlib.metadata import version
 
     return f"Network '{network.name}' for Brian2, written by neurosim {version('neurosim-snn')}."
-
-
-def _refuse(network: Network) -> None:
-    for p in network.populations.values():
-        if is_source(p):
-            if hasattr(p.model, "kind"):
-                raise UnsupportedError(
-                    f"Population {p.name!r}: Input",
-                    "a script has no session that hands it anything while it runs",
-                    "ns.SpikeTimes, or net.inject",
-                )
-            continue
-        spec = p.model.neuron_model().spec()
-        if (
-            spec.method in ("euler", "milstein")
-            and p.model.neuron_model().noise == "multiplicative"
-        ):
-            raise UnsupportedError(
-                f"Population {p.name!r}: method {spec.method!r}",
-                "Brian2 solves the Stratonovich equation where noise is multiplied by a state",
-                "method='heun', with the equation in that sense",
-            )
-        if spec.multiplicity is not None:
-            raise UnsupportedError(
-                f"Population {p.name!r}: several spikes in one step",
-                "a neuron of a Brian2 script fires once in a step",
-            )
-    for q in network.projections.values():
-        if q.receptor == INJECTED:
-            raise UnsupportedError(f"Projection {q.name!r}", "a script has no input")
 
 
 def _pulses(draft: Draft, models: Models) -> None:

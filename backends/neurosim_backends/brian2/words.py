@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -175,24 +176,35 @@ def drawings(target: str, distribution: Distribution, unit: str, part: str) -> l
     return lines
 
 
-def spoken(node: Node, renamed: dict[str, str], absent: frozenset[str] = frozenset()) -> str:
-    """Return an expression of a model text in Brian2's words.
+@dataclass(frozen=True)
+class Vocabulary:
+    """What names of a model text are in Brian2.
 
-    Parameters
+    Attributes
     ----------
-    renamed : dict
+    renamed : mapping
         Names that mean something else in Brian2.
     absent : frozenset of str
         Names that are left out of sums.
+    units : mapping
+        Name -> its unit, one of neurosim's.
     """
-    return render(_translated(node, renamed, absent) or Number(Fraction(0), 0))
+
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+    units: Mapping[str, str] = field(default_factory=dict)
 
 
-def _translated(node: Node, renamed: dict[str, str], absent: frozenset[str]) -> Node | None:
+def spoken(node: Node, words: Vocabulary) -> str:
+    """Return an expression of a model text in Brian2's words."""
+    return render(_translated(node, words) or Number(Fraction(0), 0))
+
+
+def _translated(node: Node, words: Vocabulary) -> Node | None:
     """Return the tree in Brian2's words, None where nothing is left of it."""
 
     def walk(part: Node) -> Node:
-        return _translated(part, renamed, absent) or Number(Fraction(0), 0)
+        return _translated(part, words) or Number(Fraction(0), 0)
 
     match node:
         case Number(value=value):
@@ -200,16 +212,16 @@ def _translated(node: Node, renamed: dict[str, str], absent: frozenset[str]) -> 
             text = digits(float(value))
             return Name(text, node.position) if Fraction(text) == value else node
         case Name(name=name):
-            if name in absent:
+            if name in words.absent:
                 return None
-            if name in renamed:
-                return replace(node, name=renamed[name])
+            if name in words.renamed:
+                return replace(node, name=words.renamed[name])
             return replace(node, name=_RENAMED.get(name, name)) if name in UNITS else node
         case Sum(operators=operators, terms=terms):
             kept = [
                 (o, t)
                 for o, part in zip(operators, terms, strict=True)
-                if (t := _translated(part, renamed, absent)) is not None
+                if (t := _translated(part, words)) is not None
             ]
             if not kept:
                 return None
@@ -219,12 +231,12 @@ def _translated(node: Node, renamed: dict[str, str], absent: frozenset[str]) -> 
                 return kept[0][1]
             return Sum(tuple(o for o, _ in kept), tuple(t for _, t in kept), node.position)
         case Product(operators=operators, factors=factors):
-            found = [_translated(f, renamed, absent) for f in factors]
+            found = [_translated(f, words) for f in factors]
             if any(f is None and o == "*" for f, o in zip(found, operators, strict=True)):
                 return None
             return replace(node, factors=tuple(f or Number(Fraction(0), 0) for f in found))
         case Negative(operand=operand):
-            inner = _translated(operand, renamed, absent)
+            inner = _translated(operand, words)
             return None if inner is None else replace(node, operand=inner)
         case Power(base=base, exponent=exponent):
             return replace(node, base=walk(base), exponent=walk(exponent))
@@ -233,18 +245,26 @@ def _translated(node: Node, renamed: dict[str, str], absent: frozenset[str]) -> 
         case Logic(operands=operands):
             return replace(node, operands=tuple(walk(o) for o in operands))
         case Call(function=function, arguments=arguments):
-            return _call(function, [walk(a) for a in arguments], node.position)
+            names = (a.name for a in arguments if isinstance(a, Name))
+            units = {words.units[name] for name in names if name in words.units}
+            return _call(function, [walk(a) for a in arguments], units, node.position)
         case _:
             return node
 
 
-def _call(function: str, arguments: list[Node], at: int) -> Node:
+def _call(function: str, arguments: list[Node], units: set[str], at: int) -> Node:
     one = Number(Fraction(1), at)
     if function in ("sigmoid", "expit"):
         decay = Call("exp", (Negative(arguments[0], at),), at)
         return Product(("*", "/"), (one, Sum(("+", "+"), (one, decay), at)), at)
     if function in ("min", "max"):
         a, b = arguments
+        if units:
+            # Brian2 has no min or max; a bound to one side is what its users write.
+            end = "-inf" if function == "min" else "inf"
+            open_side = Name(times_unit(end, min(units)), at)
+            bounds = (open_side, b) if function == "min" else (b, open_side)
+            return Call("clip", (a, *bounds), at)
         first = Comparison("<" if function == "min" else ">", a, b, at)
         return _either(first, a, b, at)
     if function == "where":

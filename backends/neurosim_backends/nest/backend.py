@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neurosim.backend import Options, Session
+from neurosim.backend import Options, Script, Session
 from neurosim.capabilities import check
 from neurosim.describe.network import Network
 from neurosim_backends.nest.declared import CAPABILITIES
@@ -30,7 +30,7 @@ class Nest:
 
         return NestSession(network, options, made)
 
-    def export(self, network: Network, duration: float, options: Options) -> str:
+    def export(self, network: Network, duration: float, options: Options) -> Script:
         """Return a PyNEST script; NEST need not be there.
 
         Raises

@@ -255,6 +255,60 @@ def records(row: Row, receptors: Mapping[str, str], state: str) -> bool:
     return letter in letters and kind.state in row.recorded
 
 
+def _is_correlated(use: Use) -> bool:
+    return use.subject.current.tau is not None
+
+
+def _is_no_superposition(use: Use) -> bool:
+    """Whether a gamma process is none of gamma_sup_generator."""
+    source = use.subject.model
+    shape = np.asarray(source.shape)
+    return bool(np.any(shape != np.rint(shape))) or source.start != "equilibrium"
+
+
+def _comes_from_given_times(use: Use) -> bool:
+    return any(type(p.model).__name__ == "SpikeTimes" for p, _ in use.subject.pre.segments)
+
+
+_NO_FAILURE = refused(
+    "devices of NEST have no synapses that fail", "release=1, or a Parrot in between"
+)
+_NOT_LATER = "a script does not know what is handed over later"
+
+_SCRIPT_CASES = (
+    Case("source:Input*", "", lambda use: True, refused(_NOT_LATER, "SpikeTimes or a StepCurrent")),
+    Case(
+        "coupling:injected", "", lambda use: True,
+        refused(_NOT_LATER, "net.inject with a StepCurrent"),
+    ),
+    Case(
+        "source:GammaProcess",
+        "with a shape that is no whole number, or another start than in equilibrium",
+        _is_no_superposition,
+        refused(
+            "gamma_sup_generator takes whole numbers for the shape and starts in equilibrium",
+            "a whole number for the shape, and start='equilibrium'",
+        ),
+    ),
+    Case(
+        "current:NoiseCurrent",
+        "with a correlation time (tau)",
+        _is_correlated,
+        refused(
+            "NEST has no device for such a current: noise_generator draws every value by itself",
+            "tau left out, with dt= the interval at which a value is drawn: held for 2 tau it has "
+            "the same variance and the same intensity at low frequencies",
+        ),
+    ),
+    Case("synapse:release", "from SpikeTimes", _comes_from_given_times, _NO_FAILURE),
+    Case("synapse:release", "", lambda use: True, PASSES),
+    Case(
+        "option:trial", "", lambda use: True,
+        refused("a script has one seed for its wiring and its noise", "Network(seed=)"),
+    ),
+)  # fmt: skip
+"""What is otherwise in a script: NEST draws everything, and nothing is handed over."""
+
 _CASES = (
     Case(
         "neuron:*",
@@ -328,7 +382,7 @@ _CASES = (
         "synapse:release",
         "from a source",
         _comes_from_a_source,
-        refused("devices of NEST have no synapses that fail", "release=1, or a Parrot in between"),
+        _NO_FAILURE,
     ),
     Case(
         "record:state",
@@ -350,6 +404,7 @@ CAPABILITIES = Capabilities(
     "kernel, of which a process has one",
     supports={**_neurons(), **_REST},
     cases=_CASES,
+    script_cases=_SCRIPT_CASES,
     requires=(
         Requirement(distribution="nest-simulator", versions=VERSIONS, extra="nest", module="nest"),
     ),

@@ -36,6 +36,8 @@ class Draft:
         Of variables.
     nodes : dict
         Population -> its variable.
+    approximations : list of dict
+        What turns out, while it is written, not to be as described.
     """
 
     network: Network
@@ -44,11 +46,16 @@ class Draft:
     bindings: dict[str, Binding]
     names: Names = field(default_factory=Names)
     nodes: dict[str, str] = field(default_factory=dict)
+    approximations: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def dt(self) -> float:
         """Time step [ms]."""
         return self.options.dt
+
+    def tell(self, part: str, how: str, bound: str | float, unit: str = "") -> None:
+        """Note what is not as described, as in a provenance."""
+        self.approximations.append({"part": part, "how": how, "bound": bound, "unit": unit})
 
     def on_grid(self, times: Any) -> list[float]:
         """Return times rounded to steps, without the traces of binary fractions."""

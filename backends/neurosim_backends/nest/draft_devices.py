@@ -75,6 +75,8 @@ def generators(draft: Draft, name: str, model: Any, n: int, part: str) -> list[s
             lines = [f'{name} = nest.Create("inhomogeneous_poisson_generator"{size})']
             if times[0] == 0:
                 times[0] = draft.dt
+                draft.tell(part, "NEST's first rate begins at the end of the first step", draft.dt,
+                           "ms")  # fmt: skip
                 lines.append("# NEST's first rate begins at the end of the first step.")
             columns = steps.rates.T if steps.rates.ndim == 2 else [steps.rates]
             rows = [f'{{"rate_times": {times}, "rate_values": {c.tolist()}}}' for c in columns]
@@ -84,13 +86,7 @@ def generators(draft: Draft, name: str, model: Any, n: int, part: str) -> list[s
                 f'{name} = nest.Create("poisson_generator"{size})',
                 f"{name}.rate = {array(rate, part)}  # Hz",
             ]
-        case GammaProcess(rate=rate, shape=shape, start=start):
-            if np.any(np.asarray(shape) != np.rint(shape)) or start != "equilibrium":
-                raise UnsupportedError(
-                    f"{part}: GammaProcess {WHERE}",
-                    "gamma_sup_generator takes whole numbers for the shape and starts in "
-                    "equilibrium", "a whole number for the shape",
-                )  # fmt: skip
+        case GammaProcess(rate=rate, shape=shape):
             whole = np.asarray(shape).astype(int).tolist()
             return [
                 f'{name} = nest.Create("gamma_sup_generator"{size})',
@@ -103,10 +99,7 @@ def generators(draft: Draft, name: str, model: Any, n: int, part: str) -> list[s
                 "# The rate is that of the mother process.",
                 f'{name} = nest.Create("mip_generator", params={parameters})',
             ]
-    raise UnsupportedError(
-        f"{part}: {type(model).__name__} {WHERE}", "it does not know what is handed over later",
-        "SpikeTimes or a StepCurrent",
-    )  # fmt: skip
+    raise AssertionError(f"{part}: refused by declaration")
 
 
 def drive(draft: Draft, given: Drive) -> list[str]:
@@ -158,6 +151,10 @@ def injection(draft: Draft, given: Injection) -> list[str]:
     part = f"Injection into {given.target.label!r}"
     name = draft.names.make(f"current_{given.target.label}")
     n = len(given.target)
+    draft.tell(
+        part, "NEST's currents act a step later than they are sent, in the second step at the "
+        "earliest", draft.dt, "ms",
+    )  # fmt: skip
     lines, each = _current(draft, name, given.current, part, n)
     start = 0
     for population, indices in given.target.segments:
@@ -215,10 +212,7 @@ def _current(draft: Draft, name: str, current: Any, part: str, n: int) -> tuple[
                 f"{name}.mean = {array(mean, part)}  # pA",
                 f"{name}.std = {array(sd, part)}  # pA",
             ], each
-    raise UnsupportedError(
-        f"{part}: {type(current).__name__} of a correlation time {WHERE}",
-        "NEST has no device for such a current", "white noise (tau left out)",
-    )  # fmt: skip
+    raise AssertionError(f"{part}: refused by declaration")
 
 
 def recorder(

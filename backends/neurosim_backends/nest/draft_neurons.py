@@ -136,6 +136,10 @@ class Starts:
             if not isinstance(value, Distribution) and not np.any(value):
                 return []
             raise UnsupportedError(f"{part} {WHERE}", f"NEST begins with 0 in {binding.row.model}")
+        self._draft.tell(
+            part, "NEST begins with 0, and a spike brings the value in the first steps",
+            2 * self._draft.dt, "ms",
+        )  # fmt: skip
         lines = []
         if not self._start:
             self._start = self._draft.names.make("start")

@@ -28,11 +28,7 @@ from neurosim_backends.nest.words import LONGEST, array, call, dictionary, distr
 def projection(draft: Draft, given: Projection) -> list[str]:
     """Return the lines that connect."""
     part = f"Projection {given.name!r}"
-    if given.continuous:
-        raise UnsupportedError(
-            f"{part} {WHERE}", "it does not know the currents that are handed over later",
-            "net.inject with a StepCurrent",
-        )  # fmt: skip
+    assert not given.continuous, "refused by declaration"
     head = [f"# {given.name}"]
     groups: dict[tuple[int, float, bool], list[Segment]] = {}
     ports: dict[tuple[int, float, bool], Port] = {}

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.backend import Options
-from neurosim.capabilities import judge
+from neurosim.backend import Options, Script
+from neurosim.capabilities import require
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
 from neurosim.describe.network import Network
 from neurosim.describe.population import Selectable
-from neurosim.errors import UnsupportedError
+from neurosim.exporting import differences
 from neurosim.lower.lowering import lower
 from neurosim.lower.plan import Plan
 from neurosim_backends.nest import draft_devices as devices
@@ -27,15 +27,15 @@ RULER = 97
 """Length of the lines that part the sections."""
 
 
-def write_script(network: Network, duration: float, options: Options) -> str:
-    """Return the text of a script that simulates a network of the same kind for `duration` [ms].
+def write_script(network: Network, duration: float, options: Options) -> Script:
+    """Return a script that simulates a network of the same kind for `duration` [ms].
 
     Raises
     ------
     UnsupportedError
         Naming a part that NEST, or a script, has no form of.
     """
-    told = _differences(network, options)
+    made = require(network, CAPABILITIES.of_scripts, options.approximate, options)
     plan = lower(network, options.dt)
     draft = Draft(network, plan, options, _bindings(network, plan))
     sections = {
@@ -58,22 +58,10 @@ def write_script(network: Network, duration: float, options: Options) -> str:
         if lines:
             body += [f"# --- {title} ".ljust(RULER, "-"), "", *lines, ""]
     has_numpy = any("np." in line for line in body)
-    return "\n".join([*_head(network, duration, options, told, has_numpy), *body]).rstrip() + "\n"
-
-
-def _differences(network: Network, options: Options) -> list[str]:
-    """Return what NEST approximates; refuse what it has no form of."""
-    told: dict[str, None] = {}
-    for judged in judge(network, CAPABILITIES, options.approximate, options):
-        support = judged.support
-        if judged.level == "refused":
-            raise UnsupportedError(
-                f"{judged.use.part}: {judged.use.title} on backend 'nest'", support.how,
-                support.nearest or None,
-            )  # fmt: skip
-        if judged.level == "approximated":
-            told[judged.how + (f" (off by {support.bound})" if support.bound else "")] = None
-    return list(told)
+    made += [*(a.told for a in plan.approximations), *draft.approximations]
+    head = _head(network, duration, options, differences(made), has_numpy)
+    text = "\n".join([*head, *body]).rstrip() + "\n"
+    return Script(text=text, approximations=tuple(made))
 
 
 def _head(
@@ -82,14 +70,13 @@ def _head(
     least = VERSIONS.removeprefix(">=")
     wanted = tuple(int(part) for part in least.split("."))
     threads = f", local_num_threads={options.threads}" if options.threads else ""
-    differences = ["", "Differences from the description:", *(f"- {d}" for d in told)]
     return [
         f'"""Network {network.name!r} for NEST {least} or later, written by neurosim.',
         f"To have it: pip install 'nest-simulator>={least}'",
         "",
         "NEST draws wiring and all random numbers anew: it is the same network in distribution,",
         "not neuron by neuron.",
-        *(differences if told else []),
+        *told,
         '"""',
         "",
         "import nest",
