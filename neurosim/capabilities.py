@@ -336,7 +336,7 @@ def permissions(capabilities: Capabilities) -> tuple[str, ...]:
     >>> permissions(Capabilities(backend="b", title="", supports={"synapse:release": release}))
     ('release',)
     """
-    found = {}
+    found: dict[str, None] = {}
     for key in features():
         cases = [case.support for case in capabilities.cases if case.concerns(key)]
         if any(support.if_asked for support in (capabilities.declared(key), *cases)):

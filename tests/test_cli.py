@@ -406,6 +406,15 @@ def test_a_piece_of_one_name_is_enough() -> None:
     assert "Did you mean 'vogels_abbott_coba' or 'vogels_abbott_cuba'?" in done.text
 
 
+@pytest.mark.filterwarnings("always::neurosim.errors.ApproximationWarning")
+def test_export_warns_in_lines_that_name_no_file_of_ours(tmp_path: Path) -> None:
+    done = neurosim("export", "brunel", tmp_path / "b.py", "--set", "scale=0.01")
+    assert done.code == 0
+    assert re.search(r"^Warning: Script for 'brian2', Drive of .*PoissonInput", done.raw, re.M)
+    assert "ApproximationWarning" not in done.raw
+    assert ".py:" not in done.raw
+
+
 def test_export_of_a_backend_that_writes_no_scripts() -> None:
     done = neurosim("export", "cuba", "--backend", "cpu")
     assert done.code == 1

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurosim.errors import NeurosimError
+from neurosim.errors import ApproximationWarning, NeurosimError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +37,10 @@ class Commands(typer.core.TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                # The line that a warning names is one of ours: nobody's script called.
+                warnings.showwarning = _caution(warnings.showwarning)
+                return super().invoke(ctx)
         except NeurosimError as error:
             _complain(error)
             raise typer.Exit(1) from None
@@ -59,6 +62,17 @@ app = typer.Typer(
 def _complain(problem: object) -> None:
     typer.secho("Error: ", fg="red", bold=True, err=True, nl=False)
     typer.echo(problem, err=True)
+
+
+def _caution(otherwise: Any) -> Any:
+    def show(message: Any, category: Any, *place: Any, **more: Any) -> None:
+        if not issubclass(category, ApproximationWarning):
+            otherwise(message, category, *place, **more)
+            return
+        typer.secho("Warning: ", fg="yellow", bold=True, err=True, nl=False)
+        typer.echo(message, err=True)
+
+    return show
 
 
 def _version(wanted: bool) -> None:

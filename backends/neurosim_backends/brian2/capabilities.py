@@ -254,7 +254,8 @@ RUNTIME = Capabilities(
     supports={
         "synapse:release": refused(
             "which synapses fail is drawn where spikes are delivered, and cannot be replayed",
-            "release=1 with weights scaled by the probability",
+            "release=1 with weights scaled by the probability, which keeps the mean; or a script "
+            "(ns.export), which draws failures by itself",
         ),
         "drive:Poisson": PASSES,
         "drive:*": refused(

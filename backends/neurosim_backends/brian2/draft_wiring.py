@@ -60,7 +60,10 @@ def _synapses(
     listed = _listed(draft, p, a, b)
     if listed is not None and listed[0].size == 0:
         return []
-    weight = quantity(p.weight, p.unit) if isinstance(p.weight, float) else "w"
+    sign, weight = "+=", "w"
+    if isinstance(p.weight, float):
+        sign = "-=" if p.weight < 0 else "+="
+        weight = quantity(abs(p.weight), p.unit)
     pulse = receptor.kind == "pulse"
     delay = _delay(draft, p, pulse)
     unit = _dimension(receptor.unit)
@@ -71,7 +74,7 @@ def _synapses(
     if weight == "w":
         arguments.append(f"'w : {unit}'")
     passes = f"*int(rand() < {digits(p.release)})" if p.release < 1 else ""
-    arguments.append(f"on_pre='{target}_post += {weight}{passes}'")
+    arguments.append(f"on_pre='{target}_post {sign} {weight}{passes}'")
     if isinstance(delay, str):
         arguments.append(f"delay={delay}")
     lines = wrapped(f"{name} = Synapses(", arguments)
