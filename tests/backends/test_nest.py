@@ -22,6 +22,7 @@ from neurosim.errors import (
     UnsupportedError,
 )
 from neurosim_backends.nest.table import KINDS, ROWS, Row, evaluate
+from neurosim_models import izhikevich_2003
 
 pytestmark = pytest.mark.compiled
 
@@ -46,6 +47,54 @@ def quietly(net: ns.Network, duration: float, backend: str = "nest", **more: Any
         return ns.run(net, duration, backend=backend, **more)
 
 
+# --- equations that NEST has compiled -------------------------------------------------------------
+
+
+def test_izhikevich_2003_has_the_same_spikes_for_100_ms() -> None:
+    """The step of the paper's script, which NEST takes with consistent_integration=False."""
+    net = izhikevich_2003()
+    net.record(net["exc"][:20], ["V_m", "u"])
+    assert not ns.explain(net, "nest").approximated
+    ours, theirs = ns.run(net, 100), ns.run(net, 100, "nest")
+    assert theirs.provenance["models"] == {"exc": "izhikevich", "inh": "izhikevich"}
+    for name, record in ours.spikes.items():
+        np.testing.assert_array_equal(record.times, theirs.spikes[name].times)
+        np.testing.assert_array_equal(record.ids, theirs.spikes[name].ids)
+        assert len(record) > 200
+    for name in ("V_m", "u"):
+        a, b = (r.states["exc"][name].array for r in (ours, theirs))
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-9)
+
+
+def test_equations_are_known_by_what_they_say() -> None:
+    """Written in another order they are the same; with any other number they are not."""
+    model = izhikevich_2003().populations["exc"].model
+
+    def written(old: str = "", new: str = "", **more: Any) -> ns.NeuronModel:
+        text = model.equations.replace(old, new) if old else model.equations
+        facts: dict[str, Any] = {
+            "equations": text, "threshold": model.threshold, "reset": "V_m = c; u += d",
+            "inputs": {"pulse": "pulse"}, "method": "euler",
+            "parameters": {"a": 0.02, "b": 0.2, "c": -65.0, "d": 8.0, "V_th": 30.0, "R": 1.0},
+        }  # fmt: skip
+        return ns.NeuronModel("mine", **(facts | more))
+
+    def is_taken(mine: ns.NeuronModel, dt: float = 1.0) -> bool:
+        net, _ = cells(mine)
+        return not ns.explain(net, "nest", dt=dt).refused
+
+    assert is_taken(written())
+    assert is_taken(written("140*mV - u + R*I_total", "R*I_total - u + 0.14*V"))
+    assert is_taken(written("pulse", "kick", inputs={"in": "pulse kick"}))
+    for old, new in (("0.04", "0.041"), ("a*(b*V_next", "a*(b*V_m"), ("0.5*(", "0.6*("),
+                     ("140*mV", "141*mV")):  # fmt: skip
+        assert not is_taken(written(old, new))
+    assert not is_taken(written(threshold="V_m > V_th"))
+    assert not is_taken(written(reset="V_m = c; u = d"))
+    assert not is_taken(written(method="rk4"))
+    assert not is_taken(written(), dt=0.5)
+
+
 # --- the table ----------------------------------------------------------------------------------
 
 
@@ -59,7 +108,7 @@ def stem_names(row: Row, stem: str) -> tuple[str, ...]:
 def test_rows_use_names_that_nest_has(row: Row, nest: Any) -> None:
     """Every parameter and state of the table is one of the model's, and is shown where it says."""
     status = dict(nest.GetDefaults(row.model))
-    assert set(row.parameters) | set(row.vectors) <= set(status)
+    assert set(row.parameters) | set(row.vectors) | set(row.fixed) <= set(status)
     assert set(row.states.values()) <= set(status) & set(status.get("recordables", ()))
     for kind in (KINDS[k] for k in row.kinds if k in KINDS):
         for stem in kind.parameters.values():

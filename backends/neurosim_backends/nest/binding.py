@@ -16,6 +16,7 @@ from neurosim.errors import UnsupportedError
 from neurosim.features import synapse_kinds
 from neurosim.lower.plan import Floats, PlanPopulation
 from neurosim.lower.values import LONGEST_HOLD, nearest_steps
+from neurosim_backends.nest.published import name_of, receptors_of
 from neurosim_backends.nest.table import JUMPS, KINDS, Kind, Row, evaluate, rows_of
 
 SIGNS = ("ex", "in")
@@ -295,10 +296,7 @@ def bind(
         Naming the population and what NEST has no form of.
     """
     model: Any = population.model
-    synapses = getattr(model, "synapses", None)
-    named = synapses.named if synapses is not None else ()
-    kinds = {name: type(receptor).__name__.removesuffix("Receptor") for name, receptor in named}
-    neuron = type(model).__name__
+    kinds, neuron = receptors_of(model), name_of(model)
     rows = rows_of(neuron, frozenset(kinds.values()))
     part = f"Population {population.name!r}"
     if not rows:

@@ -141,7 +141,7 @@ class Built:
             with kernel.explained(f"Population {p.name!r}"):
                 if p.spec is not None:
                     binding = self.bindings[p.index]
-                    nodes = nest.Create(binding.row.model, p.size)
+                    nodes = nest.Create(binding.row.model, p.size, params=dict(binding.row.fixed))
                     receptors = binding.synaptic_parameters(self.parameters[p.index])
                     if receptors:
                         put(nodes, receptors)

@@ -17,6 +17,7 @@ from neurosim.capabilities import (
     refused,
 )
 from neurosim.features import Use
+from neurosim_backends.nest.published import STEP, STEP_OF_2003, name_of, receptors_of
 from neurosim_backends.nest.table import DICE_AS_TOLD, KINDS, ROWS, Row, feature_keys, rows_of
 
 VERSIONS = ">=3.10"
@@ -155,27 +156,20 @@ def _model(use: Use) -> Any:
     return use.subject.model
 
 
-def _receptors(model: Any) -> dict[str, str]:
-    """Return receptor -> kind of a built-in neuron."""
-    synapses = getattr(model, "synapses", None)
-    named = synapses.named if synapses is not None else ()
-    return {name: type(receptor).__name__.removesuffix("Receptor") for name, receptor in named}
-
-
 def candidates(model: Any) -> tuple[Row, ...]:
-    """Return the rows that a built-in neuron may become, by the number of its receptors."""
-    receptors = _receptors(model)
+    """Return the rows that a neuron may become, by the number of its receptors."""
+    receptors = receptors_of(model)
     return tuple(
         row
-        for row in rows_of(type(model).__name__, frozenset(receptors.values()))
+        for row in rows_of(name_of(model), frozenset(receptors.values()))
         if row.at_most is None or len(receptors) <= row.at_most
     )
 
 
 def _has_too_many(use: Use) -> bool:
     model = _model(use)
-    kinds = frozenset(_receptors(model).values())
-    return bool(rows_of(type(model).__name__, kinds)) and not candidates(model)
+    kinds = frozenset(receptors_of(model).values())
+    return bool(rows_of(name_of(model), kinds)) and not candidates(model)
 
 
 def _subtracts(use: Use) -> bool:
@@ -210,7 +204,15 @@ def _is_izhikevich(use: Use) -> bool:
 
 
 def _is_no_izhikevich(use: Use) -> bool:
-    return type(_model(use)).__name__ != "Izhikevich"
+    return name_of(_model(use)) not in ("Izhikevich", STEP_OF_2003)
+
+
+def _is_step_of_2003(use: Use) -> bool:
+    return name_of(_model(use)) == STEP_OF_2003
+
+
+def _is_step_of_2003_in_time(use: Use) -> bool:
+    return _is_step_of_2003(use) and use.dt == STEP
 
 
 def _has_escapes(use: Use) -> bool:
@@ -232,7 +234,7 @@ def _is_not_recorded(use: Use) -> bool:
     if recorder.population is None:
         return False
     rows = candidates(recorder.population.model)
-    receptors = _receptors(recorder.population.model)
+    receptors = receptors_of(recorder.population.model)
     return bool(rows) and not any(records(row, receptors, recorder.variable) for row in rows)
 
 
@@ -319,6 +321,22 @@ _CASES = (
             "no third",
             "two receptors; LIF takes any number with currents, AdEx with alpha or beta "
             "conductances",
+        ),
+    ),
+    Case(
+        "neuron:equations",
+        "those of the script of Izhikevich (2003), with dt = 1 ms",
+        _is_step_of_2003_in_time,
+        PASSES,
+    ),
+    Case(
+        "neuron:equations",
+        "those of the script of Izhikevich (2003), with another dt",
+        _is_step_of_2003,
+        refused(
+            "NEST's izhikevich model takes V_m in two halves of a step, these equations in two "
+            "halves of a millisecond",
+            "dt = 1 ms",
         ),
     ),
     Case(

@@ -78,11 +78,18 @@ class Neurons:
         drawn = _drawn(population)
         given = {k: float(np.mean(v)) if k in drawn else v for k, v in p.parameters.items()}
         found = binding.parameters(given)
+        given_whole = {
+            g.state for g in self._draft.network.initial_values
+            if g.population.name == population.name and len(g.indices) == population.size
+        }  # fmt: skip
         for state, other in binding.row.states.items():
+            if state in given_whole:
+                continue  # it is set below
             default = p.spec.initial.get(state, 0.0)
             found[other] = given[default] if isinstance(default, str) else default
         each = {k: v for k, v in found.items() if _differs(v)}
-        entries = {k: _shown(v) for k, v in found.items() if k not in each}
+        fixed = {k: str(v) for k, v in binding.row.fixed.items()}
+        entries = {k: _shown(v) for k, v in found.items() if k not in each} | fixed
         units = IZHIKEVICH_UNITS if binding.row.model == "izhikevich" else UNITS
         text = dictionary(entries, {k: units.get(k, "") for k in entries}) if entries else ""
         return text, each

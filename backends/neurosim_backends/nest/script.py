@@ -21,7 +21,7 @@ from neurosim_backends.nest.binding import Binding, Signs, bind
 from neurosim_backends.nest.declared import CAPABILITIES, VERSIONS
 from neurosim_backends.nest.draft import Draft
 from neurosim_backends.nest.draft_neurons import Neurons, Starts
-from neurosim_backends.nest.words import number
+from neurosim_backends.nest.words import folded, number
 
 RULER = 97
 """Length of the lines that part the sections."""
@@ -56,7 +56,8 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
     body: list[str] = []
     for title, lines in sections.items():
         if lines:
-            body += [f"# --- {title} ".ljust(RULER, "-"), "", *lines, ""]
+            folds = [folded(line) for text in lines for line in text.split("\n")]
+            body += [f"# --- {title} ".ljust(RULER, "-"), "", *folds, ""]
     has_numpy = any("np." in line for line in body)
     made += [*(a.told for a in plan.approximations), *draft.approximations]
     head = _head(network, duration, options, differences(made), has_numpy)

@@ -21,6 +21,7 @@ from typing import Any, Literal
 import numpy as np
 
 from neurosim.capabilities import PASSES, Support, approximated
+from neurosim_backends.nest.published import STEP_OF_2003
 
 Style = Literal["jump", "sign", "ports", "relay"]
 """How NEST tells receptors apart: "jump": all arrivals add to V_m; "sign": by the sign of the
@@ -93,7 +94,7 @@ class Row:
     model : str
         NEST's name.
     neuron : str
-        Our class.
+        Our class, or what `published` calls equations that are known.
     kinds : tuple of str
         Kinds of its receptors: keys of `KINDS`, any of `JUMPS`, or none.
     style : Style
@@ -103,6 +104,8 @@ class Row:
         NEST's parameter -> expression in ours, receptors apart.
     vectors : mapping
         NEST's list of numbers -> our parameters ``stem_1``, ``stem_2``, ... with a factor.
+    fixed : mapping
+        NEST's parameters that have one value here, which is no number.
     states : mapping
         Our state -> NEST's, receptors apart.
     shown : frozenset of str
@@ -134,6 +137,7 @@ class Row:
     at_most: int | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     vectors: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    fixed: Mapping[str, bool] = field(default_factory=dict)
     states: Mapping[str, str] = field(default_factory=lambda: {"V_m": "V_m"})
     shown: frozenset[str] = frozenset()
     taken: frozenset[str] = frozenset()
@@ -335,6 +339,13 @@ ROWS: tuple[Row, ...] = (
         states={"V_m": "V_m", "u": "U_m"}, current="R",
     ),
     Row(
+        model="izhikevich", neuron=STEP_OF_2003, kinds=("Pulse",), style="jump",
+        parameters={**same("a", "b", "c", "d", "V_th"), "I_e": "0"},
+        fixed={"consistent_integration": False},
+        states={"V_m": "V_m", "u": "U_m"}, current="R", pulse="R",
+        note="the step of the script of 2003: V_m in two halves, then u with the new V_m",
+    ),
+    Row(
         model="hh_psc_alpha", neuron="HodgkinHuxley", kinds=("AlphaCurrent",), style="sign",
         at_most=2, parameters=_HH, states=_GATES, recorded=_CURRENT_ONLY, support=AT_MAXIMUM,
     ),
@@ -390,7 +401,9 @@ def rows_of(neuron: str, kinds: frozenset[str]) -> tuple[Row, ...]:
 
 
 def feature_keys(row: Row) -> tuple[str, ...]:
-    """Return the keys of `neurosim.features` that a row serves."""
+    """Return the keys of `neurosim.features` that a row serves; none where these are equations."""
+    if row.neuron == STEP_OF_2003:
+        return ()
     if not row.kinds:
         return (f"neuron:{row.neuron}/none",)
     keys = [f"neuron:{row.neuron}/{kind}" for kind in row.kinds]

@@ -6,6 +6,7 @@ import keyword
 import math
 import re
 from collections.abc import Iterable, Mapping
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,32 @@ def array(values: Any, part: str) -> str:
             "a distribution, or a run on the backend 'nest'",
         )  # fmt: skip
     return f"np.array({flat.tolist()})"
+
+
+_NUMBERS = re.compile(r"\[[-\d.e+]+(?:, [-\d.e+]+)+\]")
+
+
+def folded(line: str) -> str:
+    """Return a line with its lists of numbers in rows, where it is too long.
+
+    >>> print(folded(f"cells.V_th = np.array({[-50.25] * 16})  # mV"))
+    cells.V_th = np.array([
+        -50.25, -50.25, -50.25, -50.25, -50.25, -50.25, -50.25, -50.25, -50.25, -50.25, -50.25,
+        -50.25, -50.25, -50.25, -50.25, -50.25,
+    ])  # mV
+    """
+    if len(line) <= WIDTH:
+        return line
+    margin = line[: len(line) - len(line.lstrip())]
+
+    def rows(found: re.Match[str]) -> str:
+        inside = fill(
+            found[0][1:-1] + ",", WIDTH, initial_indent=f"{margin}    ",
+            subsequent_indent=f"{margin}    ", break_on_hyphens=False, break_long_words=False,
+        )  # fmt: skip
+        return f"[\n{inside}\n{margin}]"
+
+    return _NUMBERS.sub(rows, line)
 
 
 def distribution(value: Distribution, factor: float = 1.0, least: float | None = None) -> str:
