@@ -319,7 +319,8 @@ def overview(capabilities: Capabilities) -> str:
     lines = dict.fromkeys(f"`{install_line(r)}`" for r in capabilities.requires)
     scripts = "yes" if capabilities.exports else "no"
     told = " or ".join(lines) or "nothing more"
-    return f"| `{capabilities.backend}` | {capabilities.title} | {needs} | {told} | {scripts} |"
+    title = capabilities.title + (f"; {capabilities.costly}" if capabilities.costly else "")
+    return f"| `{capabilities.backend}` | {title} | {needs} | {told} | {scripts} |"
 
 
 def neuron_rows(declared: Iterable[Capabilities], notes: Notes) -> list[str]:

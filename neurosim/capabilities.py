@@ -145,9 +145,9 @@ class Capabilities:
         What is otherwise in a script, which draws everything anew; looked at before `cases`.
     where : str
         How refusals speak of it.
-    costly : bool
-        Whether making a session takes many seconds, as where a program is compiled each time: the
-        conformance suite then shows it a few networks only.
+    costly : str
+        What takes many seconds in every session, as where a program is compiled, and what of it is
+        kept; the conformance suite then shows it a few networks only. "" where nothing does.
     """
 
     backend: str
@@ -158,7 +158,7 @@ class Capabilities:
     exports: bool = False
     script_cases: tuple[Case, ...] = ()
     where: str = "on backend"
-    costly: bool = False
+    costly: str = ""
 
     @property
     def of_scripts(self) -> Capabilities:

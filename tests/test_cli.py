@@ -286,6 +286,7 @@ def test_doctor_gives_lines_that_install(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "(writable)" in done.text
     assert "usable of" in done.text
     assert re.search(r"cpu +works", done.raw)
+    assert re.search(r"brian2_cpp .*takes long: .*about a minute", done.raw)
 
 
 def test_doctor_names_only_extras_that_exist_and_packages_they_bring() -> None:
@@ -338,6 +339,7 @@ def test_doctor_goes_on_beside_a_broken_backend(monkeypatch: pytest.MonkeyPatch)
     done = neurosim("doctor")
     assert re.search(r"broken +CANNOT BE IMPORTED: no module 'elsewhere'", done.raw)
     assert re.search(r"cpu +works", done.raw)
+    assert re.search(r"brian2_cpp .*takes long: .*about a minute", done.raw)
 
 
 def test_doctor_sees_a_cache_that_is_of_no_use(

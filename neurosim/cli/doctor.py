@@ -98,7 +98,10 @@ def _backends() -> Iterator[tuple[str, str]]:
             for r in capabilities.requires
             if installed(r) is not None
         }
-        yield name, "; ".join(["works", *([", ".join(found.values())] if found else [])])
+        told = ["works", *([", ".join(found.values())] if found else [])]
+        if capabilities.costly:
+            told.append(f"takes long: {capabilities.costly}")
+        yield name, "; ".join(told)
 
 
 def _extras() -> Iterator[tuple[str, str]]:

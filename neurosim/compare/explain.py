@@ -74,6 +74,8 @@ class Explanation:
         What keeps the backend from running on this machine, and what to install; else "".
     script : bool
         Whether all this is of a script, as ``ns.export`` writes it, instead of a run.
+    costly : str
+        What takes long in every session of the backend; else "".
     """
 
     network: str
@@ -83,6 +85,7 @@ class Explanation:
     findings: tuple[Finding, ...]
     problem: str = ""
     script: bool = False
+    costly: str = ""
 
     @property
     def passes(self) -> tuple[Finding, ...]:
@@ -126,13 +129,13 @@ class Explanation:
             "script": self.script,
             "runs": self.runs,
             "problem": self.problem,
+            "costly": self.costly,
             "findings": [asdict(finding) for finding in self.findings],
         }
 
     def __str__(self) -> str:
         lines = [self.headline]
-        if self.problem:
-            lines.append(self.problem)
+        lines += self._remarks
         for part, rows in self._blocks():
             lines += ["", part]
             lines += [f"    {level:<14}{text}" for level, text in rows]
@@ -146,7 +149,7 @@ class Explanation:
         from rich.text import Text
 
         table = Table(
-            title=self.headline, caption=self.problem or None, title_justify="left",
+            title=self.headline, caption="\n".join(self._remarks) or None, title_justify="left",
             caption_justify="left", title_style="bold", caption_style="red", show_lines=True,
         )  # fmt: skip
         for heading in ("part", "", "what"):
@@ -159,6 +162,11 @@ class Explanation:
                 )
         table.show_lines = False
         return table
+
+    @property
+    def _remarks(self) -> list[str]:
+        slow = f"It takes long: {self.costly}." if self.costly else ""
+        return [line for line in (self.problem, slow) if line]
 
     def _at(self, level: Level) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.level == level)
@@ -258,6 +266,7 @@ def explain(
         findings=tuple(findings),
         problem=capabilities.problem(),
         script=script,
+        costly="" if script else capabilities.costly,
     )
 
 

@@ -140,6 +140,15 @@ def test_a_missing_simulator_is_told_and_hides_nothing(monkeypatch: pytest.Monke
     assert told.refused
 
 
+def test_what_takes_long_is_told_before_it_does() -> None:
+    told = ns.explain(network(), Fake(SUPPORTS, costly="a program is compiled"))
+    assert str(told).splitlines()[1] == "It takes long: a program is compiled."
+    assert told.to_dict()["costly"] == "a program is compiled"
+    assert "It takes long" not in str(ns.explain(network(), Fake(SUPPORTS)))
+    fake: Any = Fake(SUPPORTS, costly="a program is compiled", exports=True)
+    assert "It takes long" not in str(ns.explain(network(), fake, script=True))
+
+
 # --- numbers ------------------------------------------------------------------------------------
 
 

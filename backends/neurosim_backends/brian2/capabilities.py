@@ -277,5 +277,7 @@ STANDALONE = replace(
     title="Brian2 as a C++ program, written, compiled and run in a temporary folder",
     exports=False,
     script_cases=(),
-    costly=True,
+    costly="the first run of a session compiles a program, about a minute on two cores whatever the "
+    "network; running on compiles what changed of it, in seconds; only Brian2's solutions of "
+    "equations are kept for the next session",
 )
