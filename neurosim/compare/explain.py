@@ -314,10 +314,12 @@ def _drafted(
     told = {(finding.part, finding.how) for finding in known}
     for entry in draft.approximations:
         part, _, title = entry["part"].partition(": ")
+        bound = entry["bound"]
         if (part, entry["how"]) not in told:
             yield Finding(
                 part=part, feature="", title=title or "in a script", level="approximated",
-                how=entry["how"], bound=entry["bound"],
+                how=entry["how"],
+                bound=bound if isinstance(bound, str) else f"up to {_shown(bound, entry['unit'])}",
             )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,6 +105,78 @@ def test_without_chance_a_script_counts_the_same_spikes(tmp_path: Path) -> None:
     assert ours["a"] > 0
     assert ours["b"] > 0
     assert theirs == pytest.approx(ours, rel=1e-3)
+
+
+def rained_on(delay: Any) -> ns.Network:
+    """Return neurons that small arrivals take to the threshold, where a step's decay is as much."""
+    net = ns.Network("rain", seed=2)
+    drops = [np.round(np.arange(1 + k / 10, 95, 2.0), 1) for k in range(20)]
+    source = net.population("source", 20, ns.SpikeTimes(drops))
+    cells = net.population("cells", 3, ns.LIF(synapses=ns.Delta(), t_ref=[0.0, 0.3, 2.0]))
+    net.project(source, cells, ns.AllToAll(), weight=RAIN, delay=delay)
+    net.project(cells, cells, ns.AllToAll(), weight=-0.5, delay=0.1)
+    net.record(cells, "spikes")
+    return net
+
+
+RAIN = np.resize([0.25, 0.2, 0.3, 0.15], (3, 20)).T
+
+
+@pytest.mark.parametrize(
+    "delay", [0.1, 1.5, np.linspace(0.1, 3, 60).reshape(20, 3)], ids=["0.1", "1.5", "each"]
+)
+def test_what_an_arrival_takes_to_the_threshold_fires_as_with_us(
+    delay: Any, tmp_path: Path
+) -> None:
+    """Brian2's own order of a step would let part of every jump decay before it is seen."""
+    net = rained_on(delay)
+    text = ns.export(net, "brian2", duration=100)
+    assert "magic_network.schedule = ['start', 'groups', 'synapses', 'thresholds'" in text
+    assert "tests thresholds before" not in text
+    theirs, ours = rates_of(net, 100, tmp_path), rates(ns.run(net, 100), 100)
+    assert ours["cells"] > 30
+    assert theirs == pytest.approx(ours, rel=1e-3)
+
+
+def test_the_schedule_stays_where_no_threshold_reads_arrivals() -> None:
+    assert "schedule" not in ns.export(vogels_abbott_cuba(0.1), "brian2")
+    net = rained_on(1.0)
+    net.population("pulses", 2, ns.Izhikevich())
+    told = [f.how for f in ns.explain(net, "brian2", script=True).approximated]
+    assert any("tests thresholds before it delivers spikes" in how for how in told)
+    assert "magic_network" not in ns.export(net, "brian2")
+
+
+def test_nothing_is_said_twice_or_for_nothing() -> None:
+    """No refractory time of 0, no initial value that another follows; choices that can be read."""
+    net = ns.Network("adex")
+    a, b = (net.population(n, 2, ns.AdEx(t_ref=0.0, b=x)) for n, x in (("a", 1.0), ("b", 2.0)))
+    for p in (a, b):
+        net.initialise(p, V_m=ns.Uniform(-70, -60))
+    text = ns.export(net, "brian2")
+    assert "t_ref" not in text
+    assert "efractory" not in text
+    assert "V_capped = clip(V_m, -inf*mV, V_peak) : volt" in text
+    assert [line for line in text.splitlines() if ".V_m = " in line] == [
+        "neurons.V_m = '(-70 + 10*rand())*mV'"
+    ]
+    net = ns.Network("held")
+    net.population("a", 2, ns.LIF(t_ref=0.0))
+    net.population("b", 2, ns.LIF(t_ref=2.06))
+    text = ns.export(net, "brian2")
+    assert "refractory='t_ref + 1.5*dt'" in text
+    assert "a.t_ref = 0*ms" in text
+
+
+def test_synapses_fail_in_a_script_as_often_as_they_should(tmp_path: Path) -> None:
+    """Brian2 draws it by itself: of many spikes the part passes that is written."""
+    net = ns.Network("failing", seed=3)
+    source = net.population("source", 200, ns.Poisson(rate=200))
+    cells = net.population("cells", 20, ns.LIF(synapses=ns.Delta(), t_ref=0.0))
+    net.project(source, cells, ns.FixedIndegree(5), weight=25.0, release=0.3, delay=0.1)
+    net.record(cells, "spikes")
+    found = rates_of(net, 300, tmp_path)["cells"]
+    assert found == pytest.approx(0.3 * 5 * 200, rel=0.1)  # 1,800 of 6,000 spikes on average
 
 
 def test_a_script_reads_like_one() -> None:

@@ -177,14 +177,6 @@ def _is_too_frequent(use: Use) -> bool:
     return bool(np.max(getattr(rate, "rates", rate)) * 1e-3 * use.dt >= 1)
 
 
-def _is_thresholded(use: Use) -> bool:
-    """Whether what arrives adds to a state that the threshold or the hazard reads."""
-    spec = _spec(use)
-    read = [x for x in (spec.threshold, spec.hazard) if x is not None]
-    names = {symbol.name for x in read for symbol in x.free_symbols}
-    return any(r.kind == "jump" and r.target in names for r in spec.receptors)
-
-
 def _always(use: Use) -> bool:
     return True
 
@@ -232,14 +224,6 @@ SCRIPT_CASES = (
         "method:exponential_euler", "with synapses that rise (alpha, beta, NMDA)",
         lambda use: bool(rising(_spec(use))), HELD,
     ),
-    Case(
-        "receptor:[jd]*", "onto what the threshold reads", _is_thresholded,
-        approximated(
-            "Brian2 tests thresholds before it delivers spikes: a neuron that an arrival takes to "
-            "its threshold fires a step later",
-            "dt in the time of such spikes, and what decays in it",
-        ),
-    ),
     Case("synapse:release", "", _always, PASSES),
     Case(
         "option:trial", "", _always,
@@ -277,7 +261,7 @@ STANDALONE = replace(
     title="Brian2 as a C++ program, written, compiled and run in a temporary folder",
     exports=False,
     script_cases=(),
-    costly="the first run of a session compiles a program, about a minute on two cores whatever the "
-    "network; running on compiles what changed of it, in seconds; only Brian2's solutions of "
+    costly="the first run of a session compiles a program, about a minute on two cores whatever "
+    "the network; running on compiles what changed of it, in seconds; only Brian2's solutions of "
     "equations are kept for the next session",
 )

@@ -42,14 +42,15 @@ def _poisson_input(
     # Trials must be rare for their number to be near a Poisson one.
     sources = 10 ** max(0, math.ceil(math.log10(max(rate * 1e-3 * draft.plan.dt, 1e-9) / 0.005)))
     name = draft.fresh(f"{p.text}_input".replace("[", "_").replace(":", "_").replace("]", ""))
-    factor = f"{1 - rate / sources * 1e-3 * draft.plan.dt:.6g}"
+    less = rate / sources * 1e-3 * draft.plan.dt
     draft.tell(
         part, "Brian2's PoissonInput draws the number of arrivals in a step from a binomial "
-        "distribution of N trials", f"a factor of 1 - rate dt = {factor} in its variance",
+        "distribution of N trials, whose variance is less by the factor 1 - rate dt",
+        less, "of the variance",
     )  # fmt: skip
     return [
         f"# {digits(rate)} Hz for each neuron. Numbers of arrivals are binomial: their variance is "
-        f"{factor} of Poisson's.",
+        f"{1 - less:.6g} of Poisson's.",
         f"{name} = PoissonInput({p.text}, '{target}', N={sources}, "
         f"rate={quantity(rate / sources, 'Hz')}, weight={quantity(weight, unit)})",
     ]
@@ -131,12 +132,13 @@ def _noise(draft: Draft, p: Part, current: NoiseCurrent, name: str, where: str, 
         own = _mine(value, p)
         group.after.append(f"{group.name}.{name}_{word}{where} = {_number(draft, own, 'pA', part)}")
     if current.tau is not None:
-        tau = quantity(current.tau, "ms")
-        kept = f"{name}_mean + ({name} - {name}_mean)*exp(-dt/({tau}))"
-        fresh = f"{name}_sd*sqrt(1 - exp(-2*dt/({tau})))*randn()"
         group.after += [
             f"{group.name}.{name} = '{name}_mean + {name}_sd*randn()'",
-            f"{group.name}.run_regularly('{name} = {kept} + {fresh}')",
+            f"{group.name}.run_regularly('''",
+            f"kept = exp(-dt/({quantity(current.tau, 'ms')}))",
+            f"{name} = {name}_mean + ({name} - {name}_mean)*kept + "
+            f"{name}_sd*sqrt(1 - kept**2)*randn()",
+            "''')",
         ]
         return
     every = f", dt={quantity(current.dt, 'ms')}" if current.dt is not None else ""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 
 from neurosim.describe.distributions import Distribution
+from neurosim.describe.inputs import InitialValue
 from neurosim.describe.population import Population
 from neurosim.describe.sources import Poisson, RateSteps, SpikeTimes
 from neurosim.engine.trains import schedule
@@ -81,7 +84,10 @@ class Models:
     def _parameters(self, p: Population) -> dict[str, Any]:
         if is_source(p):
             return {}
-        used = p.model.neuron_model().spec().parameters
+        spec = p.model.neuron_model().spec()
+        used = set(spec.parameters)
+        if spec.refractory is not None and self.is_never_held(self.draft.group_of(p)):
+            used -= {spec.refractory} - _read(p.model.neuron_model())
         return {name: value for name, value in p.parameters.items() if name in used}
 
     # --- text -----------------------------------------------------------------------------------
@@ -117,13 +123,13 @@ class Models:
                 assert line.expression is not None
                 flag = " (unless refractory)" if is_held and line.clamped else ""
                 text = spoken(line.expression, words)
-                lines.append(f"d{name}/dt = {text} : {unit}{flag}")
+                lines += folded(f"d{name}/dt = {text} : {unit}{flag}")
             elif line.kind == "expression":
                 assert line.expression is not None
                 text = spoken(line.expression, words)
                 if text == "0" and unit != "1":
                     text = times_unit("0", line.unit.text)
-                lines.append(f"{name} = {text} : {unit}")
+                lines += folded(f"{name} = {text} : {unit}")
             elif line.name in states or line.name in pulses:
                 lines.append(f"{name} : {unit}")
             elif line.name in self.varied[id(group)]:
@@ -207,7 +213,12 @@ class Models:
                 target = f"{word}.{renamed.get(name, name)}"
                 lines += self._given(target, p.parameters[name], units[name], f"{place}: {name}")
         spec = group.populations[0].model.neuron_model().spec()
+        given = [g for g in self.draft.network.initial_values
+                 if any(q.name == g.population.name for q in group.populations)]  # fmt: skip
+        whole = {(g.population.name, g.state) for g in given if len(g.indices) == g.population.size}
         for state, value in spec.initial.items():
+            if all((q.name, state) in whole for q in group.populations):
+                continue  # it is set below
             if isinstance(value, str):
                 lines.append(
                     f"{group.name}.{renamed.get(state, state)} = '{renamed.get(value, value)}'"
@@ -215,16 +226,19 @@ class Models:
             elif value != 0:
                 unit = group.populations[0].model.state_units[state]
                 lines.append(f"{group.name}.{renamed.get(state, state)} = {quantity(value, unit)}")
-        for given in self.draft.network.initial_values:
-            p = given.population
-            if not any(q.name == p.name for q in group.populations):
-                continue
-            place = f"Population {p.name!r}: initial value of {given.state}"
-            word = self.draft.words[p.name]
-            target = f"{word}.{renamed.get(given.state, given.state)}"
-            if len(given.indices) < p.size:
-                target += f"[{self._where(given.indices)}]"
-            lines += self._given(target, given.value, p.model.state_units[given.state], place)
+        for g in given:
+            word = self.draft.words[g.population.name]
+            alike = [h for h in given if _is_alike(g, h)]
+            if len(alike) == len(group.populations) > 1:
+                if g is not alike[0]:
+                    continue
+                word = group.name
+            place = f"Population {g.population.name!r}: initial value of {g.state}"
+            target = f"{word}.{renamed.get(g.state, g.state)}"
+            if len(g.indices) < g.population.size:
+                target += f"[{self._where(g.indices)}]"
+            unit = g.population.model.state_units[g.state]
+            lines += self._given(target, g.value, unit, place)
         return lines
 
     def _where(self, indices: Any) -> str:
@@ -257,9 +271,8 @@ class Models:
             )
             self.draft.tell(
                 part, "a neuron of Brian2's PoissonGroup fires once in a step at most, with "
-                "probability rate dt",
-                f"a factor of 1 - rate dt = {1 - highest * 1e-3 * dt:.6g} in the variance of "
-                "numbers of spikes, at the highest rate",
+                "probability rate dt: the variance of counts is less by the factor 1 - rate dt",
+                float(highest * 1e-3 * dt), "of the variance",
             )  # fmt: skip
             return [*self.rate_lines(source.rate, group.name, part), ""]
         assert isinstance(source, SpikeTimes), "others are refused by declaration"
@@ -328,6 +341,20 @@ class Models:
         ]
 
 
+def _is_alike(a: InitialValue, b: InitialValue) -> bool:
+    """Whether two whole populations begin with the same number or distribution."""
+    if any(len(g.indices) < g.population.size or isinstance(g.value, np.ndarray) for g in (a, b)):
+        return False
+    return bool(a.state == b.state and a.value == b.value)
+
+
+def _read(model: Any) -> set[str]:
+    """Return the names that the texts of a model read, declarations apart."""
+    lines = [line for line in model.equations.splitlines() if "=" in line]
+    texts = [*lines, model.threshold, model.hazard, model.reset]
+    return set(re.findall(r"[A-Za-z_]\w*", "\n".join(text for text in texts if text)))
+
+
 def is_source(population: Population) -> bool:
     """Whether a population fires by itself."""
     return bool(getattr(population.model, "is_source", False))
@@ -347,6 +374,11 @@ def _method_note(spec: Any, method: str) -> list[str]:
     if spec.method == method:
         return ["# neurosim solves synapses that rise exactly: see the differences above."]
     return [f"# neurosim takes its method {spec.method!r}: see the differences above."]
+
+
+def folded(line: str) -> list[str]:
+    """Return an equation in several lines where it is long, as Brian2 reads them, too."""
+    return wrap(line, 97, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def wrapped(head: str, arguments: list[str]) -> list[str]:

@@ -64,8 +64,10 @@ def _synapses(
     if isinstance(p.weight, float):
         sign = "-=" if p.weight < 0 else "+="
         weight = quantity(abs(p.weight), p.unit)
-    pulse = receptor.kind == "pulse"
-    delay = _delay(draft, p, pulse)
+    # A pulse is read in the step in which it arrives, in Brian2 one step after its arrival; and
+    # where spikes are delivered before thresholds are tested, synapses see them in the next step.
+    sooner = receptor.kind == "pulse" or draft.delivers_first
+    delay = _delay(draft, p, sooner)
     unit = _dimension(receptor.unit)
     # Where the neurons are contiguous Brian2's rules fit; else pairs are drawn by their numbers.
     native = a.text is not None and b.text is not None and listed is None
@@ -75,9 +77,12 @@ def _synapses(
         arguments.append(f"'w : {unit}'")
     passes = f"*int(rand() < {digits(p.release)})" if p.release < 1 else ""
     arguments.append(f"on_pre='{target}_post {sign} {weight}{passes}'")
-    if isinstance(delay, str):
+    if delay:
         arguments.append(f"delay={delay}")
     lines = wrapped(f"{name} = Synapses(", arguments)
+    if p.release < 1:
+        note = "# Brian2 warns that the order may matter, because of rand(): draws are independent."
+        lines = [note, *lines]
     if listed is not None:
         i, j = draft.array(listed[0], part), draft.array(listed[1], part)
         lines += [f"{name}_pre = {i}", f"{name}_post = {j}"]
@@ -87,15 +92,17 @@ def _synapses(
     else:
         lines += _pairs(p.rule, a, b, f"{part}: {type(p.rule).__name__}")
         if native:
-            lines.append(f"{name}.connect(i=i, j=j)")
+            lines.append(f"{name}.connect(i=sources, j=targets)")
         else:
-            i = "i" if _is_whole(a) else f"{a.ids()}[i]"
-            j = "j" if _is_whole(b) else f"{b.ids()}[j]"
+            i = "sources" if _is_whole(a) else f"{a.ids()}[sources]"
+            j = "targets" if _is_whole(b) else f"{b.ids()}[targets]"
             lines.append(f"{name}.connect(i={i}, j={j})")
     if weight == "w":
         lines += _each(draft, f"{name}.w", p.weight, p.unit, listed, 2, f"{part}: weight")
     if delay is None:
         lines += _each(draft, f"{name}.delay", p.delay, "ms", listed, 3, f"{part}: delay")
+        if sooner:
+            lines.append(f"{name}.delay = 'clip(delay - dt, 0*ms, inf*ms)'")
     return [*lines, ""]
 
 
@@ -110,16 +117,17 @@ def _dimension(unit: str) -> str:
     return dimension_of(UNITS[unit]) if unit in UNITS else "1"
 
 
-def _delay(draft: Draft, p: Projection, pulse: bool) -> str | None:
-    """Return the one delay of all synapses; None where there is one for each."""
+def _delay(draft: Draft, p: Projection, sooner: bool) -> str | None:
+    """Return the one delay of all synapses; None where there is one for each, "" where it is 0."""
     dt = draft.plan.dt
     own = isinstance(p.rule, ExplicitRule) and p.rule.has_delays
     if own or not (p.delay is None or isinstance(p.delay, float)):
         return None
     value = dt if p.delay is None else p.delay
-    # A pulse is read in the step in which it arrives, in Brian2 one step after its arrival.
-    later = value - dt if pulse else value
-    return "defaultclock.dt" if later == dt else quantity(round(later, 9), "ms")
+    written = round(value - dt, 9) if sooner else value
+    if written == 0:
+        return ""
+    return "defaultclock.dt" if written == dt else quantity(written, "ms")
 
 
 def _listed(draft: Draft, p: Projection, a: Part, b: Part) -> Any:
@@ -162,18 +170,18 @@ def _native(rule: Any, a: Part, b: Part) -> str | None:
 
 
 def _pairs(rule: Any, a: Part, b: Part, part: str) -> list[str]:
-    """Return lines that draw i and j, positions within the two sides, with numpy."""
+    """Return lines that draw sources and targets, positions within the two sides, with numpy."""
     n, m = a.size, b.size
     apart = a.group is not b.group or getattr(rule, "autapses", True)
     own = [] if apart else [f"pre, post = {a.ids()}, {b.ids()}"]
-    same = "pre[i] == post[j]"
+    same = "pre[sources] == post[targets]"
     match rule:
         case AllToAll():
-            return _others(own, f"i, j = indices(({n}, {m})).reshape(2, -1)")
+            return _others(own, f"sources, targets = indices(({n}, {m})).reshape(2, -1)")
         case OneToOne():
-            return [f"i = j = arange({n})"]
+            return [f"sources = targets = arange({n})"]
         case FixedProbability(probability=p):
-            return _others(own, f"i, j = nonzero(rand({n}, {m}) < {digits(p)})")
+            return _others(own, f"sources, targets = nonzero(rand({n}, {m}) < {digits(p)})")
     many = rule.number if np.ndim(rule.number) else int(rule.number)
     count = f"array({np.ravel(many).tolist()})" if np.ndim(many) else str(many)
     if isinstance(rule, FixedTotalNumber):
@@ -181,11 +189,12 @@ def _pairs(rule: Any, a: Part, b: Part, part: str) -> list[str]:
             lines = [f"allowed = arange({n * m})"]
             if not apart:
                 lines = [*own, "allowed = flatnonzero(pre[:, newaxis] != post[newaxis, :])"]
-            return [*lines, f"i, j = divmod(choice(allowed, {count}, replace=False), {m})"]
-        lines = [f"i, j = randint({n}, size={count}), randint({m}, size={count})"]
-        return [*own, *lines, *_again(apart, same, "i", n)]
+            drawn_line = f"divmod(choice(allowed, {count}, replace=False), {m})"
+            return [*lines, f"sources, targets = {drawn_line}"]
+        lines = [f"sources = randint({n}, size={count})", f"targets = randint({m}, size={count})"]
+        return [*own, *lines, *_again(apart, same, "sources", n)]
     indegree = isinstance(rule, FixedIndegree)
-    drawn_name, other = ("i", "j") if indegree else ("j", "i")
+    drawn_name, other = ("sources", "targets") if indegree else ("targets", "sources")
     from_, to = (n, m) if indegree else (m, n)
     lines = [f"{other} = repeat(arange({to}), {count})"]
     if rule.multapses:
@@ -202,7 +211,10 @@ def _pairs(rule: Any, a: Part, b: Part, part: str) -> list[str]:
 
 def _others(own: list[str], drawn_line: str) -> list[str]:
     """Return a line that draws pairs, without those of a neuron and itself where `own` says so."""
-    return [*own, drawn_line, *(["i, j = array([i, j])[:, pre[i] != post[j]]"] if own else [])]
+    return [*own, drawn_line, *([OTHERS] if own else [])]
+
+
+OTHERS = "sources, targets = array([sources, targets])[:, pre[sources] != post[targets]]"
 
 
 def _again(apart: bool, same: str, drawn_name: str, n: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from neurosim.backend import Options, Script
 from neurosim.capabilities import require
 from neurosim.describe.network import Network
-from neurosim.exporting import differences
+from neurosim.exporting import WIDTH, differences
 from neurosim.lower.lowering import lower
 from neurosim_backends.brian2.capabilities import RUNTIME
 from neurosim_backends.brian2.draft import Draft
@@ -43,11 +44,24 @@ ANEW = (
 )
 
 STEP = """\
-Within a step Brian2 updates states, tests thresholds, delivers spikes, resets; neurosim delivers
-before it tests. Brian2 names the start of the step of a spike, neurosim its end: times below are
-dt earlier. What is written as `refractory` is dt longer than the time, since Brian2 holds a neuron
-one step less.
+Brian2 names the start of the step of a spike, neurosim its end: times below are dt earlier.
 """
+
+FIRST = """\
+The schedule is neurosim's, which delivers spikes before it tests thresholds. Synapses then see a
+spike in the next step: delays are written dt shorter.
+"""
+
+HELD = """\
+Refractory times are written dt longer, since Brian2 holds a neuron one step less.
+"""
+
+CUT = """\
+Where they are rounded it is half a step more, since Brian2 cuts off parts of a step.
+"""
+
+SCHEDULE = "magic_network.schedule = ['start', 'groups', 'synapses', 'thresholds', 'resets', 'end']"
+"""neurosim's order of a step."""
 
 
 def write_script(network: Network, duration: float, options: Options) -> Script:
@@ -86,17 +100,21 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
     }
     made += [*(a.told for a in plan.approximations), *draft.approximations]
     lines = [
-        f'"""{_title(network)}', "", *ANEW, "", *STEP.splitlines(), *differences(made), '"""', "",
+        f'"""{_title(network)}', "", *ANEW, "", *_conventions(draft, sections), *differences(made),
+        '"""', "",
         *HEAD.splitlines(), "",
     ]  # fmt: skip
     lines += [
         f"seed({network.seed % 2**32})",
         f"defaultclock.dt = {quantity(options.dt, 'ms')}",
         f"duration = {quantity(duration, 'ms')}",
+        *([SCHEDULE] if draft.delivers_first else []),
         "",
     ]
     if options.precision == "single":
-        lines.insert(-3, "prefs.core.default_float_dtype = float32")
+        lines.insert(
+            lines.index(f"seed({network.seed % 2**32})"), "prefs.core.default_float_dtype = float32"
+        )
     for title, body in sections.items():
         if body:
             while body and not body[-1]:
@@ -104,6 +122,15 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
             lines += [f"# --- {title} ".ljust(RULER, "-"), "", *body, ""]
     lines += [f"# --- {'simulation and results'} ".ljust(RULER, "-"), "", *_results(draft)]
     return Script(text="\n".join(lines) + "\n", approximations=tuple(made))
+
+
+def _conventions(draft: Draft, sections: dict[str, list[str]]) -> list[str]:
+    """Return what is to be known of times in the script, as far as it occurs there."""
+    text = "\n".join(sections["neurons and sources"])
+    told = STEP + (FIRST if draft.delivers_first else "")
+    if "refractory='" in text:
+        told += HELD + (CUT if " + 1.5*dt'" in text else "")
+    return fill(told, WIDTH, break_on_hyphens=False).splitlines()
 
 
 def _title(network: Network) -> str:
