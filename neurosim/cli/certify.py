@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from neurosim.cli.app import (
+    INTERRUPTED,
     Duration,
     Model,
     Permissions,
@@ -54,7 +55,8 @@ def certify(
     """Compare backends on one network: spike by spike, then by statistics, with the cause.
 
     Exit code 0: every population is statistically equivalent or better on every backend; 1: one
-    is different; 3: none is different, but one is undecided or refused.
+    is different; 3: none is different, but one is undecided or refused; 130: interrupted, with
+    what was found until then.
     """
     from rich.console import Console
 
@@ -94,6 +96,8 @@ def certify(
     for path in (html, json):
         if path is not None:
             console.print(f"Report in {certificate.save(path)}", soft_wrap=True)
+    if certificate.interrupted:
+        raise typer.Exit(INTERRUPTED)
     if certificate.agrees:
         return
     different = any(row.tier == Tier.DIFFERENT for row in certificate.rows)

@@ -21,7 +21,14 @@ import numpy as np
 from neurosim.backend import Backend, Options
 from neurosim.compare import synapse_hypotheses as synapses
 from neurosim.compare import variants
-from neurosim.compare.horizon import make_engine, signs, spikes_only
+from neurosim.compare.horizon import (
+    HORIZON_SIZE,
+    advance,
+    make_engine,
+    perturbed,
+    signs,
+    spikes_only,
+)
 from neurosim.compare.hypotheses import (
     Family,
     Hypothesis,
@@ -32,26 +39,28 @@ from neurosim.compare.hypotheses import (
     title,
 )
 from neurosim.compare.inquiry import Inquiry, Trial
-from neurosim.compare.lockstep import DIAGNOSIS, FirstSpike, Lockstep
+from neurosim.compare.lockstep import DIAGNOSIS, FirstSpike, Lockstep, StateDifference
 from neurosim.compare.observing import Observer, piece_steps
-from neurosim.compare.retracing import Evidence, hidden_at_start, redo
+from neurosim.compare.retracing import Evidence, Redone, hidden_at_start, redo, retraceable
 from neurosim.describe.network import Network
 from neurosim.engine.replay import Replay
 from neurosim.equations.symbolic import symbol
-from neurosim.lower.plan import Plan
+from neurosim.lower.plan import Floats, Plan
 
 BETTER = 5.0
 """An integrator is the cause where it brings our steps this many times nearer to theirs."""
 
-MUCH_BETTER = 1000.0
-"""Where finer steps are this many times nearer in one population, other causes are looked for on
-top of them."""
+TYPICAL = 0.99
+"""Steps by two integrators are told apart by this quantile of what is left, which the few upstrokes
+of spikes do not touch."""
 
-FINE = 4
-"""Into how many parts a step is cut to stand for a solver with an adaptive step."""
+FINE, FINER = 4, 16
+"""Into how many parts a step is cut to stand for a solver with an adaptive step; into more where
+spikes still fall into other steps."""
 
-FLOOR = 100.0
-"""Largest remainder of an adaptive solver, in root mean squares."""
+RUNGS = (1e-10, 1e-8, 1e-6, 1e-4)
+"""With finer steps other causes are looked for beyond these parts of the largest values, one after
+another: a solver has an error of its own, of which nothing is known."""
 
 COPIES = 5
 """Copies of our core that are perturbed to see what rounding does."""
@@ -76,7 +85,7 @@ class Cause:
         "reset order", "arrivals while refractory", "refractory time" [ms], "integrator" (how many
         times nearer, if not to rounding), "quantisation" [bits], "injected current" [ms], "initial
         value" (the largest difference), "threshold tie" (distance from the threshold), "rounding"
-        (relative).
+        (the first difference, in ulps).
     part : str
         The part of the network, as messages name it: ``"Population 'exc'"``.
     what : str
@@ -118,10 +127,21 @@ class Diagnosis:
         The simplest one that was confirmed; None where none was.
     tried : list of str
         Everything that was tried, and why it was not it.
+    kinds : dict
+        Class of hypothesis -> how many of it were tried, and not confirmed.
     """
 
     cause: Cause | None = None
     tried: list[str] = field(default_factory=list)
+    kinds: dict[str, int] = field(default_factory=dict)
+
+    def note(self, text: str, kind: str = "") -> None:
+        """Keep that something was tried, once."""
+        if text in self.tried:
+            return
+        self.tried.append(text)
+        if kind:
+            self.kinds[kind] = self.kinds.get(kind, 0) + 1
 
 
 def find_cause(
@@ -163,19 +183,35 @@ def diagnose(
     inquiry.watch(min(duration, _until(lockstep)))
     search = _Search(inquiry, lockstep, diagnosis)
     search.run()
-    if diagnosis.cause is None and (finer := search.finer()) is not None:
-        change, tolerance, words = finer
-        inquiry = Inquiry(network, theirs, duration, options, base=change, tolerance=tolerance)
-        inquiry.watch(min(duration, _until(lockstep)))
-        if inquiry.suspects:
-            second = _Search(inquiry, lockstep, diagnosis, "Our core with finer steps")
-            second.run()
-        if diagnosis.cause is not None:
-            evidence = (*diagnosis.cause.evidence, words)
-            diagnosis.cause = replace(diagnosis.cause, evidence=evidence)
+    if diagnosis.cause is None and (solver := search.solver()) is not None:
+        _on_top(solver, search, lockstep, diagnosis, network, theirs, duration, options)
     if diagnosis.cause is None:
         search.integrators()
     return diagnosis
+
+
+def _on_top(
+    solver: Solver, search: _Search, lockstep: Lockstep, diagnosis: Diagnosis, network: Network,
+    theirs: str | Backend, duration: float, options: Options,
+) -> None:  # fmt: skip
+    """Look for causes besides the integrator: finer steps are put into our core before."""
+    # In finer parts differ upstrokes alone, which are left out, and every trial takes longer.
+    solver = replace(solver, parts=FINE, reset_within=False)
+    inquiry = Inquiry(network, theirs, duration, options, base=solver.applied, tolerance=RUNGS[0])
+    inquiry.watch(min(duration, _until(lockstep)))
+    original = inquiry.rerun(inquiry.plan)
+    for rung in RUNGS:
+        inquiry.relax(rung)
+        if not inquiry.suspects:
+            return
+        diagnosis.note(f"With {solver}, beyond {rung:g} of the largest values:")
+        second = _Search(inquiry, lockstep, diagnosis, "Our core with finer steps", original)
+        second.run()
+        if diagnosis.cause is not None and second.confirmed is not None:
+            words = search.on_top_of(solver, second.confirmed)
+            evidence = (*diagnosis.cause.evidence, words)
+            diagnosis.cause = replace(diagnosis.cause, evidence=evidence)
+            return
 
 
 def _until(lockstep: Lockstep) -> float:
@@ -185,19 +221,56 @@ def _until(lockstep: Lockstep) -> float:
     return lockstep.same_until + DIAGNOSIS + lockstep.dt
 
 
+@dataclass(frozen=True, kw_only=True)
+class Solver:
+    """Finer steps of ours that stand for a solver with steps of its own.
+
+    Attributes
+    ----------
+    populations : tuple of int
+        That are integrated so.
+    parts : int
+        Into which each step is cut, for Runge-Kutta of order 4.
+    reset_within : bool
+        Whether threshold and reset are looked at after each part.
+    maximum : str
+        The state whose maximum tells a spike; "" where the threshold does.
+    """
+
+    populations: tuple[int, ...]
+    parts: int
+    reset_within: bool = False
+    maximum: str = ""
+
+    def applied(self, plan: Plan) -> Plan:
+        """Return the plan with these steps."""
+        for k in self.populations:
+            plan = variants.with_method(plan, k, "rk4", self.parts, reset_within=self.reset_within)
+            if self.maximum:
+                plan = variants.with_spike_at_maximum(plan, k)
+        return plan
+
+    def __str__(self) -> str:
+        text = _by("rk4", self.parts)
+        text += ", threshold and reset after each part" if self.reset_within else ""
+        return text + (f", spikes at the maximum of {self.maximum}" if self.maximum else "")
+
+
 class _Search:
     def __init__(
-        self, inquiry: Inquiry, lockstep: Lockstep, diagnosis: Diagnosis, core: str = "Our core"
-    ) -> None:
+        self, inquiry: Inquiry, lockstep: Lockstep, diagnosis: Diagnosis, core: str = "Our core",
+        original: Trial | None = None,
+    ) -> None:  # fmt: skip
         self.core = core
+        self.first = original is None
         self.inquiry = inquiry
         self.lockstep = lockstep
         self.diagnosis = diagnosis
-        self.original = inquiry.rerun(inquiry.plan)
+        self.note = diagnosis.note
+        self.original = inquiry.rerun(inquiry.plan) if original is None else original
+        self.confirmed: Hypothesis | None = None
         self._families: dict[str, Family] = {}
-
-    def note(self, text: str) -> None:
-        self.diagnosis.tried.append(text)
+        self._solver: tuple[Solver | None] | None = None
 
     def run(self) -> None:
         """Search, from what is simple to what is not."""
@@ -216,12 +289,14 @@ class _Search:
         # A projection onto two populations is suspected for both.
         fitting = list({(h.kind, h.part, h.what, h.text): h for h in fitting}.values())
         fitting.sort(key=lambda h: (h.rank, _roundness(h)))
-        if not self._settle(fitting) and not self._settle(list(self._currents())):
+        if self._settle(fitting) or not self.first:
+            return
+        if not self._settle(list(self._currents())):
             self._ties()
 
     def _tell(self, hypothesis: Hypothesis, fits: bool) -> bool:
         if not fits:
-            self.note(f"Leaves steps unexplained: {hypothesis.text}")
+            self.note(f"Leaves steps unexplained: {hypothesis.text}", hypothesis.kind)
         return fits
 
     # --- hypotheses -----------------------------------------------------------------------
@@ -231,7 +306,8 @@ class _Search:
         suspects = tuple(k for k in inquiry.suspects if plan.populations[k].spec is not None)
         if not suspects:
             return
-        yield from discrete(plan, suspects)
+        # On top of finer steps every other method is a step back.
+        yield from (h for h in discrete(plan, suspects) if self.first or h.kind != "integrator")
         for index in suspects:
             excess = self._excess(index)
             for found in synapses.whole_projections(plan, inquiry.wiring, index, excess):
@@ -286,7 +362,7 @@ class _Search:
         for family in self._families.values():
             hypothesis = inquiry.fit(family)
             if hypothesis is None:
-                self.note(f"No value of it explains all steps: {family.name}.")
+                self.note(f"No value of it explains all steps: {family.name}.", "weight")
             else:
                 found.append(hypothesis)
         each: list[dict[str, Hypothesis]] = []
@@ -295,7 +371,7 @@ class _Search:
             for family in parameters(plan, index):
                 hypothesis = inquiry.fit(family, alone=True)
                 if hypothesis is None:
-                    self.note(f"No value of it explains all steps: {family.name}.")
+                    self.note(f"No value of it explains all steps: {family.name}.", "parameter")
                 else:
                     mine[hypothesis.what] = hypothesis
             each.append(mine)
@@ -345,16 +421,38 @@ class _Search:
                 break
             if confirmed and hypothesis.kind == "integrator":
                 continue
-            trial = self.inquiry.rerun(hypothesis.change(self.inquiry.their_initial()))
-            if self.inquiry.agrees(trial) and self._differed(trial):
+            trial = self.inquiry.rerun(
+                hypothesis.change(self.inquiry.their_initial()), self._before_parting()
+            )
+            if self._agrees(trial):
                 confirmed.append((hypothesis, trial))
             else:
-                self.note(f"Explains single steps, but not a whole run: {hypothesis.text}")
+                self.note(
+                    f"Explains single steps, but not a whole run: {hypothesis.text}",
+                    hypothesis.kind,
+                )
         if not confirmed:
             return False
+        self.confirmed = confirmed[0][0]
         causes = [self._cause(h, trial) for h, trial in confirmed]
         self.diagnosis.cause = replace(causes[0], alternatives=tuple(causes[1:]))
         return True
+
+    def _before_parting(self) -> int | None:
+        """The last step in which our core as it is has the other side's spikes."""
+        return None if self.original.label is None else self.original.label - 1
+
+    def _agrees(self, trial: Trial) -> bool:
+        """Whether a re-run does what the other side did, where our core as it is does not."""
+        if self.inquiry.agrees(trial):
+            return self._differed(trial)
+        # A solver's own error is another spike sooner or later: until then, some states must be
+        # nearer, and none farther.
+        if self.first or trial.failure or not self._longer(trial):
+            return False
+        early, least = self.original.early, self.inquiry.agreement
+        nearer = any(early[k] > BETTER * max(off, least) for k, off in trial.early.items())
+        return nearer and all(off <= 2 * early[k] + least for k, off in trial.early.items())
 
     def _differed(self, trial: Trial) -> bool:
         """Whether our core as it is does not agree as well."""
@@ -363,13 +461,18 @@ class _Search:
 
     def _cause(self, hypothesis: Hypothesis, trial: Trial) -> Cause:
         dt = self.inquiry.dt
+        told = self._outcome(trial)
+        if trial.label is None:
+            told = (
+                f"all {trial.n_spikes} spikes the same up to {trial.end * dt:g} ms, states to "
+                f"{trial.worst:.1g} of their largest values."
+            )
         return Cause(
             kind=hypothesis.kind, part=hypothesis.part, what=hypothesis.what, size=hypothesis.size,
             unit=hypothesis.unit, text=hypothesis.text,
             evidence=(
                 f"{self.core} as it is: {self._outcome(self.original)}",
-                f"{self.core} with this change: all {trial.n_spikes} spikes the same up to "
-                f"{trial.end * dt:g} ms, states to {trial.worst:.1g} of their largest values.",
+                f"{self.core} with this change: {told}",
             ),
         )  # fmt: skip
 
@@ -404,48 +507,94 @@ class _Search:
     def integrators(self) -> None:
         """See whether another integrator comes nearer to the other side, if not to rounding."""
         inquiry, plan = self.inquiry, self.inquiry.plan
-        suspects = tuple(k for k in inquiry.suspects if plan.populations[k].spec is not None)
-        if not suspects or any(not inquiry.anomalies[k].states for k in suspects):
+        suspects = self._integrated()
+        if not suspects or any(not inquiry.anomalies[k].states for k in inquiry.suspects):
             return
-        tried: list[tuple[float, str, int]] = []
         specs = [s for k in suspects if (s := plan.populations[k].spec) is not None]
         first = specs[0]
         now = self._off(plan, suspects)
         possible = set.intersection(*(set(variants.methods_for(s)) for s in specs))
-        methods = [(m, 1) for m in variants.methods_for(first) if m in possible]
-        if not any(s.n_normals for s in specs) and "rk4" in {*possible, first.method}:
-            methods += [("rk4", FINE)]
-        for method, parts in methods:
-            off = self._off(self._with_method(plan, suspects, method, parts), suspects)
-            tried.append((off, method, parts))
+        changes: dict[str, Callable[[Plan], Plan]] = {
+            method: lambda p, m=method: self._with_method(p, suspects, m, 1)  # type: ignore[misc]
+            for method in variants.methods_for(first)
+            if method in possible
+        }
+        solver = self.solver()
+        if solver is not None:
+            changes[str(solver)] = replace(solver, populations=suspects).applied
+        tried: list[tuple[float, str]] = []
+        for name, change in changes.items():
+            off = self._off(change(plan), suspects)
+            tried.append((off, name))
             self.note(
-                f"Steps by {_by(method, parts)}: off by {off:.2g} of the largest values, "
-                f"{now:.2g} by {first.method}."
-            )
-        tried.sort(key=lambda t: t[0])
-        for off, method, parts in tried[:2]:
+                f"Steps by {name}: off by {off:.2g} of the largest values, {now:.2g} by "
+                f"{first.method}.", "integrator",
+            )  # fmt: skip
+        for off, name in sorted(tried)[:2]:
             if not now > BETTER * off:
                 return
-            trial = inquiry.rerun(
-                self._with_method(inquiry.their_initial(), suspects, method, parts)
-            )
-            nearer = self.original.worst / max(trial.worst, 1e-300)
+            change = changes[name]
+            trial = inquiry.rerun(change(inquiry.their_initial()), self._before_parting())
+            nearer = self.original.worst / max([*trial.early.values(), 1e-300])
             if trial.failure or not self._longer(trial) or not nearer > 2.0:
-                self.note(f"Steps by {_by(method, parts)} do not bring a whole run nearer.")
+                self.note(
+                    f"Steps by {name} do not bring a whole run nearer: {self._outcome(trial)}",
+                    "integrator",
+                )
                 continue
             part = title(plan, suspects)
             factor = now / max(off, 1e-300)
             self.diagnosis.cause = Cause(
-                kind="integrator", part=part, what=_by(method, parts), size=factor, unit="factor",
+                kind="integrator", part=part, what=name, size=factor, unit="factor",
                 text=f"{part} {'is' if len(suspects) == 1 else 'are'} integrated otherwise: with "
-                f"{_by(method, parts)} instead of {first.method} single steps of our core come "
-                f"{factor:.3g} times nearer.",
+                f"{name} instead of {first.method} single steps of our core come {factor:.3g} "
+                f"times nearer. {self._left(change(plan), suspects)}",
                 evidence=(
                     f"{self.core} as it is: {self._outcome(self.original)}",
-                    f"Our core with {_by(method, parts)}: {self._outcome(trial)}",
+                    f"Our core with {name}: {self._outcome(trial)}",
+                    *(self._cuts(solver) if solver is not None and name == str(solver) else ()),
                 ),
             )  # fmt: skip
             return
+
+    def _integrated(self) -> tuple[int, ...]:
+        plan = self.inquiry.plan
+        return tuple(k for k in self.inquiry.suspects if plan.populations[k].spec is not None)
+
+    def _left(self, plan: Plan, indices: tuple[int, ...]) -> str:
+        """Tell by how much single steps still differ."""
+        rest = self._remainders(plan, indices, firing=True)
+        unlike, of = self._unlike(plan, indices)
+        spikes = f"{unlike} of {of}" if unlike else f"none of {of}"
+        return (
+            f"What is left: 99.9 % of all values are off by at most "
+            f"{np.quantile(rest, 0.999):.1g} of their largest, all by at most {rest.max():.1g}; "
+            f"{spikes} spikes fall into another step."
+        )
+
+    def _cuts(self, solver: Solver) -> Iterator[str]:
+        """Tell how single steps come nearer the finer they are cut."""
+        plan, indices = self.inquiry.plan, solver.populations
+        cuts = [n for n in (1, FINE, FINER) if n <= solver.parts]
+        cut = [replace(solver, parts=n, reset_within=False).applied(plan) for n in cuts]
+        offs = ", ".join(f"{self._off(p, indices):.1g}" for p in cut)
+        unlike = ", ".join(str(self._unlike(p, indices)[0]) for p in cut)
+        parts = ", ".join(map(str, cuts))
+        yield (
+            f"Single steps of rk4 cut into {parts} parts are off by {offs} of the largest values "
+            f"(99 % of all values), and {unlike} spikes fall into another step: the finer ours, "
+            "the nearer to theirs, as where steps are adaptive."
+        )
+        if solver.reset_within:
+            told = [
+                self._at_spikes(replace(solver, reset_within=within).applied(plan), indices)
+                for within in (False, True)
+            ]
+            yield (
+                f"In steps with a spike, states are off by {told[0]:.1g} with the reset at the end "
+                f"of the step, and by {told[1]:.1g} with it after the part that crosses the "
+                "threshold."
+            )
 
     def _longer(self, trial: Trial) -> bool:
         """Whether a re-run has the other side's spikes for longer than our core as it is."""
@@ -454,62 +603,114 @@ class _Search:
             return True
         return original is not None and trial.label > original
 
-    def finer(self) -> tuple[Callable[[Plan], Plan], float, str] | None:
-        """Return finer steps for all, if some population is integrated more finely by theirs.
+    def solver(self) -> Solver | None:
+        """Return the finer steps that come nearest to what the other side does.
 
-        With the part of the largest values to which such steps agree, and what they are; None
-        where no population is told to be integrated otherwise.
+        None where there are none: no suspects, or equations that Runge-Kutta cannot take.
         """
+        if self._solver is None:
+            self._solver = (self._find_solver(),)
+        return self._solver[0]
+
+    def _find_solver(self) -> Solver | None:
         inquiry, plan = self.inquiry, self.inquiry.plan
-        for k in inquiry.suspects:
-            spec = plan.populations[k].spec
-            if spec is None or spec.n_normals or not inquiry.anomalies[k].states:
-                continue
-            if "rk4" not in (*variants.methods_for(spec), spec.method):
-                continue
-            same = [
-                p.index
-                for p in plan.populations
-                if p.spec is not None and p.spec.source_text == spec.source_text
-            ]
-            changed = self._with_method(plan, (k,), "rk4", FINE)
-            # One by one: what is wrong with synapses does not show in the membrane at once.
-            for state in inquiry.anomalies[k].states:
-                now, off = self._off(plan, (k,), state), self._off(changed, (k,), state)
-                if not now > MUCH_BETTER * off:
-                    continue
-                times = now / max(off, 1e-300)
-                words = (
-                    f"The two sides differ by their integrator as well: with {_by('rk4', FINE)} "
-                    f"single steps of our core come {times:.3g} times nearer in population "
-                    f"'{plan.populations[k].name}'. This was looked for on top of that."
-                )
-                tolerance = max(inquiry.tolerance, FLOOR * off)
-                return lambda p: self._with_method(p, tuple(same), "rk4", FINE), tolerance, words  # noqa: B023
-        return None
+        mine = [
+            k
+            for k in inquiry.suspects
+            if (spec := plan.populations[k].spec) is not None
+            and spec.n_normals == 0
+            and "rk4" in (*variants.methods_for(spec), spec.method)
+        ]
+        if not any(inquiry.anomalies[k].states for k in mine):
+            return None
+        texts = {plan.populations[k].spec.source_text for k in mine}  # type: ignore[union-attr]
+        alike = [p for p in plan.populations if p.spec is not None and p.spec.source_text in texts]
+        specs = [p.spec for p in alike if p.spec is not None]
+        found = Solver(populations=tuple(p.index for p in alike), parts=FINE)
+        unlike, _ = self._unlike(found.applied(plan), found.populations)
+        states = {variants.rising_state(spec) for spec in specs}
+        if unlike and len(states) == 1 and (state := states.pop()) is not None:
+            other = replace(found, maximum=state)
+            count, _ = self._unlike(other.applied(plan), found.populations)
+            if BETTER * count < unlike:
+                found, unlike = other, count
+        if unlike:
+            other = replace(found, parts=FINER)
+            if self._unlike(other.applied(plan), found.populations)[0] < unlike:
+                found = other
+        if not found.maximum and all(variants.can_reset_within(spec) for spec in specs):
+            other = replace(found, reset_within=True)
+            late = self._at_spikes(found.applied(plan), found.populations)
+            if late > 2 * self._at_spikes(other.applied(plan), found.populations):
+                found = other
+        return found
+
+    def on_top_of(self, solver: Solver, hypothesis: Hypothesis) -> str:
+        """Tell what finer steps do beside another cause."""
+        plan, wiring = hypothesis.change(self.inquiry.plan), hypothesis.wiring
+        now = self._off(plan, solver.populations, wiring)
+        then = self._off(solver.applied(plan), solver.populations, wiring)
+        return (
+            f"The two sides differ by their integrator as well: with {solver} single steps of our "
+            f"core come {now / max(then, 1e-300):.3g} times nearer, this change made. It was "
+            "looked for on top of that."
+        )
 
     def _with_method(self, plan: Plan, indices: tuple[int, ...], method: str, parts: int) -> Plan:
         for k in indices:
             plan = variants.with_method(plan, k, method, parts)
         return plan
 
-    def _off(self, plan: Plan, indices: tuple[int, ...], only: str | None = None) -> float:
-        """Root mean square of remainders where no neuron fires, as parts of the largest values."""
+    def _off(self, plan: Plan, indices: tuple[int, ...], wiring: bool = False) -> float:
+        """What is left of most steps in which no neuron fires, as parts of the largest values."""
+        rest = self._remainders(plan, indices, wiring=wiring)
+        return float(np.quantile(rest, TYPICAL)) if rest.size else 0.0
+
+    def _at_spikes(self, plan: Plan, indices: tuple[int, ...]) -> float:
+        """What is left, at most, of the steps in which a neuron fires on both sides."""
+        found = [0.0]
+        for k, redone, _ in self._redone(plan, indices):
+            both = redone.fired & redone.fires
+            found += [float(np.abs(r[both]).max(initial=0)) for r in self._scaled(k, redone)]
+        return max(found)
+
+    def _unlike(self, plan: Plan, indices: tuple[int, ...]) -> tuple[int, int]:
+        """How many spikes fall into another step, and how many there are."""
+        unlike = total = 0
+        for _, redone, _ in self._redone(plan, indices):
+            unlike += int((redone.fires != redone.fired).sum())
+            total += int(redone.fired.sum())
+        return unlike, total
+
+    def _remainders(
+        self, plan: Plan, indices: tuple[int, ...], wiring: bool = False, firing: bool = False
+    ) -> Floats:
+        """What is left of steps, as parts of the largest values, all in one vector."""
+        rows = [np.empty(0)]
+        for k, redone, base in self._redone(plan, indices, wiring):
+            calm = base.active & ~base.fired & ~base.fires
+            if firing:
+                calm = redone.fires == redone.fired
+            rows += [np.abs(rest[calm]) for rest in self._scaled(k, redone)]
+        return np.concatenate(rows)
+
+    def _scaled(self, index: int, redone: Redone) -> Iterator[Floats]:
+        name = self.inquiry.plan.populations[index].name
+        for state, rest in redone.remainder.items():
+            yield rest / (self.inquiry.scale[name, state] or 1.0)
+
+    def _redone(
+        self, plan: Plan, indices: tuple[int, ...], wiring: bool = False
+    ) -> Iterator[tuple[int, Redone, Redone]]:
+        """Do steps again by a plan: population, these, and those by our own plan."""
         inquiry = self.inquiry
-        total, count = 0.0, 0
         for number in inquiry.screened(indices)[:2]:
             for k in indices:
+                if not retraceable(plan, k):
+                    continue
                 arrivals, base = inquiry.base(number, k)
-                redone = redo(plan, inquiry.wiring, k, inquiry.kept[number], arrivals=arrivals)
-                calm = base.active & ~base.fired & ~base.fires
-                for state, rest in redone.remainder.items():
-                    if only not in (None, state):
-                        continue
-                    scale = inquiry.scale[plan.populations[k].name, state] or 1.0
-                    part = rest[calm] / scale
-                    total += float(part @ part)
-                    count += part.size
-        return float(np.sqrt(total / max(count, 1)))
+                given = None if wiring else arrivals
+                yield k, inquiry.redone(plan, k, inquiry.kept[number], arrivals=given), base
 
     # --- rounding -------------------------------------------------------------------------
 
@@ -528,7 +729,8 @@ class _Search:
         gap = self._gap(first)
         if gap is not None and self._tie(first, *gap):
             return
-        size = max([1e-15, *(s.largest_relative for s in self.lockstep.states)])
+        # What single steps differ by, not what that has grown to.
+        size = max([1e-15, *(noted.largest for noted in self.inquiry.anomalies.values())])
         times = self._perturbed(size)
         reached = [t for t in times if t is not None]
         shown = ", ".join("later" if t is None else f"{t:g}" for t in times)
@@ -537,17 +739,62 @@ class _Search:
             f"another spike at {shown} ms; the two sides part at "
             f"{first.before + self.lockstep.dt:g} ms."
         )
-        if not reached:
-            self.note(f"Rounding does not explain it. {told}")
+        began = self.lockstep.first_bits
+        if not reached or began is None or began.began is None:
+            self.note(f"Rounding does not explain it. {told}", "rounding")
             return
+        unit = "" if began.unit in ("", "1") else f" {began.unit}"
+        ulps = f"{began.began_ulps:.3g} ulp{'s' * (began.began_ulps != 1)}"
         self.diagnosis.cause = Cause(
-            kind="rounding", part=f"Population '{first.population}'", what="all states", size=size,
-            unit="relative",
-            text=f"Every single step of the other side is ours to rounding; rounding, of "
-            f"{size:.1g}, has grown to another spike at {first.before + self.lockstep.dt:g} ms.",
-            evidence=(f"All steps of the other side done again from its own states: no remainder "
-                      f"beyond {self.inquiry.tolerance:g}.", told),
+            kind="rounding", part=f"Population '{began.population}'", what=began.variable,
+            size=began.began_ulps, unit="ulps",
+            text=f"Every single step of the other side is ours to rounding. {began.variable} of "
+            f"'{began.population}' is the first state to differ, at {began.began:g} ms by "
+            f"{began.began_by:.1g}{unit} ({ulps}), and the network lets that grow to another "
+            f"spike at {first.before + self.lockstep.dt:g} ms.",
+            evidence=(
+                f"All steps of the other side done again from its own states: off by at most "
+                f"{size:.1g} of the largest values.",
+                told,
+                *self._growth(began),
+            ),
         )  # fmt: skip
+
+    def _growth(self, began: StateDifference) -> Iterator[str]:
+        """Tell how fast the difference grew, beside that of a copy of our core."""
+        inquiry = self.inquiry
+        label = round(self.lockstep.same_until / inquiry.dt)
+        start = round((began.began or 0.0) / inquiry.dt)
+        size = began.began_by / (inquiry.scale.get((began.population, began.variable)) or 1.0)
+        grown = max(s.largest_relative for s in self.lockstep.states)
+        theirs = _time_to_grow(size, grown, (label - start) * inquiry.dt)
+        plan = inquiry.plan
+        ours, copy = (
+            make_engine(plan, inquiry.options),
+            make_engine(perturbed(plan, HORIZON_SIZE, 0), inquiry.options),
+        )
+        places = {
+            r.index: (plan.populations[r.population].name, r.variable)
+            for r in plan.recorders
+            if r.variable != "spikes"
+        }
+        length = piece_steps(8 * sum(p.size for p in plan.populations) * len(places), inquiry.dt)
+        grown = 0.0
+        while ours.step < label:
+            n = min(length, label - ours.step)
+            one, two = advance(ours, n), advance(copy, n)
+            if not np.array_equal(one.ids, two.ids) or not np.array_equal(one.labels, two.labels):
+                break
+            for index, key in places.items():
+                off = np.abs(one.samples[index] - two.samples[index]).max(initial=0.0)
+                grown = max(grown, float(off) / (inquiry.scale.get(key) or 1.0))
+        own = _time_to_grow(HORIZON_SIZE, grown, ours.step * inquiry.dt)
+        if theirs is not None and own is not None:
+            yield (
+                f"Between the two sides the difference grew tenfold every {theirs:.3g} ms; between "
+                f"our core and a copy of it that differs by {HORIZON_SIZE:g} at the start, every "
+                f"{own:.3g} ms."
+            )
 
     def _perturbed(self, size: float) -> list[float | None]:
         """Run copies of our core that are perturbed again and again.
@@ -563,7 +810,7 @@ class _Search:
         while copies and reference.step < n_steps:
             steps = max(1, round(SPACING / inquiry.dt))
             turn = reference.step
-            expected = reference.run(steps)
+            expected = advance(reference, steps)
             for k, engine in list(copies.items()):
                 for index, state in engine.neurons.items():
                     everyone = np.arange(state.plan.size)
@@ -571,7 +818,7 @@ class _Search:
                         value = state.read(name)
                         sign = signs(k, f"{state.plan.name} {turn}", name, value.size)
                         engine.write(index, name, value * (1.0 + size * sign), everyone)
-                got = engine.run(steps)
+                got = advance(engine, steps)
                 n = min(expected.ids.size, got.ids.size)
                 same = (expected.ids[:n] == got.ids[:n]) & (expected.labels[:n] == got.labels[:n])
                 if same.all() and expected.ids.size == got.ids.size:
@@ -651,6 +898,13 @@ class _Search:
             )  # fmt: skip
             return True
         return False
+
+
+def _time_to_grow(size: float, grown: float, duration: float) -> float | None:
+    """In what time a difference grew tenfold [ms]; None where it did not."""
+    if not (size > 0 and grown > size and duration > 0):
+        return None
+    return float(duration / np.log10(grown / size))
 
 
 def _by(method: str, parts: int) -> str:

@@ -20,12 +20,13 @@ from neurosim.backend import (
     whole_steps,
 )
 from neurosim.capabilities import UnavailableError
-from neurosim.compare.causes import find_cause
+from neurosim.compare.causes import diagnose
 from neurosim.compare.certificate import Certificate
 from neurosim.compare.explain import Explanation, explain
 from neurosim.compare.feeding import with_inputs
 from neurosim.compare.horizon import Horizon, horizon
 from neurosim.compare.lockstep import Lockstep, compare_in_lockstep
+from neurosim.compare.observing import whole
 from neurosim.compare.statistics import (
     MEASURES,
     Sample,
@@ -33,7 +34,7 @@ from neurosim.compare.statistics import (
     compare_trials,
     sample,
 )
-from neurosim.compare.trials import Ensemble, find_ensemble, grid_spikes, spikes_of
+from neurosim.compare.trials import Ensemble, find_ensemble, grid_spikes, spikes_of, spiking
 from neurosim.compare.verdicts import Curve, Excerpt, Report, Row, Tier
 from neurosim.describe.network import Network
 from neurosim.errors import (
@@ -52,14 +53,17 @@ REFERENCE = "cpu"
 TRIALS = (16, 4)
 """Trials of the reference and of each other backend: 4845 ways to deal out the labels."""
 
-HORIZON_SIZE = 1e-15
-"""Relative perturbation of the initial states of the copies that tell the horizon."""
-
 AROUND = 10.0
 """How long before and after the first different spike states are shown [ms]."""
 
+FIRST_PIECE = 100.0
+"""Length of the first piece [ms] in which populations are looked for that never differ."""
+
 QUANTILES = np.linspace(0, 1, 41)
 """Of the distributions that figures show."""
+
+UNREACHED = "interrupted before that was compared"
+"""Of what a Ctrl-C left out."""
 
 REFUSALS = (UnsupportedError, UnavailableError, MissingPackageError, CapacityError)
 """What keeps a backend from running a network at all."""
@@ -117,7 +121,8 @@ def certify(
     -------
     Certificate
         With the row *refused* where a backend has no form of something or is not installed: that
-        raises nothing.
+        raises nothing. After a Ctrl-C it holds what was found until then, `interrupted` is true,
+        and what was not reached is undecided.
 
     Raises
     ------
@@ -187,17 +192,25 @@ class _Work:
         self._reference: dict[str, list[Sample]] | None = None
         self._curves: list[Curve] = []
         self._provenances: dict[str, Mapping[str, Any]] = {}
+        self._rows_so_far: list[Row] = []
+        self._report_so_far: Report | None = None
 
     def certificate(self) -> Certificate:
-        """Compare all backends, one after another."""
+        """Compare all backends, one after another; a Ctrl-C ends that, and what was found stays."""
         request = self.request
         rows: list[Row] = []
         reports: list[Report] = []
+        interrupted = False
         for other in self.others:
-            found, report = self._compare(other)
-            rows += found
-            reports.append(report)
-        tried = self._ensemble is not None
+            self._rows_so_far, self._report_so_far = [], None
+            try:
+                if not interrupted:
+                    self._rows_so_far, self._report_so_far = self._compare(other)
+            except KeyboardInterrupt:
+                interrupted = True
+            rows += self._rows_so_far or self._none(other, Tier.UNDECIDED, UNREACHED)
+            reports.append(self._report_so_far or self._unreached(other))
+        tried = any(row.statistics is not None for row in rows)
         return Certificate(
             network=request.network.name,
             duration=request.duration,
@@ -209,10 +222,14 @@ class _Work:
             level=request.level,
             resolution=request.resolution,
             trials=request.trials if tried else (0, 0),
-            varied=self._ensemble.varied if self._ensemble is not None else "",
+            varied=self._ensemble.varied if tried and self._ensemble is not None else "",
             curves=tuple(self._curves),
             provenance=self._provenance(),
+            interrupted=interrupted,
         )
+
+    def _unreached(self, other: Backend) -> Report:
+        return Report(backend=other.name, title=other.capabilities.title, problem=UNREACHED)
 
     # --- one backend ------------------------------------------------------------------------
 
@@ -242,7 +259,7 @@ class _Work:
             return self._none(other, Tier.DIFFERENT, str(error)), replace(
                 report, problem=str(error)
             )
-        report = replace(report, lockstep=lockstep)
+        report = self._report_so_far = replace(report, lockstep=lockstep)
         try:
             rows = self._rows(other, lockstep)
         except SimulationError as error:
@@ -250,11 +267,12 @@ class _Work:
             return self._none(other, Tier.DIFFERENT, str(error)), replace(
                 report, problem=str(error)
             )
-        report = replace(report, provenance=self._run_provenance(other))
+        self._rows_so_far = rows
+        report = self._report_so_far = replace(report, provenance=self._run_provenance(other))
         self.say("horizon of the network")
         self._need_horizon()
         if not lockstep.bit_exact:
-            report = self._with_cause(report, other, lockstep)
+            report = self._report_so_far = self._with_cause(report, other, lockstep)
         if not lockstep.same_spikes:
             self.say(f"{other.name}: states around the first different spike")
             report = replace(report, excerpt=self._excerpt(other, lockstep))
@@ -272,6 +290,14 @@ class _Work:
         same = self._same_populations(other, lockstep)
         asked = self.request.statistics
         wanted = [name for name in self.populations if asked or name not in same]
+        self._rows_so_far = [
+            Row(
+                backend=other.name, population=name, size=size,
+                tier=same[name][0] if name in same else Tier.UNDECIDED,
+                why=same[name][1] if name in same else f"spikes differ; {UNREACHED}",
+            )
+            for name, size in self.populations.items()
+        ]  # fmt: skip
         statistics: Mapping[str, Statistics] = {}
         problem = ""
         if wanted and asked is not False:
@@ -304,17 +330,10 @@ class _Work:
         if not lockstep.same_spikes and len(self.populations) == 1:
             return {}
         self.say(f"{other.name}: the whole run")
-        ours = self._spikes(find_backend(REFERENCE))
-        counts = {name: len(ours[name][0]) for name in self.populations}
         if lockstep.same_spikes:
             same = list(self.populations)
         else:
-            theirs = self._spikes(other)
-            same = [
-                name
-                for name in self.populations
-                if all(np.array_equal(a, b) for a, b in zip(ours[name], theirs[name], strict=True))
-            ]
+            same = self._never_differing(other)
         first = lockstep.first_spike
         if first is not None and first.population in same:
             # With everything recorded and in pieces it is another spike than in one run.
@@ -323,6 +342,9 @@ class _Work:
                 f"{first.neuron} of {first.population!r} differs after {first.before:g} ms, and "
                 "in one run it does not"
             )
+        if not same:
+            return {}
+        counts = self._counts()
         found = {}
         for name in same:
             exact = lockstep.same_spikes and _same_bits(lockstep, name)
@@ -334,13 +356,47 @@ class _Work:
                 found[name] = (tier, f"{found[name][1]}; all states the same bits")
         return found
 
-    def _spikes(self, backend: Backend) -> dict[str, tuple[Any, Any]]:
+    def _never_differing(self, other: Backend) -> list[str]:
+        """Return the populations whose spikes are the same in the whole run, on both sides.
+
+        Both run in longer and longer pieces, and no further than there are such populations.
+        """
+        request = self.request
+        dt = request.options.dt
+        with _quiet():
+            sessions = [
+                backend.compile(spiking(request.network), request.options)
+                for backend in (find_backend(REFERENCE), other)
+            ]
+        left = list(self.populations)
+        n_steps, done, length = round(request.duration / dt), 0, max(1, round(FIRST_PIECE / dt))
+        while left and done < n_steps:
+            n = min(length, n_steps - done)
+            with _quiet():
+                ours, theirs = (whole(s.run(n * dt, progress=False)) for s in sessions)
+            left = [
+                name
+                for name in left
+                if all(
+                    np.array_equal(a, b)
+                    for a, b in zip(
+                        grid_spikes(ours.spikes[name], dt), grid_spikes(theirs.spikes[name], dt),
+                        strict=True,
+                    )
+                )
+            ]  # fmt: skip
+            self._provenances[other.name] = theirs.provenance
+            done, length = done + n, 2 * length
+        return left
+
+    def _counts(self) -> dict[str, int]:
+        """Return the number of spikes of every population on the reference."""
         with _quiet():
             run = spikes_of(
-                self.request.network, backend, self.request.duration, self.request.options
-            )
-        self._provenances[backend.name] = run.provenance
-        return {name: grid_spikes(run.spikes[name], self.request.options.dt) for name in run.spikes}
+                self.request.network, find_backend(REFERENCE), self.request.duration,
+                self.request.options,
+            )  # fmt: skip
+        return {name: len(run.spikes[name]) for name in self.populations}
 
     # --- trials -----------------------------------------------------------------------------
 
@@ -405,9 +461,7 @@ class _Work:
     def _need_horizon(self) -> None:
         if self._horizon is None:
             request = self.request
-            self._horizon = horizon(
-                request.network, request.duration, request.options, size=HORIZON_SIZE
-            )
+            self._horizon = horizon(request.network, request.duration, request.options)
 
     def _with_cause(self, report: Report, other: Backend, lockstep: Lockstep) -> Report:
         if lockstep.same_spikes and lockstep.within_rounding:
@@ -415,8 +469,11 @@ class _Work:
         self.say(f"{other.name}: looking for the cause")
         request = self.request
         with _quiet():
-            cause = find_cause(request.network, other, request.duration, request.options, lockstep)
-        return replace(report, cause=cause, looked_for_cause=True)
+            found = diagnose(request.network, other, request.duration, request.options, lockstep)
+        report = replace(report, cause=found.cause, looked_for_cause=True)
+        if found.cause is not None:
+            return report
+        return replace(report, tried=tuple(found.tried), tried_kinds=found.kinds)
 
     def _excerpt(self, other: Backend, lockstep: Lockstep) -> Excerpt | None:
         """Return the first state of the neuron whose spike differs first, around that spike."""
@@ -436,7 +493,7 @@ class _Work:
             for backend in (find_backend(REFERENCE), other):
                 with _quiet():
                     session = backend.compile(network, self.request.options)
-                    run = session.run(steps * dt, progress=False)
+                    run = whole(session.run(steps * dt, progress=False))
                 traces.append(run.states[first.population][variable])
         except NeurosimError:
             return None  # the rows tell what does not run

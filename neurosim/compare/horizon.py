@@ -9,9 +9,12 @@ import numpy as np
 
 from neurosim.backend import Options, whole_steps
 from neurosim.describe.network import Network
-from neurosim.engine.clock import Engine
+from neurosim.engine.clock import Engine, Recorded
 from neurosim.lower.lowering import lower
 from neurosim.lower.plan import Floats, Plan, PlanRecorder
+
+HORIZON_SIZE = 1e-15
+"""Relative perturbation of the initial states of the copies that tell the horizon."""
 
 PIECE = 50.0
 """Length of the pieces [ms] between which copies are compared."""
@@ -56,7 +59,12 @@ class Horizon:
 
 
 def horizon(
-    network: Network, duration: float, options: Options, *, size: float = 1e-15, copies: int = 3
+    network: Network,
+    duration: float,
+    options: Options,
+    *,
+    size: float = HORIZON_SIZE,
+    copies: int = 3,
 ) -> Horizon:
     """Run perturbed copies of a network on our own core until each fires another spike.
 
@@ -94,9 +102,9 @@ def first_deviations(
     piece = max(1, round(PIECE / plan.dt))
     while engines and reference.step < n_steps:
         length = min(piece, n_steps - reference.step)
-        expected = reference.run(length)
+        expected = advance(reference, length)
         for k in list(engines):
-            got = engines[k].run(length)
+            got = advance(engines[k], length)
             n = min(expected.ids.size, got.ids.size)
             same = (expected.ids[:n] == got.ids[:n]) & (expected.labels[:n] == got.labels[:n])
             if same.all() and expected.ids.size == got.ids.size:
@@ -141,6 +149,14 @@ def signs(copy: int, population: str, state: str, n: int) -> Floats:
     digest = hashlib.sha256(repr((copy, population, state)).encode()).digest()
     random = np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
     return np.asarray(random.integers(0, 2, n) * 2.0 - 1.0, np.float64)
+
+
+def advance(engine: Engine, n_steps: int) -> Recorded:
+    """Run an engine on; a Ctrl-C, which it takes for the end of a run, goes on from here."""
+    recorded = engine.run(n_steps)
+    if engine.interrupted:
+        raise KeyboardInterrupt
+    return recorded
 
 
 def make_engine(plan: Plan, options: Options) -> Engine:

@@ -122,6 +122,10 @@ def _report(certificate: Verdicts, report: Report) -> Iterator[str]:
     for sentence in told(report, certificate.horizon, states=False):
         kind = ' class="evidence"' if sentence.startswith(" ") else ""
         yield f"<p{kind}>{escape(sentence)}</p>"
+    if report.tried:
+        items = "".join(f"<li>{escape(line)}</li>" for line in report.tried)
+        yield f"<details><summary>All that was tried ({len(report.tried)})</summary>"
+        yield f"<ul>{items}</ul></details>"
     lockstep = report.lockstep
     if lockstep is not None and lockstep.first_spike is not None:
         first = lockstep.first_spike

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from neurosim.backend import Backend, Options, find_backend, whole_steps
-from neurosim.compare.horizon import make_engine
+from neurosim.compare.horizon import advance, make_engine
 from neurosim.compare.hypotheses import Family, Hypothesis, snapped
 from neurosim.compare.observing import (
     Key,
@@ -20,6 +20,7 @@ from neurosim.compare.observing import (
     with_everything_recorded,
 )
 from neurosim.compare.retracing import (
+    Bools,
     Evidence,
     Redone,
     Wiring,
@@ -49,10 +50,17 @@ AFTER = 30.0
 """How long the other side is watched after the first step that is not ours [ms], at least."""
 
 NEURONS = 64
-"""Numbers are fitted on so many neurons, and checked on all."""
+"""Numbers are fitted, and hypotheses tried first, on so many neurons, and checked on all."""
+
+UNSURE = 1e-3
+"""Where our integrator and a finer one differ by more than this part of a variable's largest value
+within a step, as in the upstroke of a spike, that step of that neuron says nothing."""
 
 ALONG = 0.2
 """A number is fitted only if the remainder lies along its effect by this much (cosine squared)."""
+
+FIRES = " fires"
+"""Stands for who fires, among the names of states."""
 
 SCREENED = 4
 """Hypotheses are tried on so many pieces before a re-run."""
@@ -66,6 +74,8 @@ class Anomalies:
     ----------
     states : dict
         Variable -> number of values beyond rounding.
+    largest : float
+        By how much a value is off at most, as a part of the variable's largest.
     spikes : int
         Neurons that fired and should not have, or the reverse.
     close : int
@@ -76,6 +86,7 @@ class Anomalies:
     """
 
     states: dict[str, int] = field(default_factory=dict)
+    largest: float = 0.0
     spikes: int = 0
     close: int = 0
     low: float = -np.inf
@@ -101,6 +112,8 @@ class Trial:
         Last step compared.
     failure : str
         Why there was no run, or "".
+    early : mapping of (population, variable) to float
+        The largest difference of each state up to a step that was given, as `worst`.
     """
 
     label: int | None
@@ -108,6 +121,7 @@ class Trial:
     n_spikes: int
     end: int
     failure: str = ""
+    early: Mapping[Key, float] = field(default_factory=dict)
 
 
 class Inquiry:
@@ -121,7 +135,8 @@ class Inquiry:
         How long at most [ms].
     options : Options
     base : callable, optional
-        A change of the plan that is taken for granted.
+        A change of the plan that is taken for granted: another integrator. Steps in which it
+        matters by more than `UNSURE` say nothing then.
     tolerance : float, optional
         To what part of a variable's largest value single steps agree where both mean the same.
     """
@@ -135,11 +150,10 @@ class Inquiry:
         self.dt = options.dt
         self.n_steps = whole_steps(duration, self.dt, "find_cause: duration")
         self.plan = lower(with_everything_recorded(network, find_backend("cpu")), self.dt)
+        self._ours = self.plan if base is not None else None
         if base is not None:
             self.plan = base(self.plan)
         self.tolerance = tolerance or REMAINDER[options.precision]
-        # Remainders add up over the memory of a membrane, some hundred steps.
-        self.agreement = max(AGREEMENT[options.precision], 300 * (tolerance or 0.0))
         self.wiring = Wiring(self.plan.seed, self.dt)
         self.scale: dict[Key, float] = {}
         self.anomalies = {p.index: Anomalies() for p in self.plan.populations}
@@ -152,6 +166,16 @@ class Inquiry:
         self.sources_differ: list[str] = []
         self._theirs = theirs
         self._base: dict[tuple[int, int], tuple[dict[str, Floats], Redone]] = {}
+        self._unsure: dict[tuple[int, int], dict[str, Bools]] = {}
+
+    @property
+    def agreement(self) -> float:
+        """To what part of their largest values states of a re-run agree with the other side's."""
+        # Remainders add up over the memory of a membrane, some hundred steps.
+        least = REMAINDER[self.options.precision]
+        return max(
+            AGREEMENT[self.options.precision], 300 * self.tolerance if self.tolerance > least else 0
+        )
 
     # --- watching -------------------------------------------------------------------------
 
@@ -221,17 +245,69 @@ class Inquiry:
             if not retraceable(self.plan, p.index):
                 hidden |= {k: v for k, v in evidence.hidden.items() if k[0] == p.name}
                 continue
-            redone = redo(self.plan, self.wiring, p.index, evidence)
+            self._doubt(p.index, evidence)
+            redone = self.redone(self.plan, p.index, evidence)
             hidden |= {(p.name, s): row for s, row in redone.hidden.items()}
             any_found |= self._note(p.index, redone)
         return any_found, hidden
+
+    def _doubt(self, index: int, evidence: Evidence) -> None:
+        """Find the steps that say nothing, since our integrators disagree about them."""
+        if self._ours is None:
+            return
+        name = self.plan.populations[index].name
+        arrivals = receptor_arrivals(self.plan, self.wiring, self.plan.populations[index], evidence)
+        one, two = (
+            redo(plan, self.wiring, index, evidence, arrivals=arrivals)
+            for plan in (self._ours, self.plan)
+        )
+        off = {
+            s: np.abs(one.before[s] - two.before[s]) / (self.scale.get((name, s)) or 1.0)
+            for s in one.before
+        }
+        none = np.zeros(one.fired.shape, bool)
+        doubtful = none | (one.fires != two.fires)
+        for rows in off.values():
+            doubtful |= ~(rows <= UNSURE)
+        unsure = {s: doubtful & ~(rows <= REMAINDER["double"]) for s, rows in off.items()}
+        unsure[FIRES] = doubtful
+        self._unsure[evidence.piece.first_step, index] = unsure
+
+    def redone(
+        self, plan: Plan, index: int, evidence: Evidence, *, neurons: Ints | None = None,
+        arrivals: Mapping[str, Floats] | None = None,
+    ) -> Redone:  # fmt: skip
+        """Do steps again, see `redo`; those that say nothing have no remainder."""
+        made = redo(plan, self.wiring, index, evidence, neurons=neurons, arrivals=arrivals)
+        unsure = self._unsure.get((evidence.piece.first_step, index))
+        if unsure is None:
+            return made
+        chosen: Any = slice(None) if neurons is None else neurons
+        return replace(
+            made,
+            remainder={
+                s: np.where(unsure[s][:, chosen], 0.0, rest) for s, rest in made.remainder.items()
+            },
+            fires=np.where(unsure[FIRES][:, chosen], made.fired, made.fires),
+        )
+
+    def relax(self, tolerance: float) -> None:
+        """Look again at all that was kept, with another tolerance."""
+        self.tolerance = tolerance
+        self.anomalies = {p.index: Anomalies() for p in self.plan.populations}
+        for number in range(len(self.kept)):
+            for p in self.plan.populations:
+                if retraceable(self.plan, p.index):
+                    self._note(p.index, self.base(number, p.index)[1])
 
     def _note(self, index: int, redone: Redone) -> bool:
         p = self.plan.populations[index]
         noted = self.anomalies[index]
         fresh = False
         for state, rest in redone.remainder.items():
-            count = int((np.abs(rest) > self.tolerance * self.scale[p.name, state]).sum())
+            off, scale = np.abs(rest), self.scale[p.name, state]
+            count = int((off > self.tolerance * scale).sum())
+            noted.largest = max(noted.largest, float(off.max(initial=0.0)) / (scale or 1.0))
             if count:
                 noted.states[state] = noted.states.get(state, 0) + count
                 fresh = True
@@ -277,7 +353,7 @@ class Inquiry:
             evidence = self.kept[number]
             p = self.plan.populations[index]
             arrivals = receptor_arrivals(self.plan, self.wiring, p, evidence)
-            redone = redo(self.plan, self.wiring, index, evidence, arrivals=arrivals)
+            redone = self.redone(self.plan, index, evidence, arrivals=arrivals)
             self._base[number, index] = arrivals, redone
         return self._base[number, index]
 
@@ -314,27 +390,40 @@ class Inquiry:
         if not numbers:
             return False
         plan = hypothesis.change(self.plan)
-        for number in numbers:
-            for index in sorted({*suspects, *hypothesis.populations}):
-                if not retraceable(plan, index):
-                    return False
-                if index in hypothesis.populations:
-                    arrivals = None if hypothesis.wiring else self.base(number, index)[0]
-                    redone = redo(plan, self.wiring, index, self.kept[number], arrivals=arrivals)
-                else:
-                    redone = self.base(number, index)[1]
-                if self._mismatches(index, redone, slack):
-                    return False
-        return True
+        indices = sorted({*suspects, *hypothesis.populations})
+        if not all(retraceable(plan, k) for k in indices):
+            return False
+        if self._ours is not None and not any(
+            self._mismatches(k, self.base(number, k)[1], slack)
+            for number in numbers
+            for k in hypothesis.populations
+        ):
+            return False  # with finer steps, less is left there than it may leave
+        # Most are wrong on the neurons that tell most; the others are tried on all.
+        return all(
+            not self._unexplained(plan, hypothesis, number, index, slack, few=few)
+            for few in (True, False)
+            for number in numbers
+            for index in indices
+        )
+
+    def _unexplained(
+        self, plan: Plan, hypothesis: Hypothesis, number: int, index: int, slack: float, *,
+        few: bool,
+    ) -> int:  # fmt: skip
+        if index not in hypothesis.populations:
+            return 0 if few else self._mismatches(index, self.base(number, index)[1], slack)
+        neurons = self._telling_neurons(number, index) if few else None
+        arrivals = None if hypothesis.wiring else self.base(number, index)[0]
+        redone = self.redone(plan, index, self.kept[number], arrivals=arrivals, neurons=neurons)
+        return self._mismatches(index, redone, slack)
 
     def remainders(
         self, plan: Plan, index: int, number: int, neurons: Ints, wiring: bool
     ) -> Floats:
         """Return the remainders of some neurons as one vector, each scaled by its variable."""
         arrivals = None if wiring else self.base(number, index)[0]
-        redone = redo(
-            plan, self.wiring, index, self.kept[number], neurons=neurons, arrivals=arrivals
-        )
+        redone = self.redone(plan, index, self.kept[number], neurons=neurons, arrivals=arrivals)
         name = self.plan.populations[index].name
         parts = [
             (rest / (self.scale[name, state] or 1.0)).ravel()
@@ -402,22 +491,36 @@ class Inquiry:
             plan = replace(plan, populations=tuple(populations))
         return plan
 
-    def rerun(self, plan: Plan) -> Trial:
-        """Run our core with a plan, and compare it with all that was seen of the other side."""
+    def rerun(self, plan: Plan, early: int | None = None) -> Trial:
+        """Run our core with a plan, and compare it with all that was seen of the other side.
+
+        Parameters
+        ----------
+        plan : Plan
+        early : int, optional
+            Up to this step `Trial.early` is measured; left out, as far as all spikes are the same.
+        """
         try:
             engine = make_engine(plan, self.options)
         except NeurosimError as error:
             return Trial(label=None, worst=np.inf, n_spikes=0, end=0, failure=str(error))
         states = {e.piece.first_step: e.piece.states for e in self.kept}
-        worst, n_spikes = 0.0, 0
+        worst: dict[Key, float] = {}
+        first_ones: dict[Key, float] = {}
+        n_spikes = 0
+
+        def trial(label: int | None, end: int, failure: str = "") -> Trial:
+            return Trial(
+                label=label, worst=max(worst.values(), default=0.0), n_spikes=n_spikes, end=end,
+                failure=failure, early=first_ones,
+            )  # fmt: skip
+
         for n in self.partition:
             first = engine.step
             try:
-                recorded = engine.run(n)
+                recorded = advance(engine, n)
             except NeurosimError as error:
-                return Trial(
-                    label=first + 1, worst=worst, n_spikes=n_spikes, end=first, failure=str(error)
-                )
+                return trial(first + 1, first, str(error))
             order = np.lexsort((recorded.ids, recorded.labels))
             ours = Piece(
                 first_step=first, n_steps=n, labels=recorded.labels[order],
@@ -430,18 +533,22 @@ class Inquiry:
             )  # fmt: skip
             event = first_difference(ours, theirs)
             rows = n if event is None else event[0] - 1 - first
+            few = rows if early is None else min(rows, early - first)
             for r in plan.recorders:
                 if r.variable == "spikes" or first not in states:
                     continue
                 key = (plan.populations[r.population].name, r.variable)
                 if key in states[first] and self.scale[key] > 0:
-                    off = np.abs(recorded.samples[r.index] - states[first][key])[: rows + 1]
-                    worst = max(worst, float(off.max(initial=0.0)) / self.scale[key])
+                    off = np.abs(recorded.samples[r.index] - states[first][key]) / self.scale[key]
+                    worst[key] = max(worst.get(key, 0.0), float(off[: rows + 1].max(initial=0.0)))
+                    if few >= 0:
+                        largest = float(off[: few + 1].max(initial=0.0))
+                        first_ones[key] = max(first_ones.get(key, 0.0), largest)
             if event is not None:
                 n_spikes += int(np.searchsorted(ours.labels, event[0]))
-                return Trial(label=event[0], worst=worst, n_spikes=n_spikes, end=first + n)
+                return trial(event[0], first + n)
             n_spikes += ours.labels.size
-        return Trial(label=None, worst=worst, n_spikes=n_spikes, end=engine.step)
+        return trial(None, engine.step)
 
     def agrees(self, trial: Trial) -> bool:
         """Whether a re-run did what the other side did, spike by spike and state by state."""

@@ -47,6 +47,11 @@ class StateDifference:
         Both values then.
     bit_exact : bool
         Whether all values were the same bits.
+    began : float or None
+        First time [ms] at which any bit differs; None where none does.
+    began_by, began_ulps : float
+        The largest difference then: in `unit`, and in steps between neighbouring floating-point
+        numbers.
     """
 
     population: str
@@ -59,6 +64,9 @@ class StateDifference:
     ours: float | None = None
     theirs: float | None = None
     bit_exact: bool = False
+    began: float | None = None
+    began_by: float = 0.0
+    began_ulps: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +144,12 @@ class Lockstep:
         return all(s.time is None for s in self.states)
 
     @property
+    def first_bits(self) -> StateDifference | None:
+        """The variable whose bits are the first to differ, by most of its largest value."""
+        found = [s for s in self.states if s.began is not None]
+        return min(found, key=lambda s: (s.began or 0.0, -s.began_ulps), default=None)
+
+    @property
     def first_state(self) -> StateDifference | None:
         """The variable that is the first to differ by more than rounding."""
         found = [s for s in self.states if s.time is not None]
@@ -170,6 +184,16 @@ class Differences:
                 largest_relative=worst / largest if largest > 0 else 0.0,
                 bit_exact=found.bit_exact and bool(np.array_equal(one, two)),
             )
+            if found.began is None and not found.bit_exact:
+                row = int(np.argmax((one != two).any(axis=1)))
+                neuron = int(np.argmax(off[row]))
+                larger = max(abs(float(one[row, neuron])), abs(float(two[row, neuron])))
+                found = replace(
+                    found,
+                    began=(ours.first_step + row) * self.dt,
+                    began_by=float(off[row, neuron]),
+                    began_ulps=float(off[row, neuron] / np.spacing(larger)),
+                )
             if found.time is None and worst > self.tolerance * largest:
                 row = int(np.argmax((off > self.tolerance * largest).any(axis=1)))
                 neuron = int(np.argmax(off[row]))

@@ -13,6 +13,7 @@ from neurosim.capabilities import uses
 from neurosim.describe.network import Network
 from neurosim.errors import ApproximationWarning, NeurosimError
 from neurosim.lower.plan import Floats, Ints
+from neurosim.results import Run
 
 PIECE = 20.0
 """Longest piece [ms] that is held at once."""
@@ -105,7 +106,7 @@ class Observer:
         """Run on for `n_steps`."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ApproximationWarning)
-            run = self.session.run(n_steps * self.dt, progress=False)
+            run = whole(self.session.run(n_steps * self.dt, progress=False))
         labels: list[Ints] = []
         ids: list[Ints] = []
         for name, record in run.spikes.items():
@@ -131,6 +132,13 @@ class Observer:
             first_step=first, n_steps=n_steps, labels=all_labels[order], ids=all_ids[order],
             states=states,
         )  # fmt: skip
+
+
+def whole(run: Run) -> Run:
+    """Return a run; a Ctrl-C, after which sessions return what they have, goes on from here."""
+    if run.provenance.get("interrupted"):
+        raise KeyboardInterrupt
+    return run
 
 
 def piece_steps(bytes_per_step: int, dt: float) -> int:
@@ -187,6 +195,7 @@ __all__ = [
     "joined",
     "piece_steps",
     "population_of",
+    "whole",
     "with_approximate",
     "with_everything_recorded",
 ]

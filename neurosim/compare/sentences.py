@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from neurosim.compare.horizon import Horizon
 from neurosim.compare.lockstep import Lockstep, StateDifference
 from neurosim.compare.statistics import POWER
 from neurosim.compare.verdicts import Report, Row, Verdicts
 
+MOST_TOLD = 8
+"""Where more was tried than this, single hypotheses are told by their number only."""
+
 
 def method_told(certificate: Verdicts) -> Iterator[str]:
     """Yield the horizon of the network and how the statistics were made, in sentences."""
     c = certificate
     if c.horizon is not None:
+        h = c.horizon
         text = (
-            f"Horizon of the network: copies whose initial states differ by {c.horizon.size:g} of "
-            f"their value fire their first other spike {_horizon_text(c.horizon)}"
+            f"Horizon of the network: {_horizon_text(h)}. It is the time of the first other spike "
+            f"of copies on {c.reference} whose initial states were changed by {h.size:g} of their "
+            "value"
         )
-        beyond = "; a comparison spike by spike says nothing beyond"
-        yield text + ("." if c.horizon.first is None else f"{beyond}.")
+        later = "; after it, single spikes of two simulators say nothing about either"
+        yield text + ("." if h.first is None else f"{later}.")
+    if c.interrupted:
+        yield "This comparison was interrupted: what was not reached by then is undecided."
     if c.trials == (0, 0):
         return
     yield (
@@ -64,13 +71,49 @@ def told(report: Report, horizon: Horizon | None, *, states: bool = True) -> Ite
         yield from (f"    {line}" for line in report.cause.evidence)
     elif report.looked_for_cause:
         yield "Cause: none of the hypotheses was confirmed by a controlled re-run."
+        yield from (f"    {line}" for line in _tried_told(report))
     for level in ("approximated", "refused"):
-        here = [f for f in report.findings if f.level == level]
-        for finding in dict.fromkeys(here):
-            text = f"{level.capitalize()}: {finding.part}, {finding.title}: {finding.how}"
-            text += f"; off by {finding.bound}" if finding.bound else ""
-            text += f". Nearest that works: {finding.nearest}" if finding.nearest else ""
+        parts: dict[tuple[str, str, str, str], list[str]] = {}
+        for f in report.findings:
+            if f.level == level:
+                parts.setdefault((f.title, f.how, f.bound, f.nearest), []).append(f.part)
+        for (title, how, bound, nearest), where in parts.items():
+            text = f"{level.capitalize()}: {parts_told(where)}, {title}: {how}"
+            text += f"; off by {bound}" if bound else ""
+            text += f". Nearest that works: {nearest}" if nearest else ""
             yield text.rstrip(".") + "."
+
+
+def parts_told(parts: Sequence[str]) -> str:
+    """Return parts of a network with the word before their names once.
+
+    >>> parts_told(["Population 'exc'", "Population 'inh'", "Projection 'p'"])
+    "Populations 'exc', 'inh', Projection 'p'"
+    """
+    names: dict[str, list[str]] = {}
+    for part in dict.fromkeys(parts):
+        word, _, name = part.partition(" ")
+        names.setdefault(word, []).append(name)
+    return ", ".join(
+        f"{word}{'s' * (len(found) > 1)} {', '.join(found)}".rstrip()
+        for word, found in names.items()
+    )
+
+
+def _tried_told(report: Report) -> Iterator[str]:
+    """Yield what was tried where no cause was confirmed: how many of each class, and integrators.
+
+    The whole list is in the page and in the JSON.
+    """
+    if report.tried_kinds:
+        kinds = ", ".join(f"{kind} ({n})" for kind, n in report.tried_kinds.items())
+        yield f"Tried, and not confirmed: {kinds}."
+    few = len(report.tried) <= MOST_TOLD
+    yield from (
+        line
+        for line in report.tried
+        if few or not line.startswith(("Leaves steps", "No value of it", "With rk4"))
+    )
 
 
 def _spikes_told(lockstep: Lockstep, horizon: Horizon | None, states: bool) -> Iterator[str]:
@@ -121,9 +164,11 @@ def state_text(state: StateDifference) -> str:
 
 
 def _horizon_text(horizon: Horizon) -> str:
+    n = len(horizon.times)
     if horizon.first is None:
-        return f"not within {horizon.duration:g} ms (no copy did)"
-    return f"at {horizon.first:.10g} ms"
+        return f"beyond {horizon.duration:g} ms: none of {n} copies fired another spike by then"
+    parted = sum(t is not None for t in horizon.times)
+    return f"{horizon.first:.10g} ms ({parted} of {n} copies parted within {horizon.duration:g} ms)"
 
 
 def rates_of(row: Row) -> tuple[str, str]:

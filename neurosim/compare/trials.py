@@ -9,6 +9,7 @@ import numpy as np
 
 from neurosim.backend import Backend, Options
 from neurosim.compare.horizon import perturbed
+from neurosim.compare.observing import whole
 from neurosim.describe.network import Network
 from neurosim.lower.lowering import lower
 from neurosim.lower.plan import Ints
@@ -122,12 +123,18 @@ def find_ensemble(
 
 def spikes_of(network: Network, backend: Backend, duration: float, options: Options) -> Run:
     """Run a network with the spikes of all its neurons recorded, and nothing else."""
+    session = backend.compile(spiking(network), options)
+    return whole(session.run(duration, progress=False))
+
+
+def spiking(network: Network) -> Network:
+    """Return a copy that records the spikes of all its neurons, and nothing else."""
     copy = network.copy()
     copy._recorders = []
     for population in copy.populations.values():
         if population.interface.emits_spikes and not population.interface.is_source:
             copy.record(population, "spikes")
-    return backend.compile(copy, options).run(duration, progress=False)
+    return copy
 
 
 def grid_spikes(record: SpikeRecord, dt: float) -> tuple[Ints, Ints]:

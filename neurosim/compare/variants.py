@@ -158,7 +158,9 @@ def methods_for(spec: ModelSpec) -> tuple[str, ...]:
     return tuple(found)
 
 
-def with_method(plan: Plan, index: int, method: str, substeps: int = 1) -> Plan:
+def with_method(
+    plan: Plan, index: int, method: str, substeps: int = 1, *, reset_within: bool = False
+) -> Plan:
     """Return the plan with the equations of a population integrated by another method.
 
     Parameters
@@ -166,18 +168,39 @@ def with_method(plan: Plan, index: int, method: str, substeps: int = 1) -> Plan:
     method : str
         One of `METHODS`, or `SEPARATE`.
     substeps : int
-        Into how many parts each step is cut; arrivals, threshold and reset stay where they are.
-        Without noise only.
+        Into how many parts each step is cut. Without noise only.
+    reset_within : bool
+        Whether threshold and reset are looked at after every part; otherwise they, and arrivals
+        always, stay at the end of the step.
     """
     spec = plan.populations[index].spec
     assert spec is not None
-    return with_population(
-        plan, index, replace(plan.populations[index], spec=integrated(spec, method, substeps))
-    )
+    made = integrated(spec, method, substeps, reset_within=reset_within)
+    return with_population(plan, index, replace(plan.populations[index], spec=made))
 
 
-def integrated(spec: ModelSpec, method: str, substeps: int = 1) -> ModelSpec:
+def integrated(
+    spec: ModelSpec, method: str, substeps: int = 1, *, reset_within: bool = False
+) -> ModelSpec:
     """Return a model with its equations integrated by another method; see `with_method`."""
+    key = (id(spec), method, substeps, reset_within)
+    if key not in _INTEGRATED:
+        if len(_INTEGRATED) >= 64:
+            _INTEGRATED.clear()
+        made = _integrated(spec, method)
+        _INTEGRATED[key] = (
+            spec,
+            made if substeps == 1 else _refined(made, substeps, reset_within),
+        )
+    return _INTEGRATED[key][1]
+
+
+_INTEGRATED: dict[tuple[int, str, int, bool], tuple[ModelSpec, ModelSpec]] = {}
+"""What was made of a model, which is kept beside it so that its id stays its own: a search tries
+the same steps many times, and cut into 16 parts they take seconds to write."""
+
+
+def _integrated(spec: ModelSpec, method: str) -> ModelSpec:
     system = system_of(spec)
     reserved = {*spec.states, *spec.parameters, *system.inputs, "I_injected", "dt", "active"}
     builder = ProgramBuilder(Names(reserved), system.static)
@@ -197,7 +220,7 @@ def integrated(spec: ModelSpec, method: str, substeps: int = 1) -> ModelSpec:
     names = [name for name, _ in direct]
     if step.linear is not None:
         names += [output.name for output in step.linear.outputs]
-    made = replace(
+    return replace(
         spec,
         program=program,
         next_names={state: step.next_names.get(state, state) for state in spec.states},
@@ -206,7 +229,42 @@ def integrated(spec: ModelSpec, method: str, substeps: int = 1) -> ModelSpec:
         constant_names=tuple(names),
         constants_function=Constants(direct, step.linear),
     )
-    return made if substeps == 1 else _refined(made, substeps)
+
+
+def can_reset_within(spec: ModelSpec) -> bool:
+    """Whether `with_method` can look at threshold and reset within the step."""
+    return (
+        spec.threshold is not None
+        and spec.hazard is None
+        and spec.multiplicity is None
+        and bool(spec.reset)
+        and all(line.name in spec.states for line in spec.reset)
+    )
+
+
+BEFORE = "before_the_step"
+"""What is put behind the name of a state for its value at the start of the step."""
+
+
+def rising_state(spec: ModelSpec) -> str | None:
+    """Return the state that a threshold bounds below, alone; None where it does something else."""
+    if not isinstance(spec.threshold, (sympy.GreaterThan, sympy.StrictGreaterThan)):
+        return None
+    name = str(spec.threshold.lhs)
+    written = {line.name for line in spec.reset}
+    return name if name in spec.states and name not in written else None
+
+
+def with_spike_at_maximum(plan: Plan, index: int) -> Plan:
+    """Return the plan with spikes where the state of the threshold falls again, above it."""
+    spec = plan.populations[index].spec
+    assert spec is not None
+    state = rising_state(spec)
+    assert state is not None
+    earlier = symbol(f"{state}_{BEFORE}")
+    falling = sympy.And(spec.threshold, earlier > symbol(state), evaluate=False)
+    program = (Assignment(earlier.name, symbol(state)), *spec.program)
+    return with_spec(plan, index, threshold=falling, program=program)
 
 
 def _alone(system: System, state: str) -> System:
@@ -229,29 +287,75 @@ class _OfPart:
         return found
 
 
-def _refined(spec: ModelSpec, parts: int) -> ModelSpec:
+def _refined(spec: ModelSpec, parts: int, reset_within: bool) -> ModelSpec:
     """Return a model whose program is carried out `parts` times on a part of the step each."""
     lines: list[Assignment] = []
     at: dict[Any, Any] = {}
-    following: dict[str, str] = {}
+    watch = _Watch(spec) if reset_within else None
     for part in range(parts):
         renamed: dict[Any, Any] = {**at, DT: DT / parts}
+        if watch is not None:
+            renamed[symbol("active")] = watch.active
         for line in spec.program:
             name = f"{line.name}_part{part}"
             lines.append(Assignment(name, substitute(line.expression, renamed)))
             renamed[symbol(line.name)] = symbol(name)
-        following = {
-            state: str(renamed.get(symbol(local), symbol(local)))
+        at = {
+            symbol(state): renamed.get(symbol(local), symbol(local))
             for state, local in spec.next_names.items()
         }
-        at = {symbol(state): symbol(name) for state, name in following.items() if name != state}
-    return replace(
+        if watch is not None:
+            lines += watch.lines(at, part)
+    made = replace(
         spec,
         program=tuple(lines),
-        next_names=following,
+        next_names={str(state): str(name) for state, name in at.items()},
         method=f"{spec.method}, {parts} parts of a step",
         constants_function=_OfPart(spec.constants_function, parts),
     )
+    if watch is None:
+        return made
+    return replace(made, threshold=watch.fires > HALF, reset=())
+
+
+HALF = sympy.Rational(1, 2)
+
+
+class _Watch:
+    """Writes threshold and reset after every part of a step."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+        self.active = symbol("active")
+        self.fires: Any = sympy.Integer(0)
+
+    def lines(self, at: dict[Any, Any], part: int) -> list[Assignment]:
+        """Return the lines after a part; `at`, where states are, learns of what they change."""
+        spec = self.spec
+        condition = substitute(spec.threshold, at)
+        if spec.refractory is not None:
+            condition = sympy.And(condition, self.active > HALF)
+        crossed = symbol(f"crossed_part{part}")
+        made = [Assignment(crossed.name, _choice(condition, 1, 0))]
+        for number, line in enumerate(spec.reset):
+            name = f"{line.name}_reset{number}_part{part}"
+            value = substitute(line.expression, at)
+            made.append(Assignment(name, _choice(crossed > HALF, value, at[symbol(line.name)])))
+            at[symbol(line.name)] = symbol(name)
+        if spec.refractory is not None:
+            # The part of a step in which a neuron is held is not counted in its time.
+            held = sympy.And(crossed > HALF, symbol(spec.refractory) > DT / 2)
+            active = symbol(f"active_part{part}")
+            made.append(Assignment(active.name, _choice(held, 0, self.active)))
+            self.active = active
+        fires = symbol(f"fires_part{part}")
+        made.append(Assignment(fires.name, sympy.Max(self.fires, crossed)))
+        self.fires = fires
+        return made
+
+
+def _choice(condition: Any, one: Any, other: Any) -> Any:
+    return sympy.Piecewise((one, condition), (other, True))
 
 
 # --- synapses -----------------------------------------------------------------------------------

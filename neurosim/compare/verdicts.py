@@ -121,6 +121,10 @@ class Report:
     cause : Cause or None
         Why it differs, confirmed by experiment; None where nothing differs or nothing was found.
     looked_for_cause : bool
+    tried : tuple of str
+        What was tried where no cause was confirmed, and why it was not it.
+    tried_kinds : mapping of str to int
+        Class of hypothesis -> how many of it were tried then.
     excerpt : Excerpt or None
     provenance : mapping
         Of its run: versions, options, approximations.
@@ -135,6 +139,8 @@ class Report:
     lockstep: Lockstep | None = None
     cause: Cause | None = None
     looked_for_cause: bool = False
+    tried: tuple[str, ...] = ()
+    tried_kinds: Mapping[str, int] = field(default_factory=dict)
     excerpt: Excerpt | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
@@ -170,6 +176,8 @@ class Verdicts:
         Distributions, for figures.
     provenance : mapping
         Network hash, seed, options, versions of the reference, date.
+    interrupted : bool
+        Whether it was broken off (Ctrl-C): what was not reached is undecided.
     """
 
     network: str
@@ -185,6 +193,7 @@ class Verdicts:
     varied: str
     curves: tuple[Curve, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    interrupted: bool = False
 
     @property
     def backends(self) -> tuple[str, ...]:
@@ -234,5 +243,5 @@ class Verdicts:
         """Network, duration and reference in a line."""
         return (
             f"Network {self.network!r}, {self.duration:g} ms at dt = {self.dt:g} ms, "
-            f"compared with '{self.reference}'"
+            f"compared with '{self.reference}'" + (", interrupted" if self.interrupted else "")
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,10 +13,11 @@ import pytest
 import neurosim as ns
 from neurosim.backend import Options
 from neurosim.capabilities import Case, refused
-from neurosim.compare import observing, variants
+from neurosim.compare import causes, observing, variants
 from neurosim.compare.causes import Diagnosis, diagnose
-from neurosim.compare.horizon import perturbed
+from neurosim.compare.horizon import make_engine, perturbed
 from neurosim.compare.lockstep import compare_in_lockstep
+from neurosim.lower.lowering import lower
 from neurosim.lower.plan import Plan
 from neurosim_backends.cpu import CPU
 from tests.compare.hidden_faults import Opaque, network_of_ties, two_populations
@@ -200,8 +202,15 @@ def test_rounding_is_a_cause_where_our_own_copies_part_as_early() -> None:
     diagnosis = diagnosed(chaotic(), lambda plan: perturbed(plan, 1e-14, 0), 600.0)
     found = diagnosis.cause
     assert found is not None, diagnosis.tried
-    assert found.kind == "rounding"
+    assert (found.kind, found.unit) == ("rounding", "ulps")
+    # The copy differs at the start, by 1e-14 of values of 1 to 20, not by what that has grown to.
+    assert found.size is not None
+    assert 20 < found.size < 60
+    assert "first state to differ, at 0 ms" in found.text
     assert "Copies of our core" in found.evidence[1]
+    rates = [float(t) for t in re.findall(r"every ([\d.]+) ms", found.evidence[2])]
+    # Both as fast as the Lorenz system loses decimals: one in 2.5 of its time units, of 10 ms.
+    assert rates == [pytest.approx(25, rel=0.3)] * 2
 
 
 def test_nothing_is_claimed_where_nothing_is_confirmed() -> None:
@@ -256,4 +265,112 @@ def test_a_fault_on_top_of_a_finer_integrator_is_named(fault: str) -> None:
     }[fault]
     assert (found.kind, found.part) == (fault, part)
     assert found.size == pytest.approx(size, rel=1e-3)
+    assert "integrator as well" in found.evidence[-1]
+
+
+def adapting(n: int = 20) -> ns.Network:
+    """Exponential neurons whose upstroke a step of 0.1 ms does not resolve."""
+    net = ns.Network("adapting", seed=2)
+    cells = net.population("cells", n, ns.AdEx(synapses=None, I_e=900.0, t_ref=1.0))
+    net.initialise(cells, V_m=ns.Uniform(-70, -52))
+    return net
+
+
+def coarser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut steps into fewer parts than is the rule: programs are written and compiled sooner."""
+    monkeypatch.setattr(causes, "FINE", 2)
+    monkeypatch.setattr(causes, "FINER", 4)
+
+
+def test_an_upstroke_solved_within_the_step_is_an_integrator_and_its_reset_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As of a solver with adaptive steps, that resets at the substep in which V_peak is crossed."""
+    monkeypatch.setattr(causes, "FINER", 8)
+
+    def change(plan: Plan) -> Plan:
+        return variants.with_method(plan, 0, "rk4", 8, reset_within=True)
+
+    diagnosis = diagnosed(adapting(), change, 60.0)
+    found = diagnosis.cause
+    assert found is not None, diagnosis.tried
+    assert (found.kind, found.part) == ("integrator", "Population 'cells'")
+    assert found.what.startswith("rk4 in ")
+    assert found.what.endswith("parts of a step, threshold and reset after each part")
+    assert "spikes fall into another step" in found.text
+    assert "cut into 1, 4" in found.evidence[2]
+    assert "after the part that crosses the threshold" in found.evidence[3]
+
+
+def test_a_reset_at_the_end_of_the_step_is_not_called_one_within(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    coarser(monkeypatch)
+    diagnosis = diagnosed(adapting(), lambda plan: variants.with_method(plan, 0, "rk4", 6), 60.0)
+    found = diagnosis.cause
+    assert found is not None, diagnosis.tried
+    assert found.kind == "integrator"
+    assert "reset" not in found.what
+
+
+def test_a_reset_within_the_step_is_one_of_its_parts() -> None:
+    """Cut into two halves, threshold and reset do what two steps of half the size do."""
+    net = adapting(1)
+    net.record(net["cells"], ["spikes", "V_m", "w"])
+    plan = lower(net, 0.1)
+    halves = variants.with_method(plan, 0, "rk4", 2, reset_within=True)
+    engines = [make_engine(halves, Options()), make_engine(lower(net, 0.05), Options(dt=0.05))]
+    ours, fine = engines[0].run(400), engines[1].run(800)
+    n = ours.labels.size
+    assert n > 1
+    # Up to the first spike all is the same; from there the refractory time is cut otherwise.
+    first = int(ours.labels[0])
+    assert first == -(-int(fine.labels[0]) // 2)
+    for number in (1, 2):
+        np.testing.assert_allclose(
+            ours.samples[number][:first], fine.samples[number][1::2][:first], rtol=1e-12
+        )
+
+
+def test_spikes_told_at_the_maximum_are_seen_beside_finer_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As simulators of Hodgkin-Huxley neurons do that wait for the potential to fall."""
+    coarser(monkeypatch)
+    net = ns.Network("maximum", seed=2)
+    cells = net.population("cells", 10, ns.TraubMiles(I_e=400.0, synapses=None))
+    net.initialise(cells, V_m=ns.Uniform(-65, -55))
+
+    def change(plan: Plan) -> Plan:
+        return variants.with_spike_at_maximum(variants.with_method(plan, 0, "rk4", 3), 0)
+
+    diagnosis = diagnosed(net, change, 60.0)
+    found = diagnosis.cause
+    assert found is not None, diagnosis.tried
+    assert found.what.startswith("rk4 in ")
+    assert found.what.endswith("parts of a step, spikes at the maximum of V_m")
+
+
+@pytest.mark.parametrize("fault", ["weight", "delay"])
+def test_a_fault_is_named_though_a_solver_has_an_error_of_its_own(fault: str) -> None:
+    """Upstrokes that our finer steps do not follow, and states that are off a little everywhere."""
+    change: Callable[[Plan], Plan] = {
+        "weight": lambda plan: variants.with_weights_scaled(plan, 0, 1.1),
+        "delay": lambda plan: variants.with_delays_shifted(plan, 0, 1),
+    }[fault]
+    net = ns.Network("adapting, coupled", seed=2)
+    model = ns.AdEx(synapses=ns.ExpConductance(), I_e=700.0, t_ref=1.0)
+    cells = net.population("cells", 30, model)
+    net.initialise(cells, V_m=ns.Uniform(-70, -52))
+    net.project(cells, cells, ns.FixedProbability(0.2), weight=2.0, delay=1.0, receptor="exc",
+                name="p")  # fmt: skip
+
+    def both(plan: Plan) -> Plan:
+        return change(variants.with_method(plan, 0, "rk4", 6, reset_within=True))
+
+    diagnosis = diagnosed(net, both, 60.0)
+    found = diagnosis.cause
+    assert found is not None, diagnosis.tried
+    assert (found.kind, found.part) == (fault, "Projection 'p'")
+    assert found.size == pytest.approx({"weight": 1.1, "delay": 0.1}[fault], rel=1e-3)
     assert "integrator as well" in found.evidence[-1]

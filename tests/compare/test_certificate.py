@@ -139,7 +139,8 @@ def test_what_is_asked_of_it() -> None:
 
 
 FACTS = (
-    "Same spikes on the grid until 12.3 ms (1,234 spikes); horizon at 55.5 ms.",
+    "Same spikes on the grid until 12.3 ms (1,234 spikes); horizon 55.5 ms (2 of 3 "
+    "copies parted within 100 ms).",
     f"First different spike: neuron 7 of '{NAME}' fires at 12.4 ms on cpu, is silent on peer.",
     "Cause (delay): all delays are 1 step longer",
     "changed: the same",
@@ -259,3 +260,57 @@ def test_a_report_without_differences_has_no_empty_tables() -> None:
     assert page.count["table"] == 1
     assert "svg" not in page.count
     assert "Statistics" not in str(bare)
+
+
+def test_what_was_tried_in_vain_is_told() -> None:
+    """Integrators with their numbers, the others by class in the text, all in page and JSON."""
+    c = certificate()
+    many = tuple(f"Leaves steps unexplained: hypothesis {k}." for k in range(20))
+    steps = "Steps by rk2: off by 0.001 of the largest values, 0.0003 by rk4."
+    peer = replace(
+        c.reports[0], cause=None, tried=(*many, steps),
+        tried_kinds={"refractory time": 20, "integrator": 1},
+    )  # fmt: skip
+    c = replace(c, reports=(peer, c.reports[1]))
+    text = re.sub(r"\s+", " ", str(c))
+    assert "Tried, and not confirmed: refractory time (20), integrator (1)." in text
+    assert steps in text
+    assert "hypothesis 3" not in text
+    page = c.to_html()
+    assert "All that was tried (21)" in page
+    assert all(line in page for line in many)
+    assert ns.Certificate.from_json(c.to_json()).reports[0].tried == peer.tried
+    few = replace(c, reports=(replace(peer, tried=many[:3]), c.reports[1]))
+    assert "hypothesis 2" in str(few)
+
+
+def test_what_several_populations_share_is_told_once() -> None:
+    c = certificate()
+    finding = c.reports[0].findings[0]
+    other = replace(finding, part="Population 'inh'", bound="2e-3")
+    several = replace(
+        c.reports[0], findings=(finding, replace(finding, part="Population 'x'"), other)
+    )
+    text = re.sub(r"\s+", " ", str(replace(c, reports=(several, c.reports[1]))))
+    assert (
+        f"Approximated: Populations '{NAME}', 'x', LIF: integrated adaptively; off by 1e-3." in text
+    )
+    assert "Approximated: Population 'inh', LIF: integrated adaptively; off by 2e-3." in text
+
+
+def test_the_horizon_says_how_many_copies_parted() -> None:
+    c = certificate()
+    assert c.horizon is not None
+    none = replace(c, horizon=replace(c.horizon, times=(None, None, None)))
+    text = re.sub(r"\s+", " ", str(none))
+    assert "beyond 100 ms: none of 3 copies fired another spike by then" in text
+    assert "say nothing" not in text
+    assert "single spikes of two simulators say nothing" in re.sub(r"\s+", " ", str(c))
+
+
+def test_an_interrupted_certificate_says_so() -> None:
+    c = replace(certificate(), interrupted=True)
+    assert ", interrupted" in c.headline
+    assert "what was not reached by then is undecided" in re.sub(r"\s+", " ", str(c))
+    assert "what was not reached by then is undecided" in c.to_html()
+    assert ns.Certificate.from_json(c.to_json()).interrupted

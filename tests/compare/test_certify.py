@@ -17,6 +17,7 @@ from neurosim.backend import Options, find_backend
 from neurosim.capabilities import PASSES, Requirement, approximated, refused
 from neurosim.cli import app
 from neurosim.compare import certify as module
+from neurosim.compare.causes import Diagnosis
 from neurosim.compare.certify import certify
 from neurosim.compare.trials import Ensemble, find_ensemble, grid_spikes
 from neurosim.compare.verdicts import Tier
@@ -35,7 +36,7 @@ pytestmark = pytest.mark.compiled
 @pytest.fixture
 def no_causes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Causes have tests of their own; looking for them takes its time."""
-    monkeypatch.setattr(module, "find_cause", lambda *args: None)
+    monkeypatch.setattr(module, "diagnose", lambda *args: Diagnosis())
 
 
 def other_drive(options: Options) -> Options:
@@ -228,7 +229,7 @@ def test_approximations_are_listed_and_do_not_warn() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         c = certify(driven(), [Copy(supports=supports)], 20)
-    assert "Approximated: Population 'exc'" in str(c)
+    assert "Approximated: Populations 'exc', 'inh'" in str(c)
     assert "integrated adaptively; off by 1e-3" in str(c)
 
 
@@ -382,6 +383,7 @@ def registered(monkeypatch: pytest.MonkeyPatch, no_causes: None) -> None:
         Copy(),
         Copy("shifted", network=with_model("exc", V_th=-52.0)),
         Copy("absent", requires=(Requirement(distribution="no-such-simulator"),)),
+        Interrupting("broken", 2),
     )
     found = {**known, **{copy.name: Entry(copy) for copy in copies}}
     monkeypatch.setattr(contract, "_entry_points", lambda: found)
@@ -393,6 +395,7 @@ def registered(monkeypatch: pytest.MonkeyPatch, no_causes: None) -> None:
         ("cpu,copy", 0, "bit-exact"),
         ("copy,shifted", 1, "different"),
         ("copy,absent", 3, "no-such-simulator"),
+        ("copy,broken", 130, "interrupted"),
         ("copy,nobody", 2, "nobody"),
     ],
 )
@@ -417,3 +420,92 @@ def test_the_command_line_refuses_files_before_it_runs(registered: None, tmp_pat
     result = CliRunner().invoke(app, [*words, "--html", str(tmp_path / "c.pdf")])
     assert result.exit_code == 2
     assert ".html" in result.output
+
+
+# --- Ctrl-C -----------------------------------------------------------------------------------
+
+
+class Interrupting(Copy):
+    """A copy in one of whose runs Ctrl-C is pressed: sessions return what they have by then."""
+
+    def __init__(self, name: str, runs: int, **more: Any) -> None:
+        super().__init__(name, **more)
+        self.left = runs
+
+    def compile(self, network: ns.Network, options: Options) -> Any:
+        """Run, as often as was said."""
+        session = super().compile(network, options)
+        run = session.run
+
+        def interrupted(*args: Any, **kwargs: Any) -> ns.Run:
+            self.left -= 1
+            found: ns.Run = run(*args, **kwargs)
+            if self.left >= 0:
+                return found
+            return replace(found, provenance={**found.provenance, "interrupted": True})
+
+        session.run = interrupted
+        return session
+
+
+def test_a_run_that_ctrl_c_broke_off_is_not_taken_for_a_whole_one() -> None:
+    """What was found stays: the first backend whole, the second to its first different spike."""
+    one = Copy("one")
+    two = Interrupting("two", 4, network=with_model("exc", V_th=-54.5))
+    c = certify(driven(), [one, two, Copy("three")], 40)
+    assert c.interrupted
+    assert c.tier("one") == Tier.BIT_EXACT
+    assert c.tier("two") == c.tier("three") == Tier.UNDECIDED
+    assert c.report("two").lockstep is not None
+    assert c.report("three").lockstep is None
+    assert module.UNREACHED in c.report("three").problem
+    assert c.trials == (0, 0)
+    assert ns.Certificate.from_json(c.to_json()) == c
+
+
+def test_nothing_is_said_to_be_interrupted_that_was_not() -> None:
+    assert not certify(driven(), [Interrupting("whole", 1000)], 20).interrupted
+
+
+@pytest.mark.parametrize("where", ["horizon", "diagnose", "find_ensemble"])
+def test_ctrl_c_between_runs_keeps_what_was_found(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pressed(*args: Any, **kwargs: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, where, pressed)
+    c = certify(driven(), [Copy(network=with_model("exc", V_th=-54.5))], 40, statistics=None
+                if where == "find_ensemble" else False)  # fmt: skip
+    assert c.interrupted
+    assert c.tier() == Tier.UNDECIDED
+    lockstep = c.report("copy").lockstep
+    assert lockstep is not None
+    assert not lockstep.same_spikes
+    assert "interrupted" in str(c)
+
+
+def test_the_whole_run_stops_where_all_populations_differ(no_causes: None) -> None:
+    """Only for populations that never differ is the rest of a long run needed."""
+    ran: list[float] = []
+
+    class Counting(Copy):
+        def compile(self, network: ns.Network, options: Options) -> Any:
+            session = super().compile(network, options)
+            run = session.run
+
+            def counted(duration: float, **more: Any) -> ns.Run:
+                ran.append(duration)
+                found: ns.Run = run(duration, **more)
+                return found
+
+            session.run = counted
+            return session
+
+    certify(driven(), [Counting(options=other_drive)], 1000, statistics=False)
+    assert max(ran) <= 200
+    ran.clear()
+    c = certify(chain(), [Counting(network=with_model("second", V_th=-54.0))], 1000,
+                statistics=False)  # fmt: skip
+    assert sum(ran) >= 1000
+    assert c.tier("copy", "first") == Tier.SAME_SPIKES

@@ -123,6 +123,16 @@ def test_rounding_is_no_difference_and_not_bit_exact() -> None:
     assert found.within_rounding
     assert not found.bit_exact
     assert 0 < max(s.largest_relative for s in found.states) < module.ROUNDING["double"]
+    first = found.first_bits
+    assert first is not None
+    assert first.began is not None
+    assert (first.variable, first.unit) == ("V_m", "mV")
+    # One step: a sum of a few terms is off by a few units in the last place, not by what follows.
+    assert first.began == min(s.began for s in found.states if s.began is not None)
+    assert 0 < first.began_by <= first.largest_absolute
+    assert 1 <= first.began_ulps <= 4
+    same = compared(net)
+    assert same.first_bits is None
 
 
 def test_a_backend_may_be_given_itself() -> None:
