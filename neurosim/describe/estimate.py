@@ -27,7 +27,7 @@ HEADER_BYTES = {"constant": 6, "fixed16": 8, "full64": 30, "full32": 18}
 TILE_SLOTS = 65_536
 """Most arrival slots (one per neuron and receptor) of a tile: a target within it is 16 bits."""
 
-CACHE_BYTES = 1 << 20
+CACHE_BYTES = 1 << 19
 """How much of a tile's accumulator is kept in use at once, half an L2 cache of today: decides how
 many delay steps are delivered per visit."""
 

@@ -18,6 +18,7 @@ import numpy as np
 from neurosim.describe.estimate import CACHE_BYTES
 from neurosim.describe.projection import INJECTED
 from neurosim.engine import layout
+from neurosim.engine.arrays import scattered_zeros, zeros
 from neurosim.engine.context import Context
 from neurosim.engine.generate import BAD_MULTIPLICITY
 from neurosim.engine.pace import Pace
@@ -98,6 +99,8 @@ class Engine:
         self.threads = choose_threads(plan, threads)
         self.slot_map = layout.map_slots(plan)
         load = layout.expected_indegree(plan, self.slot_map)
+        # One tile a thread: more would balance the load, but cut what a source sends to one into
+        # shorter pieces, which costs more (measured).
         self.tile_first = layout.split_evenly(load, self.threads, layout.TILE_SLOTS)
         real = np.float64 if precision == "double" else np.float32
         self._machine = Machine(
@@ -115,7 +118,7 @@ class Engine:
         )  # fmt: skip
         depth = self.synapses.delivery.wave_steps
         integer = np.int64 if precision == "double" else np.int32
-        self.accumulator = np.zeros(depth * max(1, self.slot_map.n_slots), integer)
+        self.accumulator = scattered_zeros(depth * max(1, self.slot_map.n_slots), integer)
         self._machine.accumulator = self.accumulator
         self._machine.depth = depth
         self._machine.scale = self.synapses.scale
@@ -128,7 +131,7 @@ class Engine:
         }
         for state in self.neurons.values():
             if state.is_injected and any(c.coupling == INJECTED for c in plan.couplings):
-                state.couplings[INJECTED] = np.zeros(state.plan.size, real)
+                state.couplings[INJECTED] = zeros(state.plan.size, real)
         self._feeders: dict[int, list[Feeder]] = self._make_feeders()
         self._gathers: dict[int, list[Feeder]] = self._make_gathers()
         self._make_blocks()
@@ -261,7 +264,7 @@ class Engine:
         )  # fmt: skip
         self._teams = {
             workers: loop.Team(
-                np.zeros(64, np.int64),
+                np.zeros(loop.ASKED + loop.ASKED_WIDTH * workers, np.int64),
                 shares(layout.split_evenly(load, workers, n_blocks + 1), workers),
                 shares(np.arange(self.tile_first.size), workers),
             )

@@ -67,7 +67,7 @@ class Field:
         "acc": address of the accumulator, int64 (double) or int32 (single), "acc_rows" rows of
         "acc_stride" elements; row (step + 1) % acc_rows is due. "arrivals" (receptor): the
         element of a row that belongs to neuron 0 of the population; read and cleared.
-        "first_id": global id of neuron 0. "flags": address of int32[n], scratch. "spikes":
+        "first_id": global id of neuron 0. "flags": address of int16[n], scratch. "spikes":
         address of int32[n * max_multiplicity]; a block [lo, hi) writes from element
         lo * "max_multiplicity" onwards. "key0", "key1": the words of a Philox key.
     name : str
@@ -191,7 +191,7 @@ class _Writer:
             flags, spikes, most = (
                 self._word(Field(kind)) for kind in ("flags", "spikes", "max_multiplicity")
             )
-            self._unpack("flags", f"int32_at(words[{flags}] + lo * 4, n)")
+            self._unpack("flags", f"int16_at(words[{flags}] + lo * 2, n)")
             self._unpack(
                 "spikes", f"int32_at(words[{spikes}] + lo * words[{most}] * 4, n * words[{most}])"
             )
@@ -323,7 +323,7 @@ class _Writer:
         if self.spec.receptors:
             views.add(f"{self.integer}_at")
         if self.fires:
-            views.add("int32_at")
+            views.update(("int16_at", "int32_at"))
         return ", ".join(sorted(views))
 
     def _loop(self) -> list[str]:
@@ -489,13 +489,13 @@ class _Writer:
             else f"fired = {bare(fired)}"
         )
         if spec.multiplicity is None:
-            lines.append("flags[k] = np.int32(fired)")
+            lines.append("flags[k] = np.int16(fired)")
             return
         lines.append(f"m = {bare(emitter.number(spec.multiplicity))} + {emitter.literal(0.5)}")
         lines.append(f"possible = (m >= {emitter.literal(0.0)}) & (m < most + {one})")
         emitter.functions.add("select")
         lines.append(f"count = np.int32(select(fired & possible, m, {emitter.literal(0.0)}))")
-        lines.append("flags[k] = count")
+        lines.append("flags[k] = np.int16(count)")
         kind = f"np.{self.integer}"
         impossible = f"select(fired & (not possible), {kind}(2), {kind}(0))"
         lines.append(f"bad = {self._flag(impossible)}")

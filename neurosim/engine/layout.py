@@ -17,6 +17,9 @@ from neurosim.lower.plan import Floats, Ints, Plan, PlanProjection
 BLOCK_NEURONS = 1024
 """A dozen float64 rows of a block fit into 100 kB, so feeders and update share the L2 cache."""
 
+SLOTS_OF_LINE = 16
+"""int32 of a cache line; twice as many int64 as one has."""
+
 
 @dataclass(frozen=True)
 class SlotMap:
@@ -27,7 +30,7 @@ class SlotMap:
     first : dict
         (population index, receptor index) -> first slot of that block.
     n_slots : int
-        Slots of the whole network.
+        Slots of the whole network, those between blocks included.
     """
 
     first: dict[tuple[int, int], int]
@@ -35,14 +38,14 @@ class SlotMap:
 
 
 def map_slots(plan: Plan) -> SlotMap:
-    """Give every receptor of every population a block of slots."""
+    """Give every receptor of every population a block of slots, from a cache line on."""
     first: dict[tuple[int, int], int] = {}
     at = 0
     for population in plan.populations:
         receptors = population.spec.receptors if population.spec is not None else ()
         for index in range(len(receptors)):
             first[population.index, index] = at
-            at += population.size
+            at += -(-population.size // SLOTS_OF_LINE) * SLOTS_OF_LINE
     return SlotMap(first, at)
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 CHUNK_SECONDS = 0.08
 """Wall time between two returns to Python, about: short enough for Ctrl-C and a smooth bar."""
 
-PROBE_EVERY = 16
-"""Every so many chunks the other number of threads is tried, for a quarter of a chunk."""
+PROBE_EVERY = 8
+"""Every so many chunks the other number of threads is tried, for a tenth of a chunk."""
 
 MOST_STEPS = 100_000
 
@@ -43,9 +43,11 @@ class Pace:
             if candidate not in self._seconds_per_step:
                 return candidate, self._steps
         best = self.workers
-        if len(self._candidates) > 1 and self._chunks % PROBE_EVERY == PROBE_EVERY - 1:
+        # The first measurements are of cold caches: they are soon made again.
+        soon = self._chunks < PROBE_EVERY and self._chunks & (self._chunks - 1) == 0
+        if len(self._candidates) > 1 and (soon or self._chunks % PROBE_EVERY == PROBE_EVERY - 1):
             other = next(c for c in self._candidates if c != best)
-            return other, max(1, self._steps // 4)
+            return other, max(1, self._steps // 10)
         return best, self._steps
 
     def learn(self, workers: int, steps: int, seconds: float) -> None:
@@ -54,7 +56,9 @@ class Pace:
             return
         self._chunks += 1
         now = max(seconds, 1e-7) / steps
-        before = self._seconds_per_step.get(workers, now)
-        self._seconds_per_step[workers] = 0.5 * (before + now)
-        wanted = CHUNK_SECONDS / self._seconds_per_step[self.workers]
+        known = self._seconds_per_step
+        # What is known of the other number of threads is old by the time it is tried again.
+        before = known.get(workers, now) if workers == self.workers else now
+        known[workers] = 0.5 * (before + now)
+        wanted = CHUNK_SECONDS / known[self.workers]
         self._steps = int(min(max(1.0, min(wanted, 4.0 * self._steps)), MOST_STEPS))

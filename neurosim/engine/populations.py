@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.engine.arrays import zeros
 from neurosim.engine.context import Context
 from neurosim.engine.generate import Field, generate
 from neurosim.engine.layout import SlotMap
@@ -79,15 +80,15 @@ class PopulationState:
         n, real = self.plan.size, self.machine.real
         self.spec = spec
         self.largest = RELAY_LIMIT if spec.multiplicity is not None else 1
-        self.states = {s: np.zeros(n, real) for s in spec.states}
-        self.refractory = np.zeros(n, real)
-        self.drives = {r: np.zeros(n, real) for r in self.driven}
-        self.injected = np.zeros(n, real) if self.is_injected else None
-        self.couplings = {c.name: np.zeros(n, real) for c in spec.couplings}
+        self.states = {s: zeros(n, real) for s in spec.states}
+        self.refractory = zeros(n, real)
+        self.drives = {r: zeros(n, real) for r in self.driven}
+        self.injected = zeros(n, real) if self.is_injected else None
+        self.couplings = {c.name: zeros(n, real) for c in spec.couplings}
         # A relay rarely emits what it could: its region covers that many spikes for one neuron
         # and the kernel says so when it does not suffice.
         self.spikes = np.zeros(n * self.largest, np.int32)
-        self.flags = np.zeros(n, np.int32)
+        self.flags = zeros(n, np.int16)
         self.parameters = dict(self.plan.parameters)
         self.initialise()
         self.prepare()

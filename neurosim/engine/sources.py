@@ -18,12 +18,13 @@ from neurosim.describe.sources import (
     RateSteps,
     SpikeTimes,
 )
+from neurosim.engine.arrays import zeros
 from neurosim.engine.context import Context
 from neurosim.engine.populations import RELAY_LIMIT, Machine, PopulationState, fitting
 from neurosim.engine.trains import RateTable, poisson_thresholds, rate_table, schedule
 from neurosim.errors import DescriptionError, UnsupportedError
 from neurosim.kernels import feeders, sources
-from neurosim.kernels.poisson import STEPS
+from neurosim.kernels.poisson import GROUP
 from neurosim.kernels.random import CURRENT, DRIVE, SOURCE, make_key
 from neurosim.lower.plan import Plan, PlanDrive, PlanInjection, PlanPopulation
 from neurosim.lower.values import nearest_steps
@@ -113,9 +114,8 @@ def poisson_words(table: RateTable, first_id: int, key: Any, n: int) -> list[Any
     """Return the words from which `neurosim.kernels.feeders.poisson_counts` draws."""
     longest = int(table.first.max(initial=1))
     return [
-        first_id, int(key[0]), int(key[1]), *table.words, np.zeros(n, np.int16),
-        np.zeros(STEPS * n, np.uint16), np.zeros(n + longest, np.int16),
-        np.zeros(n, np.int64), n,
+        first_id, int(key[0]), int(key[1]), *table.words, zeros(n, np.int16),
+        zeros(-(-n // GROUP) * GROUP, np.uint16), np.zeros(n + longest, np.int16),
     ]  # fmt: skip
 
 
@@ -225,7 +225,7 @@ def make_held_input(
     """
     table = np.ascontiguousarray(table, np.float64)
     if row is None:
-        row = np.zeros(plan.size, machine.real)
+        row = zeros(plan.size, machine.real)
     row[:] = table[0]
     kept = row
 
@@ -249,7 +249,7 @@ class Feeder:
 
 def _dense(state: PopulationState, ids: np.ndarray, values: Any) -> np.ndarray:
     """Spread values of some neurons (local ids) over the population: (n,) real, 0 elsewhere."""
-    row = np.zeros(state.plan.size, state.machine.real)
+    row = zeros(state.plan.size, state.machine.real)
     row[ids] = fitting(values, state.machine.real, f"Input of population {state.plan.name!r}")
     return row
 

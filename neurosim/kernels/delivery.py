@@ -41,6 +41,9 @@ TARGET_HEADER = 3
 VISITS = 256
 """Visits prepared at once: the first lines of their rows wait in the L1 cache meanwhile."""
 
+AHEAD = 2
+"""How many visits ahead rows are asked for: one is over before memory has answered."""
+
 LINE = 64
 """Bytes of a cache line; only a hint depends on it."""
 
@@ -163,10 +166,13 @@ def make_visits(
     for v in range(n_visits):
         begin = visits[v, 0]
         end = visits[v, 1]
-        if v + 1 < n_visits:
-            # What the next visit reads; its first line was asked for when it was prepared.
-            for k in range(visits[v + 1, 0] * wide + LINE // 2, visits[v + 1, 1] * wide, LINE // 2):
-                prefetch(everything, k)
+        # What a later visit reads is asked for little by little, run by run of this one: all at
+        # once it would fill the queue that the accumulator's own misses wait in (measured: 20 %).
+        ahead = np.int64(0)
+        ahead_end = np.int64(0)
+        if v + AHEAD < n_visits:
+            ahead = visits[v + AHEAD, 0] * wide + LINE // 2
+            ahead_end = visits[v + AHEAD, 1] * wide
         at = begin
         while at < end:
             # Views of a run, walked through from 0: an index that might be negative, for all the
@@ -181,6 +187,10 @@ def make_visits(
                 delay = np.int64(half[0])
                 count = np.int64(half[1]) | (np.int64(half[2]) << 16)
                 at += TARGET_HEADER
+            asked = min(ahead + count * wide, ahead_end)
+            while ahead < asked:
+                prefetch(everything, ahead)
+                ahead += LINE // 2
             due = now + delay
             if due >= depth:
                 due -= depth

@@ -24,7 +24,7 @@ from neurosim.kernels.jit import (
     uint16_at,
     uint32_at,
 )
-from neurosim.kernels.poisson import STEPS, poisson_by_inversion, poisson_numbers
+from neurosim.kernels.poisson import GROUP, poisson_by_inversion, poisson_numbers
 from neurosim.kernels.random import normal_quantile, philox4x32, uniform53
 
 
@@ -83,24 +83,22 @@ def add_noise_current(n, row, mean, sd, decay, spread, level, first_id, interval
 def poisson_counts(word, at, step, lo, n):
     """Return the Poisson numbers of a block for a step: (n,) int16.
 
-    word : (at + 13,) int64   from `at` on: first id, key0, key1, number of segments, their first
+    word : (at + 11,) int64   from `at` on: first id, key0, key1, number of segments, their first
            steps; per segment: number of thresholds, their address, parts; then addresses of
-           counts (size,) int16, random bits (8 * size,) uint16, rounded thresholds (from a block's
-           first place on: there are fewer than neurons in a block, but in the last), (size,) int64:
-           at a block's first neuron, which steps its bits belong to; size
+           counts (size,) int16, random bits (size rounded up to whole groups,) uint16, and rounded
+           thresholds (from a block's first place on: there are fewer than neurons in a block, but
+           in the last)
     """
     segments = word[at + 3]
     here = segment_of(step, int64_at(word[at + 4], segments))
     n_thresholds = int64_at(word[at + 5], segments)[here]
     thresholds = uint32_at(int64_at(word[at + 6], segments)[here], n_thresholds)
     parts = int64_at(word[at + 7], segments)[here]
-    size = word[at + 12]
     count = int16_at(word[at + 8] + 2 * lo, n)
-    halves = uint16_at(word[at + 9] + 2 * lo, STEPS * size - lo)
+    halves = uint16_at(word[at + 9] + 2 * lo, GROUP)
     scratch = int16_at(word[at + 10] + 2 * lo, n_thresholds)
-    seen = int64_at(word[at + 11] + 8 * lo, 1)
     poisson_numbers(
-        n, size, count, halves, seen, thresholds, scratch, parts, word[at] + lo, step,
+        lo, lo + n, count, halves, thresholds, scratch, parts, word[at], step,
         word[at + 1], word[at + 2],
     )  # fmt: skip
     return count
@@ -244,12 +242,12 @@ def poisson_drive(real: Any, size: int) -> Any:
     """
 
     def poisson_drive(ctx, lo, hi, step):
-        word = int64_at(ctx, 16)
+        word = int64_at(ctx, 14)
         n = hi - lo
         count = poisson_counts(word, np.int64(3), step, lo, n)
         row = reals_at(word[0] + size * lo, n, real)
         if word[1] == 0:
-            add_count(n, row, real(float64_at(ctx, 16)[2]), count)
+            add_count(n, row, real(float64_at(ctx, 14)[2]), count)
         else:
             add_weighted(n, row, reals_at(word[1] + size * lo, n, real), count)
         return 0

@@ -2,8 +2,9 @@
 
 Workers are ordinary threads in one nogil function, kept in step by a barrier of two atomic
 operations (measured: 0.2 to 0.4 microseconds for two; a parallel region of OpenMP costs 5 to 20).
-Blocks of neurons and tiles of arrival slots each belong to one worker; nothing that is computed
-depends on to whom.
+Blocks of neurons and tiles of arrival slots are dealt out; a worker that is done with its share,
+which then lies in its cache, takes from those of the others. Nothing that is computed depends on
+who does it.
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ from neurosim.kernels.jit import (
     yield_processor,
 )
 
-# Places in `Team.shared`, a cache line apart.
-ARRIVED, FAILED, WORKED = 0, 8, 16
+# Places in `Team.shared`, a cache line apart: three words, then for each worker how often a block
+# and a tile of its share was asked for.
+ARRIVED, FAILED, WORKED, ASKED = 0, 8, 16, 24
+FOR_BLOCKS, FOR_TILES = 0, 8
+ASKED_WIDTH = 16
 SPINS = 4000
 """Reads of the barrier before a waiting worker offers its core to others (a few microseconds)."""
 
@@ -43,7 +47,7 @@ COMPLETE, FAILURE, LOG_FULL = 0, 1, 2
 class Team(NamedTuple):
     """Who does what.
 
-    shared      : (64,) int64     barrier and flags
+    shared      : (ASKED + ASKED_WIDTH * n_workers,) int64   barrier, flags, what is taken
     block_share : (n_workers + 1,) int64   blocks of each worker
     tile_share  : (n_workers + 1,) int64   tiles of each worker
     """
@@ -110,6 +114,20 @@ def wait(shared, n_workers, round_):
 
 
 @kernel
+def take(shared, owner, what, share, n_workers, round_):
+    """Take the next item of a worker's share; -1 if all are taken.
+
+    what   : FOR_BLOCKS or FOR_TILES
+    share  : (n_workers + 1,) int64   items of each worker
+    round_ : number of steps before this one. In each, every worker asks until there is nothing
+             left: `n_workers` times more often than there are items.
+    """
+    n = share[owner + 1] - share[owner]
+    asked = atomic_add(shared, ASKED + ASKED_WIDTH * owner + what, 1) - round_ * (n + n_workers)
+    return share[owner] + asked if asked < n else np.int64(-1)
+
+
+@kernel
 def sample(recording, step, chunk_first):
     """Copy the recorded states at the end of `step` into their buffers.
 
@@ -166,6 +184,7 @@ def advance(
     used = log.start[first_step + 1 - log.origin]
     reason = COMPLETE
     step = first_step
+    done = np.int64(0)
     if last_step > first_step:
         atomic_add(shared, WORKED, 1)
     while step < last_step:
@@ -180,15 +199,19 @@ def advance(
                     )
             round_ = wait(shared, n_workers, round_)
 
-        for b in range(my_first, my_last):
-            spikes = np.int64(0)
-            for c in range(blocks.first_call[b], blocks.last_call[b]):
-                spikes = call_entry(
-                    blocks.call_address[c], blocks.call_ctx[c], blocks.lo[b], blocks.hi[b], step
-                )
-            if spikes < 0:
-                atomic_add(shared, FAILED, 1)
-            blocks.count[b] = spikes
+        for turn in range(n_workers):
+            owner = (worker + turn) % n_workers
+            b = take(shared, owner, FOR_BLOCKS, team.block_share, n_workers, done)
+            while b >= 0:
+                spikes = np.int64(0)
+                for c in range(blocks.first_call[b], blocks.last_call[b]):
+                    spikes = call_entry(
+                        blocks.call_address[c], blocks.call_ctx[c], blocks.lo[b], blocks.hi[b], step
+                    )
+                if spikes < 0:
+                    atomic_add(shared, FAILED, 1)
+                blocks.count[b] = spikes
+                b = take(shared, owner, FOR_BLOCKS, team.block_share, n_workers, done)
         round_ = wait(shared, n_workers, round_)
 
         label = step + 1
@@ -212,10 +235,16 @@ def advance(
         used += total
 
         round_ = wait(shared, n_workers, round_)
-        for tile in range(team.tile_share[worker], team.tile_share[worker + 1]):
-            deliver(
-                accumulator, n_slots, delivery, tile, label, log.ids, log.start, log.origin, visits
-            )
+        for turn in range(n_workers):
+            owner = (worker + turn) % n_workers
+            tile = take(shared, owner, FOR_TILES, team.tile_share, n_workers, done)
+            while tile >= 0:
+                deliver(
+                    accumulator, n_slots, delivery, tile, label, log.ids, log.start, log.origin,
+                    visits,
+                )  # fmt: skip
+                tile = take(shared, owner, FOR_TILES, team.tile_share, n_workers, done)
+        done += 1
         round_ = wait(shared, n_workers, round_)
     set_flushing(control)
     return reason, step

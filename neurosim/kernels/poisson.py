@@ -14,8 +14,11 @@ import numpy as np
 from neurosim.kernels.jit import kernel
 from neurosim.kernels.random import philox2x32, threefry4x32, uniform53
 
-STEPS = 8
-"""Steps that one block of Threefry serves: four words of two halves."""
+GROUP = 1024
+"""Neurons of a population that share counters: 128 blocks of Threefry, of eight halves each. As
+many as in a block of the loop, whose random bits then never leave the L1 cache."""
+
+COUNTERS = GROUP // 8
 
 _HALF = np.uint32(16)
 _LOW = np.uint32(0xFFFF)
@@ -24,27 +27,29 @@ _OFFSET = np.int64(1 << 15)
 
 
 @kernel
-def draw_halves(n, stride, halves, part, first_id, octet, key0, key1):
-    """Draw 16 bits for each neuron and each of the eight steps 8 octet .. 8 octet + 7.
+def draw_halves(many, halves, part, first, step, key0, key1):
+    """Draw the 16 bits of a group of neurons for a step.
 
-    halves : uint16, written   of neuron k in the j-th step at j * stride + k
+    many   : counters to be used, at most `COUNTERS`: neurons r with r % COUNTERS < many get bits
+    halves : (GROUP,) uint16, written   bits of neuron r of the group at r
     part   : number of the draw where a step takes several, below 256
+    first  : the first counter
     """
     # Views of their own: stores at unknown distances in one array would not be vectorised.
-    row0 = halves[:n]
-    row1 = halves[stride : stride + n]
-    row2 = halves[2 * stride : 2 * stride + n]
-    row3 = halves[3 * stride : 3 * stride + n]
-    row4 = halves[4 * stride : 4 * stride + n]
-    row5 = halves[5 * stride : 5 * stride + n]
-    row6 = halves[6 * stride : 6 * stride + n]
-    row7 = halves[7 * stride : 7 * stride + n]
-    when = np.uint32(octet & 0xFFFFFFFF)
-    what = np.uint32((part + ((octet >> 32) << 8)) & 0xFFFFFFFF)
+    row0 = halves[:many]
+    row1 = halves[COUNTERS : COUNTERS + many]
+    row2 = halves[2 * COUNTERS : 2 * COUNTERS + many]
+    row3 = halves[3 * COUNTERS : 3 * COUNTERS + many]
+    row4 = halves[4 * COUNTERS : 4 * COUNTERS + many]
+    row5 = halves[5 * COUNTERS : 5 * COUNTERS + many]
+    row6 = halves[6 * COUNTERS : 6 * COUNTERS + many]
+    row7 = halves[7 * COUNTERS : 7 * COUNTERS + many]
+    when = np.uint32(step & 0xFFFFFFFF)
+    what = np.uint32((part + ((step >> 32) << 8)) & 0xFFFFFFFF)
     k0 = np.uint32(key0)
     k1 = np.uint32(key1)
-    for k in range(n):
-        w0, w1, w2, w3 = threefry4x32(np.uint32(first_id + k), when, what, k0, k1)
+    for k in range(many):
+        w0, w1, w2, w3 = threefry4x32(np.uint32(first + k), when, what, k0, k1)
         row0[k] = w0 & _LOW
         row1[k] = w0 >> _HALF
         row2[k] = w1 & _LOW
@@ -107,30 +112,35 @@ def count_reached(n, count, half, thresholds):
 
 @kernel
 def poisson_numbers(
-    n, stride, count, halves, seen, thresholds, scratch, parts, first_id, step, key0, key1
+    lo, hi, count, halves, thresholds, scratch, parts, first_id, step, key0, key1
 ):  # fmt: skip
-    """Draw a Poisson number of spikes for each neuron, one mean for all.
+    """Draw a Poisson number of spikes for the neurons lo .. hi - 1 of a population.
 
-    count      : (n,) int16, written
-    halves     : uint16, written     see `draw_halves`
-    seen       : (1,) int64, written   1 + the eight steps that `halves` belongs to
+    count      : (hi - lo,) int16, written
+    halves     : (GROUP,) uint16, scratch
     thresholds : (m,) uint32         cumulative probabilities of 0, 1, .. m - 1 spikes, times 2^32
     scratch    : (m,) int16
     parts      : the mean is the sum of this many equal ones, so that `thresholds` stays short
+    first_id   : global id of neuron 0 of the population
 
-    Whether the bits of a step are still there or are drawn again changes nothing.
+    Neuron r of group g takes a half of the counter first_id + g COUNTERS + r % COUNTERS, none of
+    which is an id of another population.
     """
-    octet = step // STEPS
     signed = halves.view(np.int16)
-    at = (step - octet * STEPS) * stride
-    for k in range(n):
+    for k in range(hi - lo):
         count[k] = 0
     for part in range(parts):
-        if parts > 1 or seen[0] != octet + 1:
-            draw_halves(n, stride, halves, part, first_id, octet, key0, key1)
-            seen[0] = octet + 1 if parts == 1 else 0
         m = rounded(thresholds, part, step, key0, key1, scratch)
-        count_reached(n, count, signed[at : at + n], scratch[:m])
+        group = lo // GROUP
+        while group * GROUP < hi:
+            start = max(lo - group * GROUP, 0)
+            stop = min(hi - group * GROUP, GROUP)
+            first = first_id + group * COUNTERS
+            draw_halves(min(stop, COUNTERS), halves, part, first, step, key0, key1)
+            at = group * GROUP + start - lo
+            n = stop - start
+            count_reached(n, count[at : at + n], signed[start:stop], scratch[:m])
+            group += 1
 
 
 @kernel

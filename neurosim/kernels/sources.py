@@ -143,7 +143,7 @@ def gamma_counts(n, count, due, drawn, shape, scale, first_id, end, key0, key1):
 @entry
 def poisson_source(ctx: int, lo: int, hi: int, step: int) -> int:
     """Poisson trains with one rate for all, constant between given steps."""
-    word = int64_at(ctx, 15)
+    word = int64_at(ctx, 13)
     n = hi - lo
     count = poisson_counts(word, np.int64(2), step, lo, n)
     out = int32_at(word[0] + 4 * lo * word[1], n * word[1])

@@ -71,7 +71,7 @@ class Bench:
         self.injected = self._row(values.get("I_injected", 0.0))
         self.couplings = {c.name: self._row(values[c.name]) for c in spec.couplings}
         self.refractory = self._row(0.0)
-        self.flags = np.full(n, 77, np.int32)
+        self.flags = np.full(n, 77, np.int16)
         self.spikes = np.full(n * max_multiplicity, -5, np.int32)
         self.slots = {r.name: 3 + i * (n + 2) for i, r in enumerate(spec.receptors)}
         self.acc = np.zeros((rows, 3 + len(spec.receptors) * (n + 2)), self.integer)

@@ -18,7 +18,7 @@ from neurosim.kernels.compaction import compact
 def test_is_repeat(n: int, seed: int, share: float, first_id: int) -> None:
     """Every id as often as its flag says; nothing beyond n is read, nothing beyond is written."""
     random = np.random.default_rng(seed)
-    flags = random.integers(1, 4, n + 5).astype(np.int32)
+    flags = random.integers(1, 4, n + 5).astype(np.int16)
     flags[random.random(n + 5) >= share] = 0
     flags[n:] = 9
     expected = np.repeat(first_id + np.arange(n), flags[:n])

@@ -19,19 +19,16 @@ KEY = (123_456_789, 987_654_321)
 
 
 def numbers(
-    mean: float, steps: range, n: int = 700, first_id: int = 40, key: tuple[int, int] = KEY
+    mean: float, steps: range, n: int = 700, lo: int = 0, key: tuple[int, int] = KEY
 ) -> npt.NDArray[np.int64]:
-    """Numbers of n neurons in some steps: (n_steps, n)."""
+    """Numbers of the neurons lo .. lo + n - 1 of a population in some steps: (n_steps, n)."""
     thresholds, parts = poisson_thresholds(mean)
     count = np.zeros(n, np.int16)
-    halves = np.zeros(p.STEPS * n, np.uint16)
-    seen = np.zeros(1, np.int64)
+    halves = np.zeros(p.GROUP, np.uint16)
     scratch = np.zeros(max(1, thresholds.size), np.int16)
     rows = []
     for step in steps:
-        p.poisson_numbers(
-            n, n, count, halves, seen, thresholds, scratch, parts, first_id, step, *key
-        )
+        p.poisson_numbers(lo, lo + n, count, halves, thresholds, scratch, parts, 40, step, *key)
         rows.append(count.astype(np.int64))
     return np.array(rows)
 
@@ -110,22 +107,37 @@ def test_neurons_and_steps_are_independent() -> None:
 
 
 @given(
-    first=st.integers(0, 300), n=st.integers(1, 300), step=st.integers(0, 2**40),
-    back=st.integers(0, 9), mean=st.sampled_from([1.3, 33.0]),
+    first=st.integers(0, 2 * p.GROUP), n=st.integers(1, 2 * p.GROUP), step=st.integers(0, 2**40),
+    mean=st.sampled_from([1.3, 33.0]),
 )  # fmt: skip
-@settings(max_examples=30)
+@settings(max_examples=30 if JIT else 3)
 def test_numbers_depend_on_neuron_and_step_alone(
-    first: int, n: int, step: int, back: int, mean: float
+    first: int, n: int, step: int, mean: float
 ) -> None:
-    """The same numbers in other blocks, and whatever was drawn before."""
-    whole = numbers(mean, range(step, step + 1), n=600, first_id=0)[0]
-    begin = max(0, step - back)
-    part: Any = numbers(mean, range(begin, step + 1), n=n, first_id=first)[-1]
+    """The same numbers in other blocks of the same population."""
+    whole = numbers(mean, range(step, step + 1), n=4 * p.GROUP)[0]
+    part: Any = numbers(mean, range(step, step + 1), n=n, lo=first)[0]
     np.testing.assert_array_equal(part, whole[first : first + n])
 
 
+def test_no_two_neurons_share_bits() -> None:
+    """Every neuron of a population of several groups has bits of its own, at every size."""
+    many = 3 * p.GROUP if JIT else p.GROUP + 10
+    halves = np.zeros(p.GROUP, np.uint16)
+    found = []
+    for group in range(-(-many // p.GROUP)):
+        p.draw_halves(p.COUNTERS, halves, 0, 40 + group * p.COUNTERS, 5, *KEY)
+        found.append(halves.copy())
+    bits = np.concatenate(found)[:many].astype(float)
+    for shift in (1, p.COUNTERS, p.GROUP):
+        if shift < many:
+            assert abs(np.corrcoef(bits[shift:], bits[:-shift])[0, 1]) < 5 / np.sqrt(many - shift)
+    for n in (1, 5, p.COUNTERS, p.COUNTERS + 1, 700):
+        np.testing.assert_array_equal(numbers(2.0, range(3), n=n), numbers(2.0, range(3))[:, :n])
+
+
 def test_keys_steps_and_parts_differ() -> None:
-    """Another key, and the next eight steps, have other numbers."""
+    """Another key, and other steps, have other numbers."""
     one = numbers(5.0, range(0, 16))
     other = numbers(5.0, range(0, 16), key=(KEY[0] + 1, KEY[1]))
     assert np.mean(one == other) < 0.3
