@@ -66,7 +66,7 @@ def test_all_combinations_have_one_hash(monkeypatch: pytest.MonkeyPatch, precisi
             spikes = recorded.ids.size
             for array in (recorded.labels, recorded.ids):
                 told.update(array.tobytes())
-            for sampled in recorded.samples:
+            for sampled in recorded.samples.values():
                 told.update(sampled.tobytes())
             for state in engine.neurons.values():
                 for name in state.states:
