@@ -104,6 +104,9 @@ def test_a_script_is_written_as_its_community_writes() -> None:
     assert "L23E.V_m = nest.random.normal(mean=-68.28, std=5.36)\n" in text
     assert '{"rule": "fixed_total_number", "N": ' in text
     assert "nest.math.redraw(nest.random.normal(mean=1.5, std=0.75), min=0.1, max=np.inf)" in text
+    weights = '        "weight": nest.math.redraw(\n            nest.random.normal(mean='
+    assert weights in text
+    assert max(map(len, text.splitlines())) <= 100
     assert 'drive_L4E = nest.Create("poisson_generator")\n' in text
     text = ns.export(vogels_abbott_cuba(), "nest", duration=500, dt=0.05, threads=2)
     assert "DT = 0.05  # ms" in text

@@ -57,11 +57,12 @@ def array(values: Any, part: str) -> str:
     return f"np.array({flat.tolist()})"
 
 
+_REDRAWN = re.compile(r"(.*nest\.math\.redraw\()(.*)(\),?)")
 _NUMBERS = re.compile(r"\[[-\d.e+]+(?:, [-\d.e+]+)+\]")
 
 
 def folded(line: str) -> str:
-    """Return a line with its lists of numbers in rows, where it is too long.
+    """Return a line with its lists of numbers in rows, or a draw below, where it is too long.
 
     >>> print(folded(f"cells.V_th = np.array({[-50.25] * 16})  # mV"))
     cells.V_th = np.array([
@@ -80,6 +81,9 @@ def folded(line: str) -> str:
         )  # fmt: skip
         return f"[\n{inside}\n{margin}]"
 
+    redrawn = _REDRAWN.fullmatch(line)
+    if redrawn is not None:
+        return f"{redrawn[1]}\n{margin}    {redrawn[2]}\n{margin}{redrawn[3]}"
     return _NUMBERS.sub(rows, line)
 
 
