@@ -549,6 +549,10 @@ def _(mo):
     rules, generators and random numbers. It runs without neurosim, and can be read, changed and
     handed on. It is the same network *in distribution*: another wiring and another input, not
     the same spikes.
+
+    What it cannot be as described stands in its head, and `ns.explain(net, "nest", script=True)`
+    tells it beforehand: a script is refused what a run is handed step by step, and has what
+    cannot be replayed, such as synapses that fail.
     """)
     return
 
