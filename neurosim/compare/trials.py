@@ -18,6 +18,13 @@ from neurosim.results import Run, SpikeRecord
 SIZES = (0.0, 1e-9, 1e-6, 1e-3)
 """Relative perturbations of the initial states that are tried, the smallest first."""
 
+LOOKED_AT = 5
+"""Trials that must all be different from one another. Where one neuron is all that a perturbation
+can move, it moves to one side or the other, and many trials are two."""
+
+SOON = 0.1
+"""They should part within this part of a run: what is the same before is counted in all of them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ensemble:
@@ -81,7 +88,9 @@ class Ensemble:
 def find_ensemble(
     network: Network, backend: Backend, duration: float, options: Options
 ) -> Ensemble:
-    """Return trials that differ in every population that fires, with the smallest perturbation.
+    """Return trials that differ soon in every population that fires, and all from one another.
+
+    With the smallest perturbation that does it.
 
     Parameters
     ----------
@@ -95,30 +104,49 @@ def find_ensemble(
     made = Ensemble(network=network, duration=duration, options=options, size=0.0, driven=True)
     first = _all_spikes(made.run(backend, 0), options.dt)
     driven = False
-    best: Ensemble | None = None
+    best: tuple[int, int] | None = None
+    chosen = made
     for size in SIZES:
         made = replace(made, size=size, driven=driven)
-        other = _all_spikes(made.run(backend, 1), options.dt)
-        same = tuple(
-            name
-            for name, (labels, ids) in first.items()
-            if labels.size
-            and np.array_equal(labels, other[name][0])
-            and np.array_equal(ids, other[name][1])
-        )
+        others = [_all_spikes(made.run(backend, k), options.dt) for k in range(1, LOOKED_AT)]
         if size == 0.0:
             driven = any(
                 not np.array_equal(one, two)
                 for name in first
-                for one, two in zip(first[name], other[name], strict=True)
+                for one, two in zip(first[name], others[0][name], strict=True)
             )
+        parting = {
+            name: _parting([first[name], *(other[name] for other in others)])
+            for name, (labels, _) in first.items()
+            if labels.size
+        }
+        same = tuple(name for name, step in parting.items() if step is None)
+        soon = SOON * duration / options.dt
+        # Other drive is other from the start, and its trials are independent.
+        late = 0 if driven else sum(t is not None and t > soon for t in parting.values())
         made = replace(made, driven=driven, constant=same)
-        if best is None or len(same) < len(best.constant):
-            best = made
-        if not same:
+        if best is None or (len(same), late) < best:
+            best, chosen = (len(same), late), made
+        if not same and not late:
             break
-    assert best is not None
-    return best
+    return chosen
+
+
+def _parting(trials: list[tuple[Ints, Ints]]) -> int | None:
+    """Return the step by which every two trials have parted; None where two are the same."""
+    latest = 0
+    for k, (labels, ids) in enumerate(trials):
+        for others, other_ids in trials[:k]:
+            n = min(labels.size, others.size)
+            differs = (labels[:n] != others[:n]) | (ids[:n] != other_ids[:n])
+            if differs.any():
+                at = int(np.argmax(differs))
+                latest = max(latest, min(int(labels[at]), int(others[at])))
+            elif labels.size == others.size:
+                return None
+            else:
+                latest = max(latest, int((labels if labels.size > n else others)[n]))
+    return latest
 
 
 def spikes_of(network: Network, backend: Backend, duration: float, options: Options) -> Run:

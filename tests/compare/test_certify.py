@@ -19,7 +19,7 @@ from neurosim.cli import app
 from neurosim.compare import certify as module
 from neurosim.compare.causes import Diagnosis
 from neurosim.compare.certify import certify
-from neurosim.compare.trials import Ensemble, find_ensemble, grid_spikes
+from neurosim.compare.trials import Ensemble, _parting, find_ensemble, grid_spikes
 from neurosim.compare.verdicts import Tier
 from neurosim.errors import (
     DescriptionError,
@@ -28,6 +28,7 @@ from neurosim.errors import (
     UnknownNameError,
     UnsupportedError,
 )
+from neurosim_models import vogels_abbott_cuba
 from tests.compare.small_networks import Copy, Stumbling, chain, driven, relay, with_model
 
 pytestmark = pytest.mark.compiled
@@ -254,8 +255,6 @@ def test_trials_of_a_driven_network_have_other_drive() -> None:
 
 
 def test_trials_of_a_chaotic_network_without_drive_are_perturbed() -> None:
-    from neurosim_models import vogels_abbott_cuba
-
     net = vogels_abbott_cuba(scale=0.1)
     ensemble = ensemble_of(net, 150.0)
     assert not ensemble.driven
@@ -267,6 +266,33 @@ def test_trials_of_a_chaotic_network_without_drive_are_perturbed() -> None:
     assert first != second
     assert first == spikes(ns.run(net, 150))
     assert spikes(ensemble.run(Copy(), 1)) == second
+
+
+def test_no_two_trials_may_be_the_same_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a perturbation moves one neuron or none, to one side or the other: COBA by 10^-6."""
+    tried: list[float] = []
+    run = Ensemble.run
+
+    def of_two_kinds(self: Any, backend: Any, k: int) -> Any:
+        tried.append(self.size)
+        return run(self, backend, k % 2 if self.size < 1e-3 else k)
+
+    net = vogels_abbott_cuba(scale=0.1)
+    monkeypatch.setattr(Ensemble, "run", of_two_kinds)
+    found = ensemble_of(net, 150.0)
+    assert set(tried) == {0.0, 1e-9, 1e-6, 1e-3}
+    assert (found.size, found.constant) == (1e-3, ())
+
+
+def test_trials_part_where_the_first_of_two_differs() -> None:
+    def trial(*spikes: tuple[int, int]) -> Any:
+        return np.array([s[0] for s in spikes]), np.array([s[1] for s in spikes])
+
+    one, two = trial((3, 0), (5, 1), (9, 0)), trial((3, 0), (6, 1), (9, 0))
+    assert _parting([one, two]) == 5
+    assert _parting([one, two, trial((3, 0), (5, 1), (9, 1))]) == 9
+    assert _parting([one, trial((3, 0), (5, 1))]) == 9
+    assert _parting([one, two, one]) is None
 
 
 def test_a_network_without_drive_or_chaos_says_so(no_causes: None) -> None:
@@ -291,7 +317,7 @@ def test_trials_of_both_sides_share_no_realisation(
 
     monkeypatch.setattr(Ensemble, "run", noted)
     certify(driven(), [Copy(options=other_drive)], 20, trials=(5, 3))
-    ours, theirs = used["cpu"][2:], used["copy"]  # the first two tell what makes trials differ
+    ours, theirs = used["cpu"][-5:], used["copy"]  # those before tell what makes trials differ
     assert ours == [0, 1, 2, 3, 4]
     assert theirs == [5, 6, 7]
 
