@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import neurosim as ns
+from benchmarks.certificates import adex
 from neurosim_models import (
     brunel,
     cobahh,
@@ -25,22 +26,6 @@ from neurosim_models import (
 pytestmark = [
     pytest.mark.compiled, pytest.mark.slow, pytest.mark.usefixtures("brian2_in_numpy"),
 ]  # fmt: skip
-
-
-def adex() -> ns.Network:
-    """4,000 adapting and fast-spiking exponential neurons, driven at random."""
-    net = ns.Network("adex", seed=3)
-    synapses = ns.ExpConductance(exc=5, inh=10)
-    exc = net.population("exc", 3200, ns.AdEx(a=2, b=60, t_ref=2.0, synapses=synapses))
-    inh = net.population("inh", 800, ns.AdEx(a=0, b=0, t_ref=2.0, synapses=synapses))
-    every = exc + inh
-    net.initialise(every, V_m=ns.Uniform(-70, -52), w=ns.Uniform(0, 100))
-    rule = ns.FixedProbability(0.02)
-    net.project(exc, every, rule, weight=1.0, delay=0.5, receptor="exc")
-    net.project(inh, every, rule, weight=8.0, delay=0.5, receptor="inh")
-    net.drive(every, ns.Poisson(rate=4000.0), weight=1.2, receptor="exc")
-    net.record(every, "spikes")
-    return net
 
 
 NETWORKS: dict[str, tuple[Callable[[], ns.Network], float, float]] = {

@@ -1,0 +1,70 @@
+"""Write the table of docs/certificates.md: ``python docs/make_certificates.py``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+TARGET = Path(__file__).with_name("certificates.md")
+
+sys.path.insert(0, str(ROOT))  # benchmarks is not part of the distribution
+
+from benchmarks.certificates import kept  # noqa: E402
+
+BEGIN = "<!-- measured: python docs/make_certificates.py -->"
+END = "<!-- end of measured -->"
+
+
+def seconds(milliseconds: float) -> str:
+    """Return a time with its unit, in ms below a second."""
+    return f"{milliseconds / 1000:.4g} s" if milliseconds >= 1000 else f"{milliseconds:.4g} ms"
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """Return the cells of one network on one backend."""
+    duration = seconds(row["duration"])
+    horizon = row["horizon"]
+    same = row["same_until"]
+    shift = row["smallest_shift"]
+    if row["problem"]:
+        cause = row["problem"]
+    elif row["cause"] is not None:
+        cause = f"{row['cause']['kind']}: {row['cause']['text']}"
+    else:
+        cause = "none was confirmed" if row["looked_for_cause"] else ""
+    return [
+        f"{row['title']}, {row['neurons']:,}",
+        row["backend"],
+        duration,
+        row["tier"],
+        "" if same is None else "to the end" if same >= row["duration"] else seconds(same),
+        "" if row["problem"] else f"beyond {duration}" if horizon is None else seconds(horizon),
+        "" if shift is None else f"{100 * shift:.2g} %",
+        cause.replace("|", "\\|"),
+        f"`{row['command']}`",
+    ]
+
+
+def table() -> str:
+    """Return the table of all that is kept."""
+    headings = (
+        "network, neurons", "backend", "run", "tier", "same spikes until", "horizon",
+        "smallest shift seen", "cause", "command",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
+    lines += [f"| {' | '.join(cells(row))} |" for row in kept()]
+    return "\n".join(lines)
+
+
+def page(text: str) -> str:
+    """Return the page with its table made anew."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(page(TARGET.read_text()))
+    print(f"{TARGET.name}: {len(kept())} rows")

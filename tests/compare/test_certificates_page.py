@@ -1,0 +1,69 @@
+"""The table of docs/certificates.md: written from what is kept, and not stale."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import neurosim as ns
+from benchmarks import certificates
+from neurosim.compare.verdicts import Tier
+from tests.compare.small_networks import Copy, driven, with_model
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def module() -> ModuleType:
+    """docs/make_certificates.py."""
+    path = ROOT / "docs" / "make_certificates.py"
+    description = importlib.util.spec_from_file_location("make_certificates", path)
+    assert description is not None
+    assert description.loader is not None
+    found = importlib.util.module_from_spec(description)
+    description.loader.exec_module(found)
+    return found
+
+
+def test_the_table_is_up_to_date(module: ModuleType) -> None:
+    text = module.TARGET.read_text()
+    assert text.count(module.BEGIN) == text.count(module.END) == 1
+    assert text == module.page(text), "stale: run `python docs/make_certificates.py`"
+
+
+def test_every_row_is_of_a_network_and_says_how_it_was_made() -> None:
+    for row in certificates.kept():
+        assert row["tier"] in list(Tier)
+        made = certificates.command_of(row["name"], row["backend"], row["duration"])
+        assert row["command"].startswith(made)
+        # What is not the same has a cause, or says that none was found.
+        if row["tier"] == Tier.REFUSED:
+            assert row["problem"]
+        elif row["tier"] not in (Tier.BIT_EXACT, Tier.SAME_SPIKES):
+            assert row["looked_for_cause"]
+
+
+@pytest.mark.compiled
+def test_a_row_says_what_its_certificate_says(module: ModuleType) -> None:
+    net = driven()
+    certificate = ns.certify(net, [Copy(network=with_model("exc", V_th=-54.0))], 60)
+    made = certificates.summary(certificate, net, "copy")
+    assert made["neurons"] == 60
+    assert made["tier"] == certificate.tier("copy").value
+    assert made["same_until"] == certificate.same_until["copy"]
+    shifts = [
+        row.statistics.detectable / row.statistics.rate
+        for row in certificate.rows
+        if row.statistics is not None and row.statistics.detectable is not None
+    ]
+    assert made["smallest_shift"] == max(shifts)
+    cause = certificate.cause["copy"]
+    assert cause is not None
+    assert made["cause"] == {"kind": cause.kind, "text": cause.text}
+    told = {**made, "title": "Driven", "command": "as it is"}
+    row = module.cells(told)
+    assert row[:4] == ["Driven, 60", "copy", "60 ms", certificate.tier("copy").value]
+    assert cause.text in row[7]
