@@ -13,6 +13,9 @@ CHUNK_SECONDS = 0.08
 PROBE_EVERY = 8
 """Every so many chunks the other number of threads is tried, for a tenth of a chunk."""
 
+FEWEST_STEPS = 8
+"""Of a measurement: in fewer, starting the threads would count for more than what they do."""
+
 MOST_STEPS = 100_000
 
 
@@ -28,7 +31,7 @@ class Pace:
     def __init__(self, most: int) -> None:
         self._candidates = (most,) if most == 1 else (most, 1)
         self._seconds_per_step: dict[int, float] = {}
-        self._steps = 8
+        self._steps = FEWEST_STEPS
         self._chunks = 0
 
     @property
@@ -47,7 +50,7 @@ class Pace:
         soon = self._chunks < PROBE_EVERY and self._chunks & (self._chunks - 1) == 0
         if len(self._candidates) > 1 and (soon or self._chunks % PROBE_EVERY == PROBE_EVERY - 1):
             other = next(c for c in self._candidates if c != best)
-            return other, max(1, self._steps // 10)
+            return other, max(FEWEST_STEPS, self._steps // 10)
         return best, self._steps
 
     def learn(self, workers: int, steps: int, seconds: float) -> None:
