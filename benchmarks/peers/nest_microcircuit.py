@@ -66,7 +66,8 @@ def main() -> None:
             noise = nest.Create("poisson_generator", params={"rate": rate})
             synapse = {"weight": p.weight_external_pa, "delay": p.external_delay_ms}
             nest.Connect(noise, population, "all_to_all", synapse)
-    measure(a, began, dict(zip(p.populations, populations, strict=True)), synapses, model)
+    named = dict(zip(p.populations, populations, strict=True))
+    measure(a, began, named, synapses, model, weighed=(named["L5I"], named["L5I"]))
 
 
 if __name__ == "__main__":

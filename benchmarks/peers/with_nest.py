@@ -14,7 +14,7 @@ from typing import Any
 
 import nest
 
-from benchmarks.peers.common import DT, peak_memory, report
+from benchmarks.peers.common import DT, keep_spikes, peak_memory, report
 
 MOST_HPC = 65_535
 
@@ -26,7 +26,7 @@ def prepare(a: argparse.Namespace) -> float:
     nest.ResetKernel()
     nest.set(
         resolution=DT, rng_seed=a.seed, local_num_threads=a.threads, print_time=False,
-        keep_source_table=False,  # it is of no use after building, and large
+        keep_source_table=a.keep is not None,  # of use for reading synapses only, and large
     )  # fmt: skip
     return began
 
@@ -46,8 +46,9 @@ def connect_by_indegree(
 
 
 def measure(
-    a: argparse.Namespace, began: float, populations: Mapping[str, Any], synapses: int, model: str
-) -> None:
+    a: argparse.Namespace, began: float, populations: Mapping[str, Any], synapses: int, model: str,
+    weighed: tuple[Any, Any] | None = None,
+) -> None:  # fmt: skip
     """Record all spikes, warm up, run, and print the report.
 
     Parameters
@@ -59,6 +60,8 @@ def measure(
         Those of the network, without those of devices.
     model : str
         What kind they are.
+    weighed : (NodeCollection, NodeCollection), optional
+        Sources and targets whose weights are kept with the spikes.
     """
     recorders = {}
     for name, population in populations.items():
@@ -71,6 +74,21 @@ def measure(
     nest.Run(a.duration)
     seconds = time.perf_counter() - started
     nest.Cleanup()
+    if a.keep is not None:
+        keep_spikes(
+            a.keep,
+            {
+                name: (
+                    recorder.events["times"],
+                    recorder.events["senders"] - population[0].global_id,
+                )
+                for (name, population), recorder in zip(
+                    populations.items(), recorders.values(), strict=True
+                )
+            },
+            {name: len(population) for name, population in populations.items()},
+            [] if weighed is None else nest.GetConnections(*weighed).weight,
+        )
     report(
         "nest", a, precision="double", threads=nest.local_num_threads,
         build_seconds=built - began, simulate_seconds=seconds,
