@@ -19,6 +19,11 @@ from benchmarks.tables import (  # noqa: E402
     number,
     scaling_table,
 )
+from neurosim_models.microcircuit import (  # noqa: E402
+    POPULATIONS,
+    PUBLISHED_CV,
+    PUBLISHED_RATES,
+)
 
 HEAD = """\
 # Performance
@@ -78,6 +83,19 @@ machine can do at most: additions of a float32 at scattered places with streamed
 """
 
 
+SAME = """\
+## Does it do the same?
+
+Speed is of no use if the network is another one. Where both sides draw their own wiring and
+input, `python -m benchmarks.distributions` compares distributions over neurons: of rates, of CVs
+of inter-spike intervals, of correlation coefficients of spike counts (200 neurons of a
+population, bins of 2 ms), and of the weights of a projection. The Kolmogorov-Smirnov distance
+(mean over populations) between neurosim and NEST is to be read beside that between two seeds of
+one simulator. Histograms are kept in `benchmarks/results/distributions`. The tests make the same
+comparison, and see a constant current in place of random input, and weights without spread.
+"""
+
+
 def read(name: str) -> dict[str, Any] | None:
     """Return what is kept of a benchmark, if it was made."""
     path = RESULTS / f"{name}.json"
@@ -108,6 +126,36 @@ def plain_table(kept: dict[str, Any], columns: dict[str, str]) -> list[str]:
     return [*lines, ""]
 
 
+def same(kept: dict[str, Any]) -> list[str]:
+    """Return what is said of the distributions of the microcircuit at one scale."""
+    seconds = kept["duration"] / 1e3
+    lines = [
+        f"Microcircuit, scale {kept['scale']:g}, {seconds:g} s after {kept['warm_up'] / 1e3:g} s.",
+        measured(kept),
+        "| distance (least to greatest) | rates | CVs | correlations | weights |",
+        "|---|---|---|---|---|",
+    ]
+    for pair, found in kept["distances"].items():
+        cells = [
+            f"{mean:.3f} ({least:.3f} to {greatest:.3f})" if least < greatest else f"{mean:.3f}"
+            for least, mean, greatest in found.values()
+        ]
+        lines.append(f"| {pair} | {' | '.join(cells)} |")
+    lines += ["", f"| | {' | '.join(POPULATIONS)} |", "|---" * (len(POPULATIONS) + 1) + "|"]
+    for measure, unit, published in (
+        ("rate", "mean rate [Hz]", PUBLISHED_RATES), ("cv", "mean CV", PUBLISHED_CV),
+    ):  # fmt: skip
+        for side, name in (("neurosim", "neurosim"), ("nest", "NEST")):
+            if side in kept["means"]:
+                runs = kept["means"][side][measure]
+                cells = [f"{sum(runs[p]) / len(runs[p]):.2f}" for p in POPULATIONS]
+                lines.append(f"| {unit}, {name}, {len(runs['L4E'])} runs | {' | '.join(cells)} |")
+        if kept["scale"] == 1:
+            cells = [f"{published[p]:.2f}" for p in POPULATIONS]
+            lines.append(f"| {unit}, published | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
 def page() -> str:
     """Return the whole page."""
     parts = [HEAD, BESIDE]
@@ -126,6 +174,11 @@ def page() -> str:
             )
     else:
         parts.append(NONE_YET)
+    distributions = sorted((RESULTS / "distributions").glob("*.json"))
+    if distributions:
+        parts.append(SAME)
+    for path in distributions:
+        parts += same(json.loads(path.read_text()))
     if (scaling := read("scaling")) is not None:
         parts += [
             SCALING,

@@ -15,6 +15,7 @@ import pytest
 
 import neurosim as ns
 from neurosim.errors import UnsupportedError
+from neurosim_backends.brian2.draft_neurons import folded
 from neurosim_models import brunel, vogels_abbott_cuba
 
 pytestmark = [
@@ -286,3 +287,28 @@ def test_long_lists_are_refused() -> None:
     net.population("x", 3000, ns.LIF(I_e=np.linspace(0, 1, 3000)))
     with pytest.raises(UnsupportedError, match=r"Population 'x': I_e: 3000 values"):
         ns.export(net, "brian2")
+
+
+def test_weights_are_not_called_what_the_neurons_have(tmp_path: Path) -> None:
+    """AdEx has a w of its own, and Brian2 refuses a synapse's variable of that name."""
+    net = ns.Network("adaptive")
+    p = net.population("p", 10, ns.AdEx(I_e=900))
+    q = net.population("q", 10, ns.LIF())
+    net.project(p, p, ns.AllToAll(), weight=ns.Uniform(1, 2), delay=1, receptor="exc")
+    net.project(q, q, ns.AllToAll(), weight=ns.Uniform(1, 2), delay=1, receptor="exc")
+    net.record(p, "spikes")
+    text = ns.export(net, "brian2", duration=100)
+    assert "'weight : amp'" in text
+    assert "'w : amp'" in text
+    assert rates_of(net, 100, tmp_path)["p"] > 0
+
+
+def test_a_unit_and_its_flag_stay_on_one_line() -> None:
+    """Brian2 reads equations of several lines, but no flag that is broken in two."""
+    longest = "dV_m/dt = (E_L - V_m + I_e*R)/tau_m + g*(E_x - V_m)/C_m + sigma*xi/sqrt(tau_m)"
+    for length in range(60, len(longest) + 12):
+        line = f"{longest[:length]:a<{length}} : volt (unless refractory)"
+        lines = folded(line)
+        assert " ".join(x.strip() for x in lines) == line
+        assert lines[-1].endswith(": volt (unless refractory)")
+        assert max(map(len, lines)) <= 97

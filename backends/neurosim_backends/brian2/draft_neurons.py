@@ -32,6 +32,8 @@ from neurosim_backends.brian2.words import (
 NAMES_OF_BRIAN2 = frozenset(("e", "pi", "inf", "i", "j", "N", "lastspike", "not_refractory"))
 """Names that equations of Brian2 may not define."""
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
 
 class Models:
     """Names and units of what is in the equations of the groups."""
@@ -42,6 +44,24 @@ class Models:
         self._units: dict[str, str] = {}
         self.varied: dict[int, set[str]] = {id(g): set() for g in draft.groups}
         self._choose_constants()
+
+    def weight_name(self, pre: Group, post: Group) -> str:
+        """Return a name for the weights of synapses: one that neither side has for something else.
+
+        Brian2 refuses a synaptic variable that a group has, too, as AdEx its adaptation w.
+        """
+        taken = set()
+        for group in (pre, post):
+            if not is_source(group.populations[0]):
+                names = self.renamed(group)
+                taken |= {names.get(n, n) for n in self._names(group)}
+        return next(name for name in ("w", "weight", "synaptic_weight") if name not in taken)
+
+    def _names(self, group: Group) -> set[str]:
+        """Return the names of the variables of neurons, in our words."""
+        spec = group.populations[0].model.neuron_model().spec()
+        lines = parse_equations(group.populations[0].model.neuron_model().equations)
+        return {line.name for line in lines} | set(spec.states) | set(spec.parameters)
 
     def renamed(self, group: Group) -> dict[str, str]:
         """Return what the names of the equations are called in Brian2."""
@@ -377,8 +397,14 @@ def _method_note(spec: Any, method: str) -> list[str]:
 
 
 def folded(line: str) -> list[str]:
-    """Return an equation in several lines where it is long, as Brian2 reads them, too."""
-    return wrap(line, 97, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    """Return an equation in several lines where it is long, as Brian2 reads them, too.
+
+    Its unit and flags stay together: Brian2 reads no flag that goes on in another line.
+    """
+    equation, colon, unit = line.rpartition(" : ")
+    kept = f"{equation}{colon.rstrip()}{NO_BREAK}{unit.replace(' ', NO_BREAK)}" if colon else line
+    lines = wrap(kept, 97, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return [text.replace(NO_BREAK, " ") for text in lines]
 
 
 def wrapped(head: str, arguments: list[str]) -> list[str]:

@@ -60,7 +60,8 @@ def _synapses(
     listed = _listed(draft, p, a, b)
     if listed is not None and listed[0].size == 0:
         return []
-    sign, weight = "+=", "w"
+    sign, weight = "+=", models.weight_name(a.group, b.group)
+    drawn = not isinstance(p.weight, float)
     if isinstance(p.weight, float):
         sign = "-=" if p.weight < 0 else "+="
         weight = quantity(abs(p.weight), p.unit)
@@ -73,8 +74,8 @@ def _synapses(
     native = a.text is not None and b.text is not None and listed is None
     source, post = (a.text, b.text) if native else (a.group.name, b.group.name)
     arguments = [str(source), str(post)]
-    if weight == "w":
-        arguments.append(f"'w : {unit}'")
+    if drawn:
+        arguments.append(f"'{weight} : {unit}'")
     passes = f"*int(rand() < {digits(p.release)})" if p.release < 1 else ""
     arguments.append(f"on_pre='{target}_post {sign} {weight}{passes}'")
     if delay:
@@ -97,8 +98,8 @@ def _synapses(
             i = "sources" if _is_whole(a) else f"{a.ids()}[sources]"
             j = "targets" if _is_whole(b) else f"{b.ids()}[targets]"
             lines.append(f"{name}.connect(i={i}, j={j})")
-    if weight == "w":
-        lines += _each(draft, f"{name}.w", p.weight, p.unit, listed, 2, f"{part}: weight")
+    if drawn:
+        lines += _each(draft, f"{name}.{weight}", p.weight, p.unit, listed, 2, f"{part}: weight")
     if delay is None:
         lines += _each(draft, f"{name}.delay", p.delay, "ms", listed, 3, f"{part}: delay")
         if sooner:
@@ -250,15 +251,16 @@ def coupling(draft: Draft, models: Models, p: Projection) -> list[str]:
             read = f"{models.renamed(a.group).get(str(p.source), p.source)}_pre"
             if kind == "diffusive":
                 read = f"({read} - {models.renamed(b.group).get(str(p.source), p.source)}_post)"
+            weight = models.weight_name(a.group, b.group)
             found = _coupled(draft, p, a, b)
             i, j = (draft.array(x, f"Projection {p.name!r}") for x in found[:2])
             lines += [
                 f"{name} = Synapses({a.group.name}, {b.group.name}, '''",
-                f"w : {_dimension(p.unit)}",
-                f"{variable}_post = w*{read} : {unit} (summed)",
+                f"{weight} : {_dimension(p.unit)}",
+                f"{variable}_post = {weight}*{read} : {unit} (summed)",
                 "''')",
                 f"{name}.connect(i={i}, j={j})",
-                f"{name}.w = "
+                f"{name}.{weight} = "
                 + times_unit(draft.array(found[2], f"Projection {p.name!r}"), p.unit),
                 "",
             ]
