@@ -425,23 +425,35 @@ def compile(
     return find_backend(backend).compile(network, options)
 
 
-def check_option_names(given: Mapping[str, Any], place: str) -> None:
-    """Refuse options that do not exist."""
-    known = [f.name for f in fields(Options)]
+def check_option_names(given: Mapping[str, Any], place: str, own: Sequence[str] = ()) -> None:
+    """Refuse options that do not exist; `own` are arguments that the caller has beside them."""
+    options = [f.name for f in fields(Options)]
     for name in given:
-        if name not in known:
-            raise UnknownNameError(place, name, known)
+        if name not in options:
+            raise UnknownNameError(place, name, dict.fromkeys([*own, *options]))
 
 
-def make_options(network: Network, given: Mapping[str, Any], place: str) -> Options:
+def make_options(
+    network: Network, given: Mapping[str, Any], place: str, own: Sequence[str] = ()
+) -> Options:
     """Return the options of a run from what a caller wrote, with the time step of the network.
+
+    Parameters
+    ----------
+    network : Network
+    given : mapping
+        Options by name.
+    place : str
+        What errors call them.
+    own : sequence of str
+        Arguments that the caller has beside them, named where an option does not exist.
 
     Raises
     ------
     UnknownNameError
         For an option that does not exist.
     """
-    check_option_names(given, place)
+    check_option_names(given, place, own)
     return Options(**{**given, "dt": time_step(network, given.get("dt"))})
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
@@ -19,6 +18,7 @@ from neurosim.backend import (
 from neurosim.capabilities import told
 from neurosim.describe.network import Network
 from neurosim.errors import DescriptionError, UnsupportedError, warn
+from neurosim.files import writable, write
 
 WIDTH = 97
 """Of the text in the head of a script."""
@@ -69,19 +69,20 @@ def export(
     """
     if not isinstance(network, Network):
         raise DescriptionError("export: network", network, "a neurosim.Network")
-    target = None if path is None else _writable(path, overwrite)
+    target = None if path is None else writable(path, "export: path")
+    if target is not None and target.exists() and not overwrite:
+        raise DescriptionError(
+            "export: path", str(target), "a file that does not exist yet",
+            "To replace it: overwrite=True, or --overwrite on the command line.",
+        )  # fmt: skip
     exporter = find_exporter(backend)
-    chosen = make_options(network, options, "export: option")
+    chosen = make_options(network, options, "export: option", ("path", "duration", "overwrite"))
     length = whole_steps(duration, chosen.dt, "export: duration") * chosen.dt
     script = exporter.export(network, length, chosen)
     for line in told(script.approximations):
         warn(f"Script for '{find_backend(backend).name}', {line}.")
     if target is not None:
-        try:
-            target.write_text(script.text, encoding="utf-8")
-        except OSError as error:
-            message = f"a file that can be written ({error.strerror})"
-            raise DescriptionError("export: path", str(target), message) from None
+        write(target, script.text, "export: path")
     return script.text
 
 
@@ -117,18 +118,3 @@ def differences(approximations: Iterable[Mapping[str, Any]]) -> list[str]:
         lines += wrap(f"- {line}", WIDTH, subsequent_indent="  ", break_long_words=False,
                       break_on_hyphens=False)  # fmt: skip
     return lines if len(lines) > 2 else []
-
-
-def _writable(path: Any, overwrite: bool) -> Path:
-    try:
-        target = Path(path)
-    except TypeError:
-        raise DescriptionError("export: path", path, "the name of a file") from None
-    if target.is_dir() or not target.parent.is_dir():
-        raise DescriptionError("export: path", str(target), "a file in a folder that exists")
-    if target.exists() and not overwrite:
-        raise DescriptionError(
-            "export: path", str(target), "a file that does not exist yet",
-            "To replace it: overwrite=True, or --overwrite on the command line.",
-        )  # fmt: skip
-    return target

@@ -1,9 +1,10 @@
-"""`load`: one word for every file that neurosim writes."""
+"""`load`: one word for every file that neurosim writes; and where texts may be written."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from neurosim.errors import DescriptionError
 
@@ -46,3 +47,37 @@ def load(path: str | os.PathLike[str]) -> Network | Run:
     expected = "a file written by network.save or run.save"
     hint = None if kind is None else f"It says of itself that it is a {kind!r}."
     raise DescriptionError("load: path", place, expected, hint)
+
+
+def writable(path: Any, place: str) -> Path:
+    """Return a path at which a file can be put; `place` is what errors call it.
+
+    Raises
+    ------
+    DescriptionError
+        If it is no path, is a folder, or lies in a folder that does not exist.
+    """
+    try:
+        target = Path(path)
+    except TypeError:
+        raise DescriptionError(place, path, "the name of a file") from None
+    if target.is_dir():
+        raise DescriptionError(place, str(target), "the name of a file, not of a folder")
+    if not target.parent.is_dir():
+        raise DescriptionError(place, str(target), "a file in a folder that exists")
+    return target
+
+
+def write(target: Path, text: str, place: str) -> None:
+    """Write a text.
+
+    Raises
+    ------
+    DescriptionError
+        If the file cannot be written.
+    """
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        expected = f"a file that can be written ({error.strerror})"
+        raise DescriptionError(place, str(target), expected) from None

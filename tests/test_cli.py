@@ -167,6 +167,8 @@ def test_a_run_without_recorders_says_how_to_record(script: Path) -> None:
     ("words", "message"),
     [
         (["brunell"], "there is no model 'brunell'. Did you mean 'brunel'?"),
+        (["cubaa"], "Did you mean 'vogels_abbott_cuba'?"),
+        (["nothing"], "a part of a name that no other has is enough, such as 'cuba'"),
         (["brunel", "--set", "regme=A"], "no argument 'regme'. Did you mean 'regime'?"),
         (["brunel", "--set", "regime"], "expected NAME=VALUE"),
         (["brunel", "--set", "scale=1", "--set", "scale=2"], "expected one value of 'scale'"),
@@ -213,6 +215,19 @@ def test_only_networks_of_a_script_are_listed(script: Path) -> None:
     assert done.code == 2
     listed = "small, ready, stepwise, silent, needy, refused, broken; run"
     assert f"Networks in it: {listed}" in done.text
+
+
+def test_functions_that_do_not_say_what_they_return_are_listed(tmp_path: Path) -> None:
+    path = tmp_path / "nets.py"
+    path.write_text("from math import sin\nclass A: pass\ndef far(): pass\ndef rel(): pass\n")
+    done = neurosim("run", f"{path}:relly")
+    assert done.code == 2
+    assert (
+        "Did you mean 'rel'? Functions that do not say what they return: rel, far; run" in done.text
+    )
+    assert "There is no network" not in done.text
+    path.write_text("from math import sin\nclass A: pass\ndef number() -> float: ...\n")
+    assert "There is no network" in neurosim("run", f"{path}:relly").text
 
 
 def test_a_network_takes_no_arguments(script: Path) -> None:
@@ -273,6 +288,7 @@ def test_list_shows_every_model_with_its_arguments() -> None:
         assert f"{name}(" in done.text
         assert entry.load().__doc__.split("\n", 1)[0] in done.text
     assert "brunel(regime='C', scale=1.0, seed=1)" in done.text
+    assert "A part of a name that no other has is enough, such as cuba." in done.text
     assert f"Backends (--backend NAME): {', '.join(ns.backends())}" in done.text
 
 

@@ -42,10 +42,10 @@ class Commands(typer.core.TyperGroup):
                 warnings.showwarning = _caution(warnings.showwarning)
                 return super().invoke(ctx)
         except NeurosimError as error:
-            _complain(error)
+            complain(error)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            _complain("Interrupted; nothing was kept.")
+            complain("Interrupted; nothing was kept.")
             raise typer.Exit(INTERRUPTED) from None
 
 
@@ -59,7 +59,8 @@ app = typer.Typer(
 )
 
 
-def _complain(problem: object) -> None:
+def complain(problem: object) -> None:
+    """Print a message about what went wrong."""
     typer.secho("Error: ", fg="red", bold=True, err=True, nl=False)
     typer.echo(problem, err=True)
 
@@ -172,7 +173,7 @@ def run(
     report.show_run(console, result)
     if interrupted:
         kept = " What came before is saved." if save is not None else ""
-        _complain(f"Interrupted at {result.t_stop:g} ms.{kept}")
+        complain(f"Interrupted at {result.t_stop:g} ms.{kept}")
     if save is not None:
         console.print(f"Results in {result.save(save)}", soft_wrap=True)
     if plot is not None:

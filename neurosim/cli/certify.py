@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +20,7 @@ from neurosim.cli.app import (
     TimeStep,
     about,
     app,
+    complain,
     network_of,
     time_step_of,
 )
@@ -24,8 +28,11 @@ from neurosim.cli.app import (
 DIFFERENT = 1
 """Exit code where a population is different."""
 
+MISTAKE = 2
+"""Exit code where nothing could be compared: of the command, the script or the network."""
+
 OPEN = 3
-"""Exit code where none is different, but one is undecided or refused (2 is an error of usage)."""
+"""Exit code where none is different, but one is undecided or refused."""
 
 
 @app.command()
@@ -55,8 +62,8 @@ def certify(
     """Compare backends on one network: spike by spike, then by statistics, with the cause.
 
     Exit code 0: every population is statistically equivalent or better on every backend; 1: one
-    is different; 3: none is different, but one is undecided or refused; 130: interrupted, with
-    what was found until then.
+    is different; 2: a mistake in the command, in the script or in the network; 3: none is
+    different, but one is undecided or refused; 130: interrupted, with what was found until then.
     """
     from rich.console import Console
 
@@ -67,30 +74,34 @@ def certify(
     from neurosim.errors import DescriptionError
 
     names = [name.strip() for name in backends.split(",") if name.strip()]
-    with about("--backends"):
-        for name in names:
-            find_backend(name)
-    step = time_step_of(dt)
-    for option, path, ending in (("--html", html, ".html"), ("--json", json, ".json")):
-        with about(option):
-            targets.check_output(path, option)
-            if path is not None and path.suffix.lower() != ending:
-                raise DescriptionError(option, str(path), f"a name that ends with {ending}")
-    network = network_of(model, settings, seed, step)
-    with about("--duration"):
-        length = targets.number_or_text(duration)
-        whole_steps(length, time_step(network, step), "--duration")
-    certificate = neurosim.certify(
-        network,
-        names,
-        length,
-        dt=step,
-        trials=trials,
-        approximate=approximate or (),
-        level=level,
-        resolution=resolution,
-        progress=False if quiet else None,
-    )
+    with _mistakes():
+        with about("--backends"):
+            for name in names:
+                find_backend(name)
+        step = time_step_of(dt)
+        for option, path, ending in (("--html", html, ".html"), ("--json", json, ".json")):
+            with about(option):
+                targets.check_output(path, option)
+                if path is not None and path.suffix.lower() != ending:
+                    raise DescriptionError(option, str(path), f"a name that ends with {ending}")
+        network = network_of(model, settings, seed, step)
+        with about("--duration"):
+            length = targets.number_or_text(duration)
+            whole_steps(length, time_step(network, step), "--duration")
+        with warnings.catch_warnings():
+            # Sessions warn of a Ctrl-C; here the certificate and the exit code say it.
+            warnings.filterwarnings("ignore", message="Interrupted at")
+            certificate = neurosim.certify(
+                network,
+                names,
+                length,
+                dt=step,
+                trials=trials,
+                approximate=approximate or (),
+                level=level,
+                resolution=resolution,
+                progress=False if quiet else None,
+            )
     console = Console(quiet=quiet, highlight=False)
     console.print(certificate)
     for path in (html, json):
@@ -102,3 +113,18 @@ def certify(
         return
     different = any(row.tier == Tier.DIFFERENT for row in certificate.rows)
     raise typer.Exit(DIFFERENT if different else OPEN)
+
+
+@contextmanager
+def _mistakes() -> Iterator[None]:
+    """Give everything that keeps a comparison from being made an exit code of its own.
+
+    Elsewhere a refused description ends with 1, which here says that simulators differ.
+    """
+    from neurosim.errors import NeurosimError
+
+    try:
+        yield
+    except NeurosimError as error:
+        complain(error)
+        raise typer.Exit(MISTAKE) from None

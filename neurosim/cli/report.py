@@ -83,7 +83,7 @@ def save_figure(run: Run, path: Path) -> None:
 def show_list(console: Console) -> None:
     """Print the published networks with their arguments, and the backends."""
     from neurosim.backend import backends
-    from neurosim.cli.targets import entry_points
+    from neurosim.cli.targets import entry_points, short_name
 
     console.print("[bold]Published networks[/bold] (neurosim run NAME --set ARGUMENT=VALUE)\n")
     for name, entry in entry_points().items():
@@ -95,6 +95,10 @@ def show_list(console: Console) -> None:
         console.print(f"[bold]{name}[/bold]({signature(function)})", soft_wrap=True)
         summary = (inspect.getdoc(function) or "").split("\n", 1)[0]
         console.print(f"    {summary}\n", markup=False, soft_wrap=True)
+    example = short_name(entry_points())
+    if example:
+        told = f"A part of a name that no other has is enough, such as {example}."
+        console.print(f"{told}\n", markup=False, soft_wrap=True)
     console.print(f"[bold]Backends[/bold] (--backend NAME): {', '.join(backends())}")
     console.print("What each one needs: neurosim doctor")
 

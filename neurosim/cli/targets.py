@@ -7,7 +7,7 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from importlib import metadata
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -78,7 +78,7 @@ def find_network(
         code = path.resolve()
     elif target.endswith(".py") or target.endswith(".py:"):
         path = Path(target.removesuffix(":"))
-        listed = _listed(networks_in(_load(path)), str(path))
+        listed = _listed(_load(path), str(path))
         raise UsageError("MODEL", f"which network of {path}? {listed}")
     else:
         found, code = _published(target), None
@@ -104,14 +104,39 @@ def _published(name: str) -> Any:
     parts = [full for full in known if name and name in full]
     if name in known or len(parts) == 1:
         return known[name if name in known else parts[0]].load()
-    near = parts or get_close_matches(name, known, n=1)
+    near = parts or get_close_matches(name, known, n=1) or _near_piece(name, known)
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     listed = ", ".join(known) or "(none are installed)"
+    if known:
+        listed += "; a part of a name that no other has is enough"
+        listed += f", such as {example!r}" if (example := short_name(known)) else ""
     raise UsageError(
         "MODEL",
         f"there is no model {name!r}.{hint} Published networks: {listed}. "
         f"A network of your own is written path/script.py:name.",
     )
+
+
+def _near_piece(name: str, known: Iterable[str]) -> list[str]:
+    """Return the models a word of whose names is nearly `name`, the nearest word's only."""
+    owners: dict[str, list[str]] = {}
+    for full in known:
+        for word in full.split("_"):
+            owners.setdefault(word, []).append(full)
+    near = get_close_matches(name, owners, n=1)
+    return owners[near[0]] if near else []
+
+
+def short_name(known: Iterable[str]) -> str:
+    """Return a part of a model's name that no other has, as an example; "" where there is none.
+
+    >>> short_name(["brunel", "vogels_abbott_coba", "vogels_abbott_cuba"])
+    'cuba'
+    """
+    names = list(known)
+    words = [word for full in names if "_" in full for word in full.split("_")]
+    alone = [word for word in words if sum(word in full for full in names) == 1]
+    return alone[-1] if alone else ""
 
 
 # --- arguments ------------------------------------------------------------------------------
@@ -243,25 +268,46 @@ def _load(path: Path) -> ModuleType:
 
 
 def _named(module: ModuleType, name: str, script: str) -> Any:
-    found = networks_in(module)
     if not name:
-        raise UsageError("MODEL", f"which network of {script}? {_listed(found, script)}")
+        raise UsageError("MODEL", f"which network of {script}? {_listed(module, script)}")
     value = getattr(module, name, None)
     if value is not None:
         return value
     functions = [k for k, v in vars(module).items() if inspect.isfunction(v)]
-    near = get_close_matches(name, [*found, *functions], n=1)
+    near = get_close_matches(name, [*networks_in(module), *functions], n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise UsageError("MODEL", f"{script} has no {name!r}.{hint} {_listed(found, script)}")
+    raise UsageError("MODEL", f"{script} has no {name!r}.{hint} {_listed(module, script, name)}")
 
 
-def _listed(found: Sequence[str], script: str) -> str:
-    if not found:
+def _functions_in(module: ModuleType) -> list[str]:
+    """Return the functions of a script that could return a network: they do not say."""
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and inspect.isfunction(value)
+        and value.__module__ == module.__name__
+        and "return" not in value.__annotations__
+    ]
+
+
+def _listed(module: ModuleType, script: str, name: str = "") -> str:
+    """Tell what can be run of a script, what is nearest to `name` first."""
+
+    def ordered(names: Sequence[str]) -> list[str]:
+        alike = {k: SequenceMatcher(None, name, k).ratio() for k in names} if name else {}
+        return sorted(names, key=lambda k: -alike.get(k, 0.0))
+
+    found, others = ordered(networks_in(module)), ordered(_functions_in(module))
+    if not found and not others:
         return (
-            f"There is no network in {script}: no Network by name, and no function declared "
-            f"`-> Network`."
+            f"There is no network in {script}: no Network by name, and no function that could "
+            f"return one."
         )
-    return f"Networks in it: {', '.join(found)}; run {script}:{found[0]}, for example."
+    told = [f"Networks in it: {', '.join(found)}"] if found else []
+    if others:
+        told.append(f"Functions that do not say what they return: {', '.join(others)}")
+    return f"{'. '.join(told)}; run {script}:{(found or others)[0]}, for example."
 
 
 def _guarded(call: Callable[[], Any], script: Path | None, what: str) -> Any:

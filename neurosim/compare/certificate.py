@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from neurosim.compare.html import body, page
-from neurosim.compare.sentences import method_told, rates_of, told
+from neurosim.compare.sentences import method_told, rates_of, told, why_told
 from neurosim.compare.verdicts import Tier, Verdicts
 from neurosim.errors import DescriptionError
+from neurosim.files import writable, write
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -90,7 +91,7 @@ class Certificate(Verdicts):
                 Text(row.tier.value, style=COLOURS[row.tier]),
                 rate,
                 shift,
-                Text(row.why),
+                Text(why_told(row, self.reports)),
             )
             before = row.backend
         return table
@@ -136,15 +137,21 @@ class Certificate(Verdicts):
             ) from None
 
     def save(self, path: str | Path) -> Path:
-        """Write the certificate to a file, by its ending: .html, .json or .txt."""
-        target = Path(path)
+        """Write the certificate to a file, by its ending: .html, .json or .txt.
+
+        Raises
+        ------
+        DescriptionError
+            For another ending, a folder that does not exist, or a file that cannot be written.
+        """
+        target = writable(path, "Certificate.save: path")
         writers = {".html": self.to_html, ".json": self.to_json, ".txt": self.__str__}
         writer = writers.get(target.suffix.lower())
         if writer is None:
             raise DescriptionError(
                 "Certificate.save: path", str(path), f"a name that ends with one of {list(writers)}"
             )
-        target.write_text(writer(), encoding="utf-8")
+        write(target, writer(), "Certificate.save: path")
         return target
 
     @classmethod

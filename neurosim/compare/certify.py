@@ -132,7 +132,10 @@ def certify(
     if not isinstance(network, Network):
         raise DescriptionError("certify: network", network, "a neurosim.Network")
     given = {"dt": dt, "approximate": approximate, **options}
-    chosen = make_options(network, given, "certify: option")
+    own = (
+        "dt", "trials", "approximate", "inputs", "statistics", "level", "resolution", "progress"
+    )  # fmt: skip
+    chosen = make_options(network, given, "certify: option", own)
     n_steps = whole_steps(duration, chosen.dt, "certify: duration")
     request = Request(
         network=with_inputs(network, inputs or {}, n_steps, chosen.dt),
@@ -601,7 +604,14 @@ def _checked_backends(given: Any) -> list[Backend]:
     """Return the backends beside the reference, each once."""
     if isinstance(given, str) or not isinstance(given, (list, tuple)):
         given = [given]
-    found = {backend.name: backend for backend in map(find_backend, given)}
+    found: dict[str, Backend] = {}
+    for backend in map(find_backend, given):
+        if backend.name in found:
+            hint = (
+                f"{backend.name!r} is there twice: a certificate tells them apart by their names."
+            )
+            raise DescriptionError("certify: backends", given, "each backend once", hint)
+        found[backend.name] = backend
     found.pop(REFERENCE, None)
     if not found:
         raise DescriptionError(

@@ -113,10 +113,10 @@ class Explanation:
         form = "as a script of" if self.script else "on"
         where = f"Network {self.network!r} {form} '{self.backend}', dt = {self.options.dt:g} ms"
         if self.refused:
-            return f"{where}: refused, for {_count(self.refused)}."
+            return f"{where}: refused, for {self._count('refused')}."
         done = "can be written" if self.script else "runs"
         if self.approximated:
-            return f"{where}: {done}, with {_count(self.approximated)} approximated."
+            return f"{where}: {done}, with {self._count('approximated')} approximated."
         return f"{where}: {done} as described."
 
     def to_dict(self) -> dict[str, Any]:
@@ -170,6 +170,11 @@ class Explanation:
 
     def _at(self, level: Level) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.level == level)
+
+    def _count(self, level: Level) -> str:
+        """Return how many things of a level are listed below."""
+        n = sum(level == listed_level for _, rows in self._blocks() for listed_level, _ in rows)
+        return f"{n} thing{'s' * (n != 1)}"
 
     def _blocks(self) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         """Yield parts, those together of which the same is true, with rows of level and text."""
@@ -238,16 +243,24 @@ def explain(
     if not isinstance(network, Network):
         raise DescriptionError("explain: network", network, "a neurosim.Network")
     given = {"dt": dt, "approximate": approximate, **options}
-    chosen = make_options(network, given, "explain: option")
+    chosen = make_options(network, given, "explain: option", ("dt", "approximate", "script"))
     if not isinstance(script, bool):
         raise DescriptionError("explain: script", script, "True or False")
     found = find_backend(backend)
     exporter = find_exporter(found) if script else None
     capabilities = found.capabilities.of_scripts if script else found.capabilities
     findings = []
-    for judged in judge(network, capabilities, chosen.approximate, chosen):
+    judgements = judge(network, capabilities, chosen.approximate, chosen)
+    absent = {
+        j.use.part
+        for j in judgements
+        if j.level == "refused" and j.use.feature.startswith("neuron:")
+    }
+    for judged in judgements:
         use, support = judged.use, judged.support
         refused = judged.level == "refused"
+        if use.feature.startswith("method:") and use.part in absent:
+            continue  # no model, no integrator
         findings.append(
             Finding(
                 part=use.part, feature=use.feature, title=use.title, level=judged.level,
@@ -346,8 +359,3 @@ def _rows(findings: Sequence[Finding]) -> list[tuple[str, str]]:
             text += f". Nearest that works: {finding.nearest}" if finding.nearest else ""
             rows.append((level, text))
     return rows
-
-
-def _count(findings: Sequence[Finding]) -> str:
-    n = len({(f.title, f.how, f.bound) for f in findings})
-    return f"{n} thing{'s' * (n != 1)}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.compare.sentences import method_told, rates_of, told
+from neurosim.compare.sentences import method_told, rates_of, told, why_told
 from neurosim.compare.statistics import UNITS, Statistics
 from neurosim.compare.verdicts import Curve, Excerpt, Report, Row, Tier, Verdicts
 from neurosim.plot.style import INK, UNMARKED, legend, tidy, with_unit
@@ -88,7 +88,8 @@ def _tiers(certificate: Verdicts) -> str:
     rows = []
     for row in certificate.rows:
         rates, shift = rates_of(row)
-        rows.append([row.backend, row.population, f"{row.size:,}", row.tier, rates, shift, row.why])
+        why = why_told(row, certificate.reports)
+        rows.append([row.backend, row.population, f"{row.size:,}", row.tier, rates, shift, why])
     headings = (
         "backend", "population", "neurons", "tier", f"rate [Hz], {certificate.reference} / other",
         "smallest shift seen", "why",

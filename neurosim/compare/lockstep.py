@@ -269,7 +269,7 @@ def compare_in_lockstep(
         theirs=other.name,
         dt=dt,
         duration=n_steps * dt,
-        same_until=same * dt,
+        same_until=round(same * dt, 9),
         first_spike=first,
         states=differences.found(network),
         n_spikes=n_spikes,

@@ -113,6 +113,7 @@ class Observer:
             labels.append(np.rint(record.times / self.dt).astype(np.int64))
             ids.append(record.ids + self.network.populations[name].offset)
         states: dict[Key, Floats] = {}
+        asked = self.variables
         for name, traces in run.states.items():
             for variable, trace in traces.items():
                 array = np.asarray(trace.array, np.float64)
@@ -122,7 +123,21 @@ class Observer:
                         f"population {name!r} for {n_steps} steps; one per step and the initial "
                         f"one are {n_steps + 1}."
                     )
-                states[name, variable] = array
+                if (name, variable) in asked:
+                    states[name, variable] = array
+        missing = sorted(f"{variable} of {name!r}" for name, variable in asked - states.keys())
+        missing += [
+            f"the spikes of {r.population.name!r}"
+            for r in self.network.recorders
+            if r.population is not None
+            and r.variable == "spikes"
+            and r.population.name not in run.spikes
+        ]
+        if missing:
+            raise NeurosimError(
+                f"Backend '{self.name}' did not record {', '.join(missing)}, although its "
+                "capabilities do not refuse that."
+            )
         all_labels = np.concatenate([*labels, np.empty(0, np.int64)])
         all_ids = np.concatenate([*ids, np.empty(0, np.int64)])
         order = np.lexsort((all_ids, all_labels))

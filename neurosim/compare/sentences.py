@@ -61,7 +61,7 @@ def _tests_told(c: Verdicts) -> str:
 
 def told(report: Report, horizon: Horizon | None, *, states: bool = True) -> Iterator[str]:
     """Yield what was found on one backend, in sentences; with or without the states."""
-    if report.problem:
+    if report.problem and not refusal_told(report):
         yield report.problem
     if report.lockstep is not None:
         yield from _spikes_told(report.lockstep, horizon, states)
@@ -82,6 +82,23 @@ def told(report: Report, horizon: Horizon | None, *, states: bool = True) -> Ite
             text += f"; off by {bound}" if bound else ""
             text += f". Nearest that works: {nearest}" if nearest else ""
             yield text.rstrip(".") + "."
+
+
+def refusal_told(report: Report) -> bool:
+    """Whether what keeps a backend from running is among its findings, which are told in full."""
+    return any(
+        f.level == "refused" and report.problem.startswith(f"{f.part}, {f.title}: {f.how}")
+        for f in report.findings
+    )
+
+
+def why_told(row: Row, reports: Sequence[Report]) -> str:
+    """Return the last column of a row: of a refusal that is told in full below only what it is."""
+    for report in reports:
+        if report.backend == row.backend and row.why == report.problem and refusal_told(report):
+            titles = dict.fromkeys(f.title for f in report.findings if f.level == "refused")
+            return f"no form of {'; '.join(titles)}: see below"
+    return row.why
 
 
 def parts_told(parts: Sequence[str]) -> str:

@@ -250,6 +250,10 @@ def test_files_by_their_ending(tmp_path: Path) -> None:
     assert c.save(str(tmp_path / "c.txt")).read_text(encoding="utf-8") == str(c)
     with pytest.raises(DescriptionError, match=r"\.html"):
         c.save(tmp_path / "c.pdf")
+    with pytest.raises(DescriptionError, match="a file in a folder that exists"):
+        c.save(tmp_path / "nowhere" / "c.html")
+    with pytest.raises(DescriptionError, match="not of a folder"):
+        c.save(tmp_path)
 
 
 def test_a_report_without_differences_has_no_empty_tables() -> None:

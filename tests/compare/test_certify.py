@@ -54,6 +54,7 @@ def test_a_copy_is_bit_exact() -> None:
         ("copy", "inh", Tier.BIT_EXACT),
     ]
     assert c.same_until == {"copy": 50}
+    assert repr(certify(driven(), [Copy()], 7.3).same_until["copy"]) == "7.3"
     assert c.cause == {"copy": None}
     assert c.horizon is not None
     assert "Horizon of the network" in str(c)
@@ -187,6 +188,9 @@ def test_a_refusal_is_a_row() -> None:
     assert c.same_until["poor"] is None
     assert all("it has no membranes" in r.why for r in c.rows if r.backend == "poor")
     assert "Nearest that works: PerfectIntegrator" in str(c)
+    assert str(c).count("it has no membranes") == 1
+    assert c.to_html().count("it has no membranes") == 1
+    assert str(c).count("no form of LIF with ExpCurrent: see below") == 2
 
 
 def test_a_backend_that_is_not_installed_is_a_row() -> None:
@@ -369,6 +373,8 @@ def test_currents_cannot_be_replayed() -> None:
         ({"resolution": 0}, DescriptionError, "certify: resolution"),
         ({"statistics": "yes"}, DescriptionError, "certify: statistics"),
         ({"precison": "single"}, UnknownNameError, "precision"),
+        ({"statistic": True}, UnknownNameError, "'resolution'.*Did you mean 'statistics'"),
+        ({"backends": [Copy(), Copy()]}, DescriptionError, "'copy' is there twice"),
         ({"inputs": {"exc": 1}}, UnknownNameError, "exc"),
     ],
 )
@@ -385,6 +391,35 @@ def test_a_network_without_neurons_that_fire_is_refused() -> None:
     net.population("in", 3, ns.Poisson(rate=10))
     with pytest.raises(DescriptionError, match="neurons that fire"):
         certify(net, [Copy()], 10)
+
+
+class Forgetful(Copy):
+    """A copy that leaves a variable, or the spikes, of a population out of its runs."""
+
+    left_out = "V_m"
+
+    def compile(self, network: ns.Network, options: Options) -> Any:
+        """Run, and forget."""
+        session = super().compile(network, options)
+        run = session.run
+
+        def forgetting(*args: Any, **kwargs: Any) -> ns.Run:
+            found: ns.Run = run(*args, **kwargs)
+            if self.left_out == "spikes":
+                return replace(found, spikes={})
+            kept = {p: {k: v for k, v in s.items() if k != "V_m"} for p, s in found.states.items()}
+            return replace(found, states=kept)
+
+        session.run = forgetting
+        return session
+
+
+def test_what_a_backend_did_not_record_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NeurosimError, match="Backend 'other' did not record V_m of 'exc'"):
+        certify(driven(), [Forgetful("other")], 10)
+    monkeypatch.setattr(Forgetful, "left_out", "spikes")
+    with pytest.raises(NeurosimError, match="'other' did not record the spikes of 'exc'"):
+        certify(driven(), [Forgetful("other")], 10)
 
 
 # --- command line ---------------------------------------------------------------------------
@@ -423,6 +458,8 @@ def registered(monkeypatch: pytest.MonkeyPatch, no_causes: None) -> None:
         ("copy,absent", 3, "no-such-simulator"),
         ("copy,broken", 130, "interrupted"),
         ("copy,nobody", 2, "nobody"),
+        ("cpu", 2, "at least one to compare with 'cpu'"),
+        ("copy,copy", 2, "'copy' is there twice"),
     ],
 )
 def test_the_command_line_tells_by_its_exit_code(
@@ -441,6 +478,39 @@ def test_the_command_line_tells_by_its_exit_code(
         assert ns.Certificate.load(data).network == "driven"
 
 
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--level", "2"], "certify: level"),
+        (["--duration", "-3"], "--duration"),
+        ([], "LIF.tau_m"),
+    ],
+)
+def test_every_mistake_of_the_command_line_ends_with_2(
+    registered: None, tmp_path: Path, words: list[str], text: str
+) -> None:
+    """1 would say that simulators differ."""
+    script = tmp_path / "nets.py"
+    made = "from tests.compare.small_networks import driven as make\n"
+    wrong = "import neurosim as ns\ndef make(): ns.LIF(tau_m=-1)\n"
+    script.write_text(made if words else wrong)
+    result = CliRunner().invoke(app, ["certify", f"{script}:make", "--backends", "copy", *words])
+    assert result.exit_code == 2, result.output
+    assert text in result.output
+
+
+def test_the_command_line_tells_of_ctrl_c_by_its_own_words(
+    registered: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Interrupting, "warns", True)
+    script = tmp_path / "nets.py"
+    script.write_text("from tests.compare.small_networks import driven as make\n")
+    words = ["certify", f"{script}:make", "--backends", "broken", "--duration", "60"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 130, result.output
+    assert "Warning" not in result.output
+
+
 def test_the_command_line_refuses_files_before_it_runs(registered: None, tmp_path: Path) -> None:
     words = ["certify", "cuba", "--backends", "copy"]
     result = CliRunner().invoke(app, [*words, "--html", str(tmp_path / "c.pdf")])
@@ -453,6 +523,8 @@ def test_the_command_line_refuses_files_before_it_runs(registered: None, tmp_pat
 
 class Interrupting(Copy):
     """A copy in one of whose runs Ctrl-C is pressed: sessions return what they have by then."""
+
+    warns = False
 
     def __init__(self, name: str, runs: int, **more: Any) -> None:
         super().__init__(name, **more)
@@ -468,6 +540,8 @@ class Interrupting(Copy):
             found: ns.Run = run(*args, **kwargs)
             if self.left >= 0:
                 return found
+            if self.warns:
+                warnings.warn("Interrupted at t = 1 ms", RuntimeWarning, stacklevel=1)
             return replace(found, provenance={**found.provenance, "interrupted": True})
 
         session.run = interrupted

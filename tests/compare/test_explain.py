@@ -107,6 +107,27 @@ def test_the_text_names_parts_reasons_and_remedies() -> None:
     )
 
 
+def test_as_many_things_are_counted_as_are_listed() -> None:
+    """The same refusal in two projections that differ otherwise is listed twice."""
+    net = network()
+    a, b = net.populations["a"], net.populations["b"]
+    net.project(a, b, ns.OneToOne(), weight=1.0, receptor="exc", release=0.5, name="second")
+    text = str(ns.explain(net, Fake(SUPPORTS)))
+    assert sum(line.startswith("    refused") for line in text.splitlines()) == 2
+    assert "refused, for 2 things" in text
+
+
+def test_a_model_that_is_refused_has_no_integrator() -> None:
+    supports = {
+        "neuron:LIF/*": refused("no such neuron"),
+        "method:*": approximated("an integrator of its own", "little"),
+    }
+    told = ns.explain(network(), Fake(supports))
+    assert not told.approximated
+    assert {f.feature for f in told.refused} == {"neuron:LIF/ExpCurrent"}
+    assert ns.explain(network(), Fake({**supports, "neuron:LIF/*": PASSES})).approximated
+
+
 def test_the_table_says_what_the_text_says() -> None:
     from rich.console import Console
 
@@ -258,8 +279,12 @@ def test_export_refuses_what_cannot_be(tmp_path: Path) -> None:
     assert not (tmp_path / "script.py").exists()
     with pytest.raises(DescriptionError, match="a file in a folder that exists"):
         ns.export(net, fake, tmp_path / "nowhere" / "script.py")
+    with pytest.raises(DescriptionError, match="the name of a file, not of a folder"):
+        ns.export(net, fake, tmp_path, overwrite=True)
     with pytest.raises(DescriptionError, match="export: duration"):
         ns.export(net, Fake({}, exports=True), duration=0.05)  # type: ignore[arg-type]
+    with pytest.raises(UnknownNameError, match=r"export: option is 'overwrit'.* 'overwrite'\?"):
+        ns.export(net, Fake({}, exports=True), overwrit=True)  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError, match="export: option is 'threds'"):
         ns.export(net, Fake({}, exports=True), threds=2)  # type: ignore[arg-type]
 
