@@ -481,18 +481,18 @@ class _Search:
             return trial.failure
         dt, before = self.inquiry.dt, self._before_parting()
         states = f"states differ by up to {trial.worst:.1g} of their largest values"
-        until, but = "until then ", "but "
+        until, but = "; until then ", ", but "
         if before is not None and trial.early and self._longer(trial):
             # Both runs are told over the same stretch: the longer one has more spikes in it, each
             # a fraction of a step sooner or later, and is off by more for that alone.
-            until = but = f"up to {before * dt:g} ms, as far as without the change, "
+            until = but = f"; up to {before * dt:g} ms, as far as without the change, "
             states = (
                 f"states differ by up to {max(trial.early.values()):.1g} of their largest values, "
                 f"over the longer stretch by up to {trial.worst:.1g}"
             )
         if trial.label is None:
-            return f"the same spikes up to {trial.end * dt:g} ms, {but}{states}."
-        return f"a spike differs at {trial.label * dt:g} ms; {until}{states}."
+            return f"the same spikes up to {trial.end * dt:g} ms{but}{states}."
+        return f"a spike differs at {trial.label * dt:g} ms{until}{states}."
 
     # --- initial values -------------------------------------------------------------------
 

@@ -300,6 +300,16 @@ def test_an_upstroke_solved_within_the_step_is_an_integrator_and_its_reset_is_se
     assert "spikes fall into another step" in found.text
     assert "cut into 1, 4" in found.evidence[2]
     assert "after the part that crosses the threshold" in found.evidence[3]
+    # Both runs are told over the stretch in which our core as it is has their spikes.
+    label = re.search(r"a spike differs at ([\d.]+) ms", found.evidence[0])
+    ours = re.search(r"states differ by up to ([\de.-]+) ", found.evidence[0])
+    changed = re.search(r"; up to ([\d.]+) ms, .*states differ by up to (\S+) ", found.evidence[1])
+    assert label is not None
+    assert ours is not None
+    assert changed is not None
+    assert float(changed[1]) == pytest.approx(float(label[1]) - 0.1)
+    assert float(changed[2]) < float(ours[1]) / 10
+    assert "over the longer stretch by up to" in found.evidence[1]
 
 
 def test_a_reset_at_the_end_of_the_step_is_not_called_one_within(
