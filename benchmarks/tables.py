@@ -134,7 +134,7 @@ def comparison_figure(kept: Sequence[Json], path: Path) -> bool:
     axes.set_xscale("log")
     axes.axvline(1, color="black", lw=0.8)
     axes.margins(x=0.12)
-    axes.set_xlabel("time of the peer / time of neurosim, same network, same run")
+    axes.set_xlabel("time of the peer / time of neurosim")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
     return True
