@@ -185,7 +185,7 @@ def main(
     }
     command = (
         f"python -m benchmarks.distributions --scale {scale:g} --duration {duration:g} "
-        f"--seeds {seeds} --peer-seeds {peer_seeds}"
+        f"--seeds {seeds} --peer-seeds {peer_seeds} --threads {threads}"
     )
     print(json.dumps(row["distances"], indent=1))
     write(into / f"microcircuit-{scale:g}.json", {**row, **context(command)})

@@ -1,13 +1,11 @@
 """The benchmarks' harness: what it reads, what it refuses to publish, and each peer once, tiny."""
 
-import importlib.util
 import json
 import math
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from benchmarks import compare, environments, keeping, limits, scaling, tables
 from benchmarks.peers import parameters
 from benchmarks.workloads import PEERS, WORKLOADS, Workload
 from neurosim_models import brunel_2000, microcircuit
+from tests.docs_scripts import docs_script
 
 ROOT = Path(__file__).parents[1]
 WORKLOAD = Workload(name="w", title="W", network="cuba", duration=1000.0, warm_up=200.0)
@@ -333,19 +332,8 @@ def test_another_size_is_kept_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None
     assert done.exit_code == 2
 
 
-def make_performance() -> ModuleType:
-    """Import docs/make_performance.py."""
-    path = ROOT / "docs" / "make_performance.py"
-    description = importlib.util.spec_from_file_location("make_performance", path)
-    assert description is not None
-    assert description.loader is not None
-    module = importlib.util.module_from_spec(description)
-    description.loader.exec_module(module)
-    return module
-
-
 def test_the_page_on_performance_is_up_to_date() -> None:
-    module = make_performance()
+    module = docs_script("make_performance")
     stale = "docs/performance.md is stale: run `python docs/make_performance.py`"
     assert module.TARGET.read_text() == module.page(), stale
     kept = keeping.comparisons()

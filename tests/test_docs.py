@@ -1,6 +1,5 @@
 """README, ARCHITECTURE and docs: every block runs, every link leads somewhere, nothing is stale."""
 
-import importlib.util
 import inspect
 import re
 import shlex
@@ -14,6 +13,7 @@ import pytest
 import typer
 
 from neurosim.cli import app, targets
+from tests.docs_scripts import docs_script
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -124,14 +124,7 @@ def test_nothing_tells_to_install_the_other_project() -> None:
 
 
 def tables() -> ModuleType:
-    """Import docs/make_tables.py."""
-    path = ROOT / "docs" / "make_tables.py"
-    description = importlib.util.spec_from_file_location("make_tables", path)
-    assert description is not None
-    assert description.loader is not None
-    module = importlib.util.module_from_spec(description)
-    description.loader.exec_module(module)
-    return module
+    return docs_script("make_tables")
 
 
 def test_the_tables_of_models_are_fresh() -> None:

@@ -8,10 +8,7 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 DT = 0.1
 """Time step of every network here [ms]."""
@@ -28,25 +25,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     found.add_argument("--threads", type=int, default=1)
     found.add_argument("--seed", type=int, default=1)
     found.add_argument("--precision", choices=("single", "double"), default="double")
-    found.add_argument("--keep", type=Path, help="write the measured spikes to an .npz file")
     return found
-
-
-def keep_spikes(
-    path: Path, spikes: Mapping[str, tuple[Any, Any]], sizes: Mapping[str, int], weights: Any
-) -> None:
-    """Write spikes to a file that `benchmarks.distributions` reads.
-
-    Parameters
-    ----------
-    spikes : population -> (times since the beginning [ms], neurons from 0 on)
-    weights : (n,) float
-        Of the synapses of one projection, in any order.
-    """
-    found = {f"times of {name}": np.asarray(times) for name, (times, _) in spikes.items()}
-    found |= {f"ids of {name}": np.asarray(ids, np.int32) for name, (_, ids) in spikes.items()}
-    found |= {f"size of {name}": np.array(size) for name, size in sizes.items()}
-    np.savez(path, weights=np.asarray(weights), **found)
 
 
 def peak_memory() -> int | None:
@@ -102,7 +81,7 @@ def report(
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in packages},
         },
-        "arguments": {k: v for k, v in vars(arguments).items() if k != "keep"},
+        "arguments": vars(arguments),
         "precision": precision,
         "threads": threads,
         "compile_seconds": compile_seconds,

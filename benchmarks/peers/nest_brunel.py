@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import nest
 
-from benchmarks.peers.common import parser
 from benchmarks.peers.parameters import BRUNEL, size
-from benchmarks.peers.with_nest import connect_by_indegree, measure, prepare, smallest
+from benchmarks.peers.with_nest import connect_by_indegree, measure, parser, prepare, smallest
 
 
 def main() -> None:

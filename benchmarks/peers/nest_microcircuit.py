@@ -12,9 +12,9 @@ from typing import Any
 
 import nest
 
-from benchmarks.peers.common import DT, parser
+from benchmarks.peers.common import DT
 from benchmarks.peers.parameters import microcircuit
-from benchmarks.peers.with_nest import measure, prepare, smallest
+from benchmarks.peers.with_nest import measure, parser, prepare, smallest
 
 
 def main() -> None:

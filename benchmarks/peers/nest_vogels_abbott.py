@@ -11,9 +11,9 @@ import math
 
 import nest
 
-from benchmarks.peers.common import DT, parser
+from benchmarks.peers.common import DT
 from benchmarks.peers.parameters import VOGELS_ABBOTT, size
-from benchmarks.peers.with_nest import measure, prepare
+from benchmarks.peers.with_nest import measure, parser, prepare
 
 
 def main() -> None:

@@ -13,10 +13,36 @@ from collections.abc import Mapping
 from typing import Any
 
 import nest
+import numpy as np
 
-from benchmarks.peers.common import DT, keep_spikes, peak_memory, report
+from benchmarks.peers import common
+from benchmarks.peers.common import DT, peak_memory, report
 
 MOST_HPC = 65_535
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Return the arguments that every script of NEST takes."""
+    found = common.parser(description)
+    found.add_argument("--keep", help="write the measured spikes to an .npz file")
+    return found
+
+
+def keep_spikes(
+    path: str, spikes: Mapping[str, tuple[Any, Any]], sizes: Mapping[str, int], weights: Any
+) -> None:
+    """Write spikes to a file that `benchmarks.distributions` reads.
+
+    Parameters
+    ----------
+    spikes : population -> (times since the beginning [ms], neurons from 0 on)
+    weights : (n,) float
+        Of the synapses of one projection, in any order.
+    """
+    found = {f"times of {name}": np.asarray(times) for name, (times, _) in spikes.items()}
+    found |= {f"ids of {name}": np.asarray(ids, np.int32) for name, (_, ids) in spikes.items()}
+    found |= {f"size of {name}": np.array(size) for name, size in sizes.items()}
+    np.savez(path, weights=np.asarray(weights), **found)
 
 
 def prepare(a: argparse.Namespace) -> float:

@@ -28,8 +28,8 @@ TILE_SLOTS = 65_536
 """Most arrival slots (one per neuron and receptor) of a tile: a target within it is 16 bits."""
 
 CACHE_BYTES = 1 << 19
-"""How much of a tile's accumulator is kept in use at once, half an L2 cache of today: decides how
-many delay steps are delivered per visit."""
+"""How much of a tile's accumulator is kept in use at once, a quarter of an L2 cache of today, which
+states and rows share: decides how many delay steps are delivered per visit."""
 
 WAVE_BYTES = 4
 """Where one wave of one source and tile begins."""

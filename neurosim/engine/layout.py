@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurosim.describe.estimate import TILE_SLOTS as TILE_SLOTS
+from neurosim.kernels.poisson import GROUP
 from neurosim.lower.plan import Floats, Ints, Plan, PlanProjection
 
-BLOCK_NEURONS = 1024
-"""A dozen float64 rows of a block fit into 100 kB, so feeders and update share the L2 cache."""
+BLOCK_NEURONS = GROUP
+"""A dozen float64 rows of 1,024 neurons fit into 100 kB, so feeders and update share the L2 cache;
+and a block draws its Poisson numbers into a scratch of its own, which holds a group."""
 
 SLOTS_OF_LINE = 16
 """int32 of a cache line; twice as many int64 as one has."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -12,20 +10,12 @@ import neurosim as ns
 from benchmarks import certificates
 from neurosim.compare.verdicts import Tier
 from tests.compare.small_networks import Copy, driven, with_model
-
-ROOT = Path(__file__).parents[2]
+from tests.docs_scripts import docs_script
 
 
 @pytest.fixture
 def module() -> ModuleType:
-    """docs/make_certificates.py."""
-    path = ROOT / "docs" / "make_certificates.py"
-    description = importlib.util.spec_from_file_location("make_certificates", path)
-    assert description is not None
-    assert description.loader is not None
-    found = importlib.util.module_from_spec(description)
-    description.loader.exec_module(found)
-    return found
+    return docs_script("make_certificates")
 
 
 def test_the_table_is_up_to_date(module: ModuleType) -> None:
