@@ -104,17 +104,15 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
         '"""', "",
         *HEAD.splitlines(), "",
     ]  # fmt: skip
+    single = options.precision == "single"
     lines += [
+        *(["prefs.core.default_float_dtype = float32"] if single else []),
         f"seed({network.seed % 2**32})",
         f"defaultclock.dt = {quantity(options.dt, 'ms')}",
         f"duration = {quantity(duration, 'ms')}",
         *([SCHEDULE] if draft.delivers_first else []),
         "",
     ]
-    if options.precision == "single":
-        lines.insert(
-            lines.index(f"seed({network.seed % 2**32})"), "prefs.core.default_float_dtype = float32"
-        )
     for title, body in sections.items():
         if body:
             while body and not body[-1]:
