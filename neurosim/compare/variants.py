@@ -20,7 +20,7 @@ from neurosim.equations.constants import Constants
 from neurosim.equations.methods import METHODS, discretise, refusal
 from neurosim.equations.programs import Names, ProgramBuilder
 from neurosim.equations.spec import Assignment, ModelSpec, Value
-from neurosim.equations.symbolic import substitute, symbol
+from neurosim.equations.symbolic import select, substitute, symbol
 from neurosim.equations.systems import DT, Step, System
 from neurosim.lower.plan import Floats, Ints, Plan, PlanPopulation, PlanProjection
 
@@ -336,26 +336,22 @@ class _Watch:
         if spec.refractory is not None:
             condition = sympy.And(condition, self.active > HALF)
         crossed = symbol(f"crossed_part{part}")
-        made = [Assignment(crossed.name, _choice(condition, 1, 0))]
+        made = [Assignment(crossed.name, select(condition, 1, 0))]
         for number, line in enumerate(spec.reset):
             name = f"{line.name}_reset{number}_part{part}"
             value = substitute(line.expression, at)
-            made.append(Assignment(name, _choice(crossed > HALF, value, at[symbol(line.name)])))
+            made.append(Assignment(name, select(crossed > HALF, value, at[symbol(line.name)])))
             at[symbol(line.name)] = symbol(name)
         if spec.refractory is not None:
             # The part of a step in which a neuron is held is not counted in its time.
             held = sympy.And(crossed > HALF, symbol(spec.refractory) > DT / 2)
             active = symbol(f"active_part{part}")
-            made.append(Assignment(active.name, _choice(held, 0, self.active)))
+            made.append(Assignment(active.name, select(held, 0, self.active)))
             self.active = active
         fires = symbol(f"fires_part{part}")
         made.append(Assignment(fires.name, sympy.Max(self.fires, crossed)))
         self.fires = fires
         return made
-
-
-def _choice(condition: Any, one: Any, other: Any) -> Any:
-    return sympy.Piecewise((one, condition), (other, True))
 
 
 # --- synapses -----------------------------------------------------------------------------------
