@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -340,6 +341,25 @@ def test_the_page_on_performance_is_up_to_date() -> None:
     if kept:
         page = (keeping.RESULTS / "comparison.md").read_text()
         assert page == tables.comparison_page(kept), "comparison.md is stale: run a comparison"
+
+
+def test_the_readme_says_what_was_measured() -> None:
+    """Its ratios are those of the medians that are kept, of rows that hold."""
+    ratios = {
+        (workload["benchmark"], row["peer"]): f"{row['ratio']['of_medians']:.2g}"
+        for workload in keeping.comparisons()
+        for row in workload["rows"]
+        if row["status"] == "ok"
+    }
+
+    def told(peer: str, *workloads: str) -> list[str]:
+        return [f"{ratios[workload, peer]} times" for workload in workloads]
+
+    readme = (ROOT / "README.md").read_text()
+    line = next(line for line in readme.splitlines() if line.startswith("| speed beside others"))
+    both = ("microcircuit-0.3", "brunel")
+    assert re.findall(r"[\d.]+ times(?= NEST)", line) == told("nest", *both)
+    assert re.findall(r"[\d.]+ times(?= Brian2)", line) == told("brian2-cpp", *both, "cuba-4000")
 
 
 # --- the same networks on both sides --------------------------------------------------------------
