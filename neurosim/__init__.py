@@ -49,8 +49,8 @@ _HOMES = {
     ),
     "neurosim.equations": ("NeuronModel",),
     "neurosim.errors": (
-        "ApproximationWarning", "CapacityError", "DescriptionError", "EquationError",
-        "MissingPackageError", "NeurosimError", "SimulationError", "UnitError",
+        "ApproximationWarning", "CapacityError", "ConvergenceError", "DescriptionError",
+        "EquationError", "MissingPackageError", "NeurosimError", "SimulationError", "UnitError",
         "UnknownNameError", "UnsupportedError",
     ),
     "neurosim.exporting": ("export",),
@@ -138,6 +138,7 @@ if TYPE_CHECKING:
     from neurosim.equations import NeuronModel as NeuronModel
     from neurosim.errors import ApproximationWarning as ApproximationWarning
     from neurosim.errors import CapacityError as CapacityError
+    from neurosim.errors import ConvergenceError as ConvergenceError
     from neurosim.errors import DescriptionError as DescriptionError
     from neurosim.errors import EquationError as EquationError
     from neurosim.errors import MissingPackageError as MissingPackageError

@@ -165,6 +165,26 @@ class SimulationError(NeurosimError, ArithmeticError):
     """The state left the finite numbers, or an increment left its declared bound."""
 
 
+class ConvergenceError(NeurosimError, ArithmeticError):
+    """A solver did not reach its tolerance, so there is no answer to give.
+
+    Parameters
+    ----------
+    what : str
+        The solver, e.g. ``"mean field of Phi"``.
+    where : str
+        The parameters at which it failed, e.g. ``"P = 3, alpha = 0.5, T = 0.6"``.
+    reached : str
+        How far it came, e.g. ``"after 1000 iterations the largest change is 1e-3"``.
+    hint : str, optional
+        What may help.
+    """
+
+    def __init__(self, what: str, where: str, reached: str, hint: str | None = None) -> None:
+        message = f"{what} did not converge at {where}: {reached}."
+        super().__init__(f"{message} {hint}" if hint else message)
+
+
 class ApproximationWarning(UserWarning):
     """A backend differs numerically from the description; the bound is in the provenance."""
 
