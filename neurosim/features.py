@@ -150,6 +150,7 @@ _TITLES = {
     "coupling:additive": "additive",
     "coupling:diffusive": "diffusive (gap junctions)",
     "coupling:injected": "a current into I_e",
+    "coupling:delay": "delays, interpolated between steps",
     "record:spikes": "spikes",
     "record:state": "states",
     "record:mean": "means of states",
@@ -383,6 +384,8 @@ def _projection_uses(projection: Any) -> Iterator[Use]:
     yield Use(f"weight:{_strength(projection.weight, projection)}", part, projection)
     if projection.continuous:
         yield Use(f"coupling:{_coupling(projection)}", part, projection)
+        if projection.delay is not None or (isinstance(rule, ExplicitRule) and rule.has_delays):
+            yield Use("coupling:delay", part, projection)
         return
     yield Use(f"delay:{_strength(projection.delay, projection, delay=True)}", part, projection)
     yield Use("synapse:static", part, projection)

@@ -176,7 +176,7 @@ def connections_of(plan: Plan, projection: str | Projection) -> Connections:
                 pre=c.pre_position[order],
                 post=c.post_position[order],
                 weight=c.weight[order],
-                delay=np.zeros(order.size),
+                delay=np.zeros(order.size) if c.delay is None else c.delay[order],
             )
     known = [p.name for p in plan.projections] + [c.name for c in plan.couplings]
     raise UnknownNameError("session.connections: projection", name, known)

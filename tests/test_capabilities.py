@@ -131,7 +131,7 @@ def rich_networks() -> Iterator[ns.Network]:
         parameters={"tau": 10.0},
     )  # fmt: skip
     q = net.population("q", 2, rate)
-    net.project(q, q, ns.AllToAll(), source="x", receptor="c")
+    net.project(q, q, ns.AllToAll(), source="x", receptor="c", delay=2)
     gap = net.population("gap", 2, ns.GIF(synapses=ns.GapJunction()))
     net.project(gap, gap, ns.AllToAll(), source="V_m", receptor="gap")
     counter = ns.NeuronModel(

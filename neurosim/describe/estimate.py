@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurosim.describe.distributions import Distribution
-from neurosim.describe.explicit import ExplicitRule
+from neurosim.describe.distributions import Distribution, FunctionOfDistance
+from neurosim.describe.explicit import ExplicitRule, located
+from neurosim.describe.positions import distances
 from neurosim.describe.projection import Projection
 from neurosim.describe.recorders import Recorder
 from neurosim.describe.rules import FixedIndegree
@@ -110,6 +111,7 @@ def estimate(
         # Explicit weights and delays stay with the description, and couplings with their lists.
         memory += 8.0 * sum(np.size(x) for x in (p.weight, p.delay) if isinstance(x, np.ndarray))
         memory += 40.0 * p.expected_connections() if p.continuous else 0.0
+    memory += history_bytes(network, accumulator, step)
     total = sum(p.expected_connections() for p in network.projections.values())
     turned = max(
         (p.expected_connections() for p in spikes if isinstance(p.rule, FixedIndegree)), default=0.0
@@ -234,6 +236,35 @@ def neuron_bytes(network: Contents, real: int) -> float:
         # A row of weights and one of sums; random bits for eight steps and a count.
         total += len(drive.target) * (2 * real + 28)
     return total + 8.0 * network.size
+
+
+def history_bytes(network: Contents, real: int, dt: float) -> float:
+    """Return the memory of past states, which continuous coupling with delays reads."""
+    longest: dict[tuple[str, str], float] = {}
+    for projection in network.projections.values():
+        if projection.source is None:
+            continue
+        delay: Any = projection.delay
+        if isinstance(projection.rule, ExplicitRule) and projection.rule.has_delays:
+            delay = projection.rule.explicit(projection.pre, projection.post).delay
+        if isinstance(delay, FunctionOfDistance):
+            from_, to, period = located(projection.pre, projection.post, "")
+            delay = delay(distances(from_, to, period))
+        if delay is None:
+            continue
+        if isinstance(delay, Distribution):
+            law = _law_of(delay, projection.expected_connections(), dt)
+            most = law.longest * dt
+        else:
+            most = float(np.max(delay, initial=0.0))
+        for population, _ in projection.pre.segments:
+            key = population.name, projection.source
+            longest[key] = max(longest.get(key, 0.0), most)
+    # Every value stands in its history twice.
+    return sum(
+        2.0 * real * network.populations[name].size * (math.floor(most / dt) + 2)
+        for (name, _), most in longest.items()
+    )
 
 
 def recording_bytes_per_ms(network: Contents, recorder: Recorder, dt: float) -> float:

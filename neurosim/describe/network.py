@@ -135,7 +135,9 @@ class Network(Contents):
             In the unit of the receptor. Left out where the rule brings the weights.
         delay : as weight, or None
             [ms]. None: one step for spikes; none for continuous coupling, which then reads the
-            value at the start of the step.
+            value at the start of the step. Delays of spikes are rounded to steps; those of
+            continuous coupling are not: between two steps a state is on the straight line, before
+            the start it had its initial value.
         receptor : str, optional
             Where spikes arrive, or the coupling. May be left out where the model has one only.
         source : str, optional

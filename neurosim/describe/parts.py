@@ -24,7 +24,7 @@ class Inlet:
     name : str
         The receptor's word.
     action : str
-        "jump <state>", "pulse" or "diffusive", as in ``NeuronModel(inputs=...)``.
+        "jump <state>", "pulse", "additive" or "diffusive", as in ``NeuronModel(inputs=...)``.
     unit : str
         Unit of the weight.
     nonnegative : bool
@@ -39,7 +39,7 @@ class Inlet:
     @property
     def continuous(self) -> bool:
         """Whether it is a coupling rather than a receptor of spikes."""
-        return self.action == "diffusive"
+        return self.action in ("additive", "diffusive")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,11 @@ class ModelText:
     @property
     def couplings(self) -> tuple[Port, ...]:
         """Continuous inputs."""
-        return tuple(Port(name=i.name, unit=i.unit) for i in self.inlets if i.continuous)
+        return tuple(
+            Port(name=i.name, unit=i.unit, nonnegative=i.nonnegative)
+            for i in self.inlets
+            if i.continuous
+        )
 
     @property
     def injectable(self) -> bool:

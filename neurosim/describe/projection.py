@@ -22,6 +22,9 @@ Strength: TypeAlias = float | Floats | Distribution | FunctionOfDistance
 INJECTED = "I_e"
 """The receptor word for current that is injected; what ``Input("current")`` projects to."""
 
+INJECTED_SOURCE = "current"
+"""The source word of a population that emits a current."""
+
 
 @explained
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -111,7 +114,7 @@ def make_projection(
         post=_whole(targets),
         rule=rule,
         weight=_weight(weight, unit, sources, targets, rule, nonnegative, place),
-        delay=_delay(delay, sources, targets, rule, source is not None, place),
+        delay=_delay(delay, sources, targets, rule, source, place),
         receptor=word,
         source=source,
         release=_release(release, source is not None, place),
@@ -169,11 +172,11 @@ def _readable(pre: Selectable, source: str | None, place: str) -> str | None:
         p.interface.is_source and not p.interface.emits_spikes for p, _ in pre.segments
     ]
     if any(emit_currents):
-        if not all(emit_currents) or source not in (None, "current"):
+        if not all(emit_currents) or source not in (None, INJECTED_SOURCE):
             raise DescriptionError(
                 f"{place}: pre", pre, "populations that all emit a current, and source=None"
             )
-        return "current"
+        return INJECTED_SOURCE
     for population, _ in pre.segments:
         facts, model = population.interface, population.model
         where = f"{place}: source (of {population.name!r})"
@@ -194,7 +197,7 @@ def _input(
     post: Selectable, receptor: str | None, source: str | None, place: str
 ) -> tuple[str, str, bool]:
     """Return unit of the weight, name of the receptor, and whether weights must be >= 0."""
-    if source != "current":
+    if source != INJECTED_SOURCE:
         found = common_input(post, receptor, place, continuous=source is not None)
         return found.unit, found.name, bool(getattr(found, "nonnegative", False))
     for population, _ in post.segments:
@@ -232,20 +235,26 @@ def _weight(
 
 
 def _delay(
-    value: Any, pre: Selectable, post: Selectable, rule: Rule, continuous: bool, place: str
+    value: Any, pre: Selectable, post: Selectable, rule: Rule, source: str | None, place: str
 ) -> Strength | None:
     where = f"{place}: delay"
     if isinstance(rule, ExplicitRule) and rule.has_delays:
         if value is not None:
             raise DescriptionError(where, value, "no delay=", f"{rule!r} brings its own delays.")
+        value = rule
+    if source == INJECTED_SOURCE and value is not None:
+        raise DescriptionError(
+            where, value, "None", "Currents that are handed over act in the step they are for."
+        )
+    if value is None or value is rule:
         return None
-    if value is None:
-        return None
+    continuous = source is not None
     delay = strength(value, "ms", pre, post, where)
     if isinstance(delay, FunctionOfDistance):
         return delay
     if isinstance(delay, Distribution):
-        if not delay.support[1] > 0:
+        least, most = delay.support
+        if not most > 0 or (continuous and -np.inf < least < 0):
             raise DescriptionError(where, delay, "times in ms above 0")
         return delay
     if continuous and isinstance(delay, float) and delay == 0:

@@ -20,6 +20,7 @@ from neurosim.describe.projection import INJECTED
 from neurosim.engine import layout
 from neurosim.engine.arrays import scattered_zeros, zeros
 from neurosim.engine.context import Context
+from neurosim.engine.couplings import Couplings
 from neurosim.engine.generate import BAD_MULTIPLICITY
 from neurosim.engine.pace import Pace
 from neurosim.engine.populations import Machine, PopulationState
@@ -39,7 +40,7 @@ from neurosim.engine.sources import (
 from neurosim.engine.synapses import Synapses, build
 from neurosim.engine.taps import Taps
 from neurosim.errors import SimulationError
-from neurosim.kernels import feeders, loop
+from neurosim.kernels import loop
 from neurosim.kernels.jit import JIT
 from neurosim.lower.plan import Ints, Plan
 
@@ -133,7 +134,7 @@ class Engine:
             if state.is_injected and any(c.coupling == INJECTED for c in plan.couplings):
                 state.couplings[INJECTED] = zeros(state.plan.size, real)
         self._feeders: dict[int, list[Feeder]] = self._make_feeders()
-        self._gathers: dict[int, list[Feeder]] = self._make_gathers()
+        self._couplings = Couplings(plan, self._machine, self.neurons, self.sources)
         self._make_blocks()
         self._make_log()
         self.step = 0
@@ -183,48 +184,6 @@ class Engine:
                     mine.append(make_transfer(state.couplings[INJECTED], state))
         return made
 
-    def _make_gathers(self) -> dict[int, list[Feeder]]:
-        """Prepare continuous coupling: per population, zero the rows, then add each coupling."""
-        made: dict[int, list[Feeder]] = {}
-        clear = feeders.clear_row[self._machine.real]
-        add = feeders.coupling[self._machine.real]
-        itemsize = np.dtype(self._machine.real).itemsize
-        offsets = np.array([p.offset for p in self.plan.populations], np.int64)
-        for index, state in self.neurons.items():
-            mine = made.setdefault(index, [])
-            for row in state.couplings.values():
-                mine.append(Feeder(clear.address, Context([row])))
-            diffusive = {c.name for c in state.spec.couplings if c.kind == "diffusive"}
-            for coupling in self.plan.couplings:
-                ids = state.plan.ids
-                here = (coupling.post >= ids.start) & (coupling.post < ids.stop)
-                if not np.any(here):
-                    continue
-                pre, weight = coupling.pre[here], np.ascontiguousarray(coupling.weight[here])
-                local = coupling.post[here] - ids.start
-                start = np.searchsorted(local, np.arange(state.plan.size + 1)).astype(np.int64)
-                source = np.searchsorted(offsets, pre, side="right") - 1
-                address = np.empty(pre.size, np.int64)
-                for p in np.unique(source):
-                    rows = self._readable(int(p), coupling.source)
-                    from_p = source == p
-                    address[from_p] = rows.ctypes.data + itemsize * (pre[from_p] - offsets[p])
-                own = state.states[coupling.source] if coupling.coupling in diffusive else 0
-                words = [
-                    state.couplings[coupling.coupling], state.plan.size, start, pre.size, address,
-                    weight, own,
-                ]  # fmt: skip
-                mine.append(Feeder(add.address, Context(words)))
-        return made
-
-    def _readable(self, population: int, name: str) -> np.ndarray:
-        """Return the row that continuous coupling reads."""
-        if population in self.neurons:
-            return self.neurons[population].states[name]
-        row = self.sources[population].row
-        assert row is not None, "the description allows no other source here"
-        return row
-
     def _make_blocks(self) -> None:
         whole = frozenset(k for k, s in self.sources.items() if s.whole)
         self._block_map = layout.map_blocks(self.plan, whole)
@@ -235,18 +194,24 @@ class Engine:
         addresses: list[int] = []
         contexts: list[int] = []
         spans: dict[int, tuple[int, int, int, int]] = {}
+        self._contexts: dict[int, Context] = {}
         for p in self.plan.populations:
             first_gather = len(addresses)
-            for feeder in self._gathers.get(p.index, []):
+            for feeder in self._couplings.gathers.get(p.index, []):
                 addresses.append(feeder.address)
                 contexts.append(feeder.context.address)
             first_call = len(addresses)
             for feeder in self._feeders.get(p.index, []):
                 addresses.append(feeder.address)
                 contexts.append(feeder.context.address)
-            last = self.neurons.get(p.index) or self.sources[p.index]
-            addresses.append(last.address)
-            contexts.append(last.context.address)
+            neurons = self.neurons.get(p.index)
+            if neurons is not None:
+                address, context = self._couplings.last_call(neurons)
+            else:
+                address, context = self.sources[p.index].address, self.sources[p.index].context
+            addresses.append(address)
+            contexts.append(context.address)
+            self._contexts[p.index] = context
             spans[p.index] = (first_gather, first_call, first_call, len(addresses))
         load = np.zeros(n_blocks)
         for b in range(n_blocks):
@@ -449,6 +414,7 @@ class Engine:
                 source.reset()
             for feeder in (f for several in self._feeders.values() for f in several):
                 feeder.reset()
+            self._couplings.restart()
             self.accumulator[:] = 0
             self.step = 0
             self._failure = None
@@ -459,6 +425,7 @@ class Engine:
         """Set a state or parameter of neurons `where` (local ids)."""
         with self._lock:
             self.neurons[population].write(name, value, where)
+            self._couplings.note(population, name, self.step)
             self._make_blocks()
 
     def schedule_input(self, population: int, labels: Ints, neurons: np.ndarray) -> None:

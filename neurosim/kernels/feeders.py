@@ -1,4 +1,4 @@
-"""What enters a network without synapses: Poisson drive, injected currents, continuous coupling.
+"""What enters a network without synapses: Poisson drive and injected currents; and what is kept.
 
 Each has a kernel on plain arrays and, per precision, an entry of the uniform signature that
 `kernels.loop.advance` calls for a block [lo, hi) of a population just before the population's
@@ -15,6 +15,7 @@ import numpy as np
 
 from neurosim.kernels.jit import (
     Entry,
+    call_entry,
     entry,
     float64_at,
     int16_at,
@@ -157,22 +158,17 @@ def add_poisson_each(n, row, weight, silent, mean, parts, first_id, step, key):
 
 
 @kernel
-def add_coupling(lo, hi, row, start, address, weight, own):
-    """Sum weighted presynaptic states, connection by connection in a fixed order.
+def keep(n, state, past, length, step):
+    """Put the state at `step` into its history.
 
-    row     : (n,) real, added to      the coupling term of the population's neurons
-    start   : (n + 1,) int64           connections of each neuron
-    address : (n_connections,) int64   where each presynaptic state lies, of the type of `row`
-    weight  : (n_connections,) float64
-    own     : address of the neuron's own states for diffusive coupling, sum w (x_j - x_i); else 0
+    state : (n,) real
+    past  : (n * 2 * length,) real, written   n rows; a time stands in each at two places
     """
-    real = row.dtype.type
-    for k in range(lo, hi):
-        total = 0.0
-        x_own = np.float64(reals_at(own, k + 1, real)[k]) if own != 0 else 0.0
-        for c in range(start[k], start[k + 1]):
-            total += weight[c] * (np.float64(reals_at(address[c], 1, real)[0]) - x_own)
-        row[k] += total
+    at = step % length
+    for k in range(n):
+        row = 2 * length * k + at
+        past[row] = state[k]
+        past[row + length] = state[k]
 
 
 def of_either_precision(make: Callable[[Any, int], Any]) -> dict[Any, Entry]:
@@ -279,18 +275,26 @@ def poisson_drive_each(real: Any, size: int) -> Any:
 
 
 @of_either_precision
-def coupling(real: Any, size: int) -> Any:
-    """Sum one continuous coupling of a block, from the states at t.
+def remember(real: Any, size: int) -> Any:
+    """Advance a block of a population by its own kernel, and keep states that are read later.
 
-    ctx: row, population size, start, number of connections, address, weight, own.
+    ctx: address of the kernel, its ctx, number of states; addresses of those, of their histories,
+    and lengths of these. Returns what the kernel does.
     """
 
-    def coupling(ctx, lo, hi, step):
-        word = int64_at(ctx, 7)
-        row = reals_at(word[0], word[1], real)
-        start = int64_at(word[2], word[1] + 1)
-        address = int64_at(word[4], word[3])
-        add_coupling(lo, hi, row, start, address, float64_at(word[5], word[3]), word[6])
-        return 0
+    def remember(ctx, lo, hi, step):
+        word = int64_at(ctx, 6)
+        spikes = call_entry(word[0], word[1], lo, hi, step)
+        n = hi - lo
+        state = int64_at(word[3], word[2])
+        past = int64_at(word[4], word[2])
+        length = int64_at(word[5], word[2])
+        for v in range(word[2]):
+            width = 2 * length[v]
+            keep(
+                n, reals_at(state[v] + size * lo, n, real),
+                reals_at(past[v] + size * width * lo, width * n, real), length[v], step + 1,
+            )  # fmt: skip
+        return spikes
 
-    return coupling
+    return remember

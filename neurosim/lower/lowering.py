@@ -45,6 +45,7 @@ from neurosim.lower.values import (
     nearest_steps,
     realise_initial,
     realise_parameters,
+    sample,
 )
 
 DENSE_LIMIT = 400_000_000
@@ -129,6 +130,8 @@ def roundings(
         if isinstance(getattr(source, "rate", None), RateSteps):
             rounded(f"{part}: times of the rate", source.rate.times)  # type: ignore[union-attr]
     for projection in network.projections.values():
+        if projection.continuous:
+            continue
         part = f"Projection {projection.name!r}: delay"
         delay = projection.delay
         if isinstance(projection.rule, FromList) and projection.rule.delay is not None:
@@ -355,14 +358,10 @@ def lower_coupling(
 ) -> PlanCoupling:
     """Lower one continuous coupling to its list of connections."""
     place = f"Projection {projection.name!r}"
-    if projection.delay is not None:
-        raise DescriptionError(
-            f"{place}: delay", projection.delay, "None",
-            "Continuous coupling reads the value at the start of the step.",
-        )  # fmt: skip
     rule = projection.rule
     n_pre, n_post = len(projection.pre), len(projection.post)
     weights: Any = projection.weight
+    given_delay: Any = projection.delay
     if isinstance(rule, ExplicitRule):
         listed = rule.explicit(
             projection.pre, projection.post, generator(network.seed, "wiring", number)
@@ -370,6 +369,8 @@ def lower_coupling(
         pre, post = np.asarray(listed.pre), np.asarray(listed.post)
         if listed.weight is not None:
             weights = np.asarray(listed.weight)
+        if listed.delay is not None:
+            given_delay = np.asarray(listed.delay)
     elif isinstance(rule, AllToAll):
         pre, post = (a.ravel() for a in np.indices((n_pre, n_post)))
         if not rule.autapses:
@@ -389,18 +390,19 @@ def lower_coupling(
             "AllToAll, OneToOne, FixedProbability, DistanceDependent, FromList or FromMatrix "
             "for continuous coupling",
         )  # fmt: skip
-    if isinstance(weights, Distribution):
-        from neurosim.lower.values import sample
-
-        what = (network.seed, "weight", number)
-        strengths = sample(weights, pre.size, f"{place}: weight", *what)
-    elif isinstance(weights, FunctionOfDistance):
-        table = function_of_distance(weights, projection, f"{place}: weight", None)
-        strengths = table[pre, post]
-    elif np.ndim(weights) == 2:
-        strengths = np.asarray(weights)[pre, post]
-    else:
-        strengths = np.broadcast_to(np.asarray(weights, np.float64), pre.size)
+    facts = projection, network.seed, number, pre, post
+    strengths = of_connections(weights, "weight", *facts)
+    refuse_negative_conductance(projection, strengths, f"{place}: weight")
+    delays = None
+    if given_delay is not None:
+        delays = of_connections(given_delay, "delay", *facts)
+        if np.any(delays < 0):
+            raise DescriptionError(
+                f"{place}: delay", float(delays.min()), "times in ms of at least 0",
+                "A distribution stays above 0 with redraw=(0, None).",
+            )  # fmt: skip
+        if not np.any(delays > 0):
+            delays = None
     order = np.lexsort((pre, post))
     pre, post = pre[order].astype(np.int64), post[order].astype(np.int64)
     assert projection.source is not None
@@ -409,12 +411,51 @@ def lower_coupling(
         name=projection.name,
         pre=projection.pre.ids[pre],
         post=projection.post.ids[post],
-        weight=np.ascontiguousarray(strengths[order], np.float64),
+        weight=strengths[order],
         source=projection.source,
         coupling=projection.receptor,
         pre_position=pre,
         post_position=post,
+        delay=None if delays is None else delays[order],
     )
+
+
+def of_connections(
+    value: Any, what: str, projection: Projection, seed: int, number: int, pre: Ints, post: Ints
+) -> Floats:
+    """Return a weight, delay or parameter of every connection: (n_connections,) float64.
+
+    Parameters
+    ----------
+    what : str
+        Which of these; drawn values belong to it.
+    pre, post : (n_connections,) int64
+        Places of the connections within the views.
+    """
+    place = f"Projection {projection.name!r}: {what}"
+    if isinstance(value, Distribution):
+        found = sample(value, pre.size, place, seed, what, number)
+    elif isinstance(value, FunctionOfDistance):
+        found = function_of_distance(value, projection, place, None)[pre, post]
+    elif np.ndim(value) == 2:
+        found = np.asarray(value, np.float64)[pre, post]
+    else:
+        found = np.broadcast_to(np.asarray(value, np.float64), pre.size)
+    if not np.all(np.isfinite(found)):
+        raise DescriptionError(place, found, "finite values")
+    return np.ascontiguousarray(found)
+
+
+def refuse_negative_conductance(projection: Projection, weights: Floats, place: str) -> None:
+    """Refuse drawn weights below 0 where the inlet is a conductance."""
+    for population, _ in projection.post.segments:
+        for inlet in population.interface.couplings:
+            negative = inlet.name == projection.receptor and getattr(inlet, "nonnegative", False)
+            if negative and np.any(weights < 0):
+                raise DescriptionError(
+                    place, float(weights.min()), "weights of at least 0",
+                    "It is a conductance; a distribution stays above 0 with redraw=(0, None).",
+                )  # fmt: skip
 
 
 def lower_recorder(

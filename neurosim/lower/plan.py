@@ -21,6 +21,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from neurosim.equations.pairs import Pair
 from neurosim.equations.spec import ModelSpec, Value
 
 Ints = npt.NDArray[np.int64]
@@ -123,9 +124,25 @@ class PlanProjection:
 class PlanCoupling:
     """One projection of a continuous quantity (gap junctions, rate coupling).
 
-    Connections are explicit, sorted by (post, pre, order of drawing): that order is the order
-    of summation. `pre`, `post` are global ids, `pre_position`, `post_position` places within the
+    Connections are explicit, sorted by (post, pre, order of drawing), and summed in an order that
+    this one fixes. `pre`, `post` are global ids, `pre_position`, `post_position` places within the
     views; all of shape (n_connections,).
+
+    Attributes
+    ----------
+    weight : (n_connections,) float64
+    source : str
+        State of the pre populations that is read; "current" of a source of currents. Where `pair`
+        is given, its text.
+    coupling : str
+        The inlet of the post populations, or "I_e".
+    delay : (n_connections,) float64 or None
+        [ms], at least 0, not rounded: between two steps states are those on the straight line.
+        None where none has any.
+    pair : Pair or None
+        What a connection computes; None for what the inlet says, x_j or x_j - x_i.
+    parameters : mapping
+        Parameter of `pair` -> float, or (n_connections,) float64.
     """
 
     index: int
@@ -137,6 +154,9 @@ class PlanCoupling:
     coupling: str
     pre_position: Ints
     post_position: Ints
+    delay: Floats | None = None
+    pair: Pair | None = None
+    parameters: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -180,6 +180,31 @@ def rate_coupling() -> ns.Network:
     return everything(net)
 
 
+@case("rate coupling with delays", spikes=False)
+def delayed_coupling() -> ns.Network:
+    """Delays of whole steps and between them, below one step and of none; a gap junction, too."""
+    net = ns.Network("delayed rates")
+    model = ns.NeuronModel(
+        "rate", equations="dx/dt = (-x + tanh(c) + d)/tau : 1\ntau : ms\nc : 1\nd : 1",
+        inputs={"c": "additive", "d": "diffusive"}, parameters={"tau": 4.0},
+    )  # fmt: skip
+    units = net.population("units", 3, model)
+    others = net.population("others", 2, model)
+    net.initialise(units, x=[0.1, -0.2, 0.7])
+    net.initialise(others, x=-0.4)
+    weights = np.array([[0, 1.5, -1], [2, 0, 0.5], [-1, 0.3, 0.2]])
+    delays = np.array([[0, 1.0, 2.35], [0.04, 0.1, 3.3], [0.25, 0, 5.0]])
+    net.project(
+        units, units, ns.FromMatrix(weights), delay=delays, source="x", receptor="c", name="in"
+    )
+    net.project(units, others, ns.AllToAll(), weight=0.3, delay=0.77, source="x", receptor="d")
+    net.project(
+        others + units, units + others, ns.FixedProbability(0.5), weight=0.2,
+        delay=ns.Uniform(0, 3), source="x", receptor="c", name="mixed",
+    )  # fmt: skip
+    return everything(net)
+
+
 # --- equations and methods ----------------------------------------------------------------------
 
 LINEAR = "dV/dt = (E - V + R*I)/tau : mV (clamped)\nI = {I} : pA\n" + (

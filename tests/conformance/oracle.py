@@ -149,13 +149,18 @@ def simulate(
         before = {place: dict(cell.state) for place, cell in cells.items()}
         coupled: dict[Any, float] = defaultdict(float)
         for coupling in plan.couplings:
-            for i, j, weight in zip(coupling.pre, coupling.post, coupling.weight, strict=True):
+            delays = np.zeros(coupling.pre.size) if coupling.delay is None else coupling.delay
+            for i, j, weight, delay in zip(
+                coupling.pre, coupling.post, coupling.weight, delays, strict=True
+            ):
                 source, target = where[int(i)], where[int(j)]
                 if coupling.coupling == INJECTED:
                     value = float((inputs or {})[names[source[0]]][step, source[1]])
                     coupled[target, "I_injected"] += weight * value
                     continue
-                value = before[source][coupling.source]
+                past = outcome.states[names[source[0]], coupling.source][:label, source[1]]
+                # Straight lines between the steps; before the start, the initial value.
+                value = np.interp(step - delay / dt, np.arange(label), past)
                 kinds = {c.name: c.kind for c in cells[target].spec.couplings}
                 if kinds[coupling.coupling] == "diffusive":
                     value -= before[target][coupling.source]

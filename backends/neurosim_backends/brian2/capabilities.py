@@ -246,6 +246,10 @@ RUNTIME = Capabilities(
             "only Poisson drive comes without synapses",
             "a population with this source and a projection",
         ),
+        "coupling:delay": refused(
+            "a summed variable of Brian2 reads the present value of a state, none of its past",
+            "delay=None, or backend='cpu'",
+        ),
         "option:fixed16": approximated("weights stay 64 bits wide", "the rounding to 16 bits"),
         "*": PASSES,
     },

@@ -1,0 +1,209 @@
+"""The source of the compiled kernels of continuous coupling.
+
+A sum takes every neuron's connections in two passes: their terms are computed side by side, which
+becomes vector instructions where the coupling is more than a product, and added up afterwards in
+four lanes, since one lane would wait for each addition to end. The order of a sum is thus fixed by
+the connections alone. Sums are of float64 for states of either precision.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from neurosim.engine.expressions import Emitter, Precision, bare, symbols_of
+from neurosim.engine.generate import GeneratedKernel
+from neurosim.equations.pairs import TOTAL, Pair, post_symbol, pre_symbol
+from neurosim.kernels.cache import kernels_digest
+
+
+@dataclass(frozen=True)
+class CouplingKernel:
+    """A kernel, what the words of its context are, and how many rows of scratch it uses."""
+
+    kernel: GeneratedKernel
+    words: tuple[tuple[str, str], ...]
+    buffers: int = 0
+
+
+class _Words:
+    """Collects the words of a context and the lines that unpack them."""
+
+    def __init__(self) -> None:
+        self.words: list[tuple[str, str]] = []
+        self.lines: list[str] = []
+        self.views: set[str] = set()
+
+    def at(self, kind: str, name: str = "") -> str:
+        """Return the text of a word."""
+        if (kind, name) not in self.words:
+            self.words.append((kind, name))
+        return f"words[{self.words.index((kind, name))}]"
+
+    def value(self, kind: str, name: str = "") -> str:
+        """Return the text of a word that holds a float."""
+        return self.at(kind, name).replace("words", "values")
+
+    def view(self, kind: str, address: str, count: str) -> str:
+        """Return the text of an array at an address."""
+        self.views.add(f"{kind}_at")
+        return f"{kind}_at({address}, {count})"
+
+
+def generate_sum(
+    pair: Pair, *, precision: Precision, delayed: bool, between: bool, arrays: Iterable[str]
+) -> CouplingKernel:
+    """Write the kernel that adds the weighted terms of every neuron's connections to a row.
+
+    Parameters
+    ----------
+    pair : Pair
+        What a connection computes.
+    precision : {"double", "single"}
+        Of the states.
+    delayed : bool
+        Whether presynaptic states are read from histories.
+    between : bool
+        Whether any delay lies between two steps: then values are interpolated.
+    arrays : iterable of str
+        Parameters with one value per connection.
+    """
+    real = "float64" if precision == "double" else "float32"
+    arrays = frozenset(arrays)
+    w = _Words()
+    used = symbols_of(pair.expression)
+    names: dict[str, str] = {}
+    emitter = Emitter("double", names)
+    head = [
+        f"row = {w.view(real, w.at('row'), w.at('n'))}",
+        f"start = {w.view('int64', w.at('start'), w.at('n') + ' + 1')}",
+    ]
+    per_neuron = [
+        "first = start[k]",
+        "m = start[k + 1] - first",
+        f"w = {w.view('float64', w.at('weight') + ' + 8*first', 'm')}",
+    ]
+    reads = []
+    for state in pair.pre:
+        head.append(f"x_{state} = {w.view(real, w.at('pre', state), w.at('size', state))}")
+        if delayed:
+            head.append(f"now_{state} = np.uint64(step % {w.at('length', state)})")
+        place = w.view("uint32", w.at("place", state) + " + 4*first", "m")
+        per_neuron.append(f"at_{state} = {place}")
+        value = f"np.float64(x_{state}[at_{state}[c]])"
+        if delayed:
+            reads.append(f"i_{state} = at_{state}[c] + now_{state}")
+            value = f"np.float64(x_{state}[i_{state}])"
+        if between:
+            reads.append(f"v_{state} = {value}")
+            value = (
+                f"v_{state} + f[c]*(np.float64(x_{state}[i_{state} - np.uint64(1)]) - v_{state})"
+            )
+        names[pre_symbol(state).name] = f"r_{state}"
+        reads.append(f"r_{state} = {value}")
+    if between:
+        per_neuron.append(f"f = {w.view('float64', w.at('fraction') + ' + 8*first', 'm')}")
+    for state in pair.post:
+        head.append(f"y_{state} = {w.view(real, w.at('post', state), w.at('n'))}")
+        per_neuron.append(f"o_{state} = np.float64(y_{state}[k])")
+        names[post_symbol(state).name] = f"o_{state}"
+    for name in pair.parameters:
+        if name not in used:
+            continue
+        if name in arrays:
+            array = w.view("float64", w.at("parameter", name) + " + 8*first", "m")
+            per_neuron.append(f"p_{name} = {array}")
+            names[name] = f"p_{name}[c]"
+        else:
+            head.append(f"p_{name} = {w.value('parameter', name)}")
+            names[name] = f"p_{name}"
+    term = emitter.number(pair.expression)
+    # A loop that gathers is not turned into vector instructions, so functions get one without.
+    buffers = len(pair.pre) if emitter.functions else 1
+    for buffer in range(buffers):
+        region = (
+            f"{w.at('scratch')} + 8*{w.at('widest')}*({buffers}*(lo // {w.at('block')}) + {buffer})"
+        )
+        head.append(f"b{buffer} = {w.view('float64', region, w.at('widest'))}")
+    lines = [*emitter.lines, f"b0[c] = w[c]*{term}"]
+    if emitter.functions:
+        stored = [f"b{place}[c] = r_{state}" for place, state in enumerate(pair.pre)]
+        loaded = [f"r_{state} = b{place}[c]" for place, state in enumerate(pair.pre)]
+        passes = [[*reads, *stored], [*loaded, *lines]]
+    else:
+        passes = [[*reads, *lines]]
+    for lines in passes:
+        per_neuron += ["for c in range(m):", *(f"    {line}" for line in lines)]
+    per_neuron += [
+        "t0, t1, t2, t3 = 0.0, 0.0, 0.0, 0.0",
+        "whole = m // 4 * 4",
+        "for c in range(0, whole, 4):",
+        *(f"    t{lane} += b0[c + {lane}]" for lane in range(4)),
+        "for c in range(whole, m):",
+        "    t0 += b0[c]",
+        f"row[k] += np.{real}((t0 + t1) + (t2 + t3))",
+    ]
+    return _written(w, head, ["for k in range(lo, hi):", *_indented(per_neuron)], emitter, buffers)
+
+
+def generate_finish(pair: Pair, *, precision: Precision) -> CouplingKernel:
+    """Write the kernel that adds `pair.total` of the sums to a row, and zeroes the sums."""
+    real = "float64" if precision == "double" else "float32"
+    w = _Words()
+    names = {TOTAL.name: "total"}
+    emitter = Emitter("double", names)
+    size = "8" if real == "float64" else "4"
+    head = [
+        f"{name} = {w.view(real, f'{w.at(kind)} + {size}*lo', 'hi - lo')}"
+        for name, kind in (("row", "row"), ("sums", "sum"))
+    ]
+    for name in sorted(symbols_of(pair.total) - {TOTAL.name}):
+        head.append(f"p_{name} = {w.value('parameter', name)}")
+        names[name] = f"p_{name}"
+    value = emitter.number(pair.total)
+    body = [
+        "for k in range(hi - lo):",
+        *_indented(
+            [
+                "total = np.float64(sums[k])",
+                *emitter.lines,
+                f"row[k] += np.{real}({bare(value)})",
+                f"sums[k] = np.{real}(0)",
+            ]
+        ),
+    ]
+    return _written(w, head, body, emitter, 0)
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+def _written(
+    w: _Words, head: list[str], body: list[str], emitter: Emitter, buffers: int
+) -> CouplingKernel:
+    """Put a module together."""
+    functions = "".join(f"    {name},\n" for name in sorted(emitter.functions, key=str.lower))
+    views = ", ".join(sorted({"entry", "int64_at", "float64_at"} | w.views))
+    words = [f"words = int64_at(ctx, {len(w.words)})"]
+    if any("values[" in line for line in head):
+        words.append(f"values = float64_at(ctx, {len(w.words)})")
+    source = "\n".join(
+        [
+            "import math",
+            "",
+            "import numpy as np",
+            "",
+            *([f"from neurosim.kernels.functions import (\n{functions})"] if functions else []),
+            f"from neurosim.kernels.jit import {views}",
+            "",
+            "",
+            "@entry",
+            "def update(ctx, lo, hi, step):",
+            *_indented([*words, *head, *body, "return 0"]),
+            "",
+        ]
+    )
+    digest = hashlib.sha256(f"{kernels_digest()}\n{source}".encode()).hexdigest()[:24]
+    return CouplingKernel(GeneratedKernel(source, digest, ()), tuple(w.words), buffers)

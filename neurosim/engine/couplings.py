@@ -1,0 +1,284 @@
+"""Continuous coupling at run time: histories of states, and kernels that sum over connections.
+
+A step starts by reading: every neuron sums what its connections bring, connection by connection in
+an order that no thread changes. Where connections have delays, states are kept for as long as the
+longest of them, one row per neuron with its times side by side, so that the two values between
+which a delay falls lie in one cache line. A row is twice as long as it need be and written in two
+places: what lies d steps back is then found without a remainder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neurosim.engine.arrays import zeros
+from neurosim.engine.context import Context
+from neurosim.engine.coupling_kernels import CouplingKernel, generate_finish, generate_sum
+from neurosim.engine.layout import BLOCK_NEURONS
+from neurosim.engine.module_cache import load
+from neurosim.engine.populations import Machine, PopulationState
+from neurosim.engine.sources import Feeder, SourceState
+from neurosim.equations.pairs import Pair, additive, diffusive
+from neurosim.errors import CapacityError
+from neurosim.kernels import feeders
+from neurosim.lower.plan import Ints, Plan, PlanCoupling
+
+ON_GRID = 1e-9
+"""Delays that lie closer to a step than this part of it are on it."""
+
+FURTHEST = 2**32
+"""Places in a history that an index can tell apart."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Delays in steps: `whole` steps back, and `fraction` of another one; (n_connections,) each."""
+
+    whole: Ints
+    fraction: np.ndarray
+
+    @classmethod
+    def of(cls, delay: np.ndarray, dt: float) -> Reach:
+        """Return delays [ms] in steps; those that are as good as on the grid, on it."""
+        steps = delay / dt
+        nearest = np.rint(steps)
+        steps = np.where(
+            np.abs(steps - nearest) <= ON_GRID * np.maximum(1.0, steps), nearest, steps
+        )
+        whole = np.floor(steps).astype(np.int64)
+        return cls(whole, steps - whole)
+
+    @property
+    def is_between(self) -> bool:
+        """Whether any delay lies between two steps."""
+        return bool(np.any(self.fraction > 0))
+
+    @property
+    def length(self) -> int:
+        """How many times a history must hold, the present one included."""
+        return int(self.whole.max(initial=0)) + 2
+
+
+@dataclass
+class History:
+    """The past of one state of one population.
+
+    Attributes
+    ----------
+    length : int
+        How many times are held.
+    values : (n, 2 * length) real
+        The state at step s stands at s % length, and again `length` further on.
+    """
+
+    state: PopulationState
+    variable: str
+    length: int
+    values: np.ndarray
+
+    def fill(self) -> None:
+        """Take the present state for all of the past."""
+        self.values[:] = self.state.states[self.variable][:, None]
+
+    def note(self, step: int) -> None:
+        """Take the present state as that of `step`."""
+        place = step % self.length
+        now = self.state.states[self.variable]
+        self.values[:, place] = now
+        self.values[:, place + self.length] = now
+
+
+class Couplings:
+    """All continuous coupling of a network.
+
+    Attributes
+    ----------
+    gathers : dict
+        Population -> the calls that read at the start of a step, in their order.
+    """
+
+    def __init__(
+        self, plan: Plan, machine: Machine, neurons: Mapping[int, PopulationState],
+        sources: Mapping[int, SourceState],
+    ) -> None:  # fmt: skip
+        self._plan = plan
+        self._machine = machine
+        self._neurons = neurons
+        self._sources = sources
+        self._offsets = np.array([p.offset for p in plan.populations], np.int64)
+        self._histories = self._make_histories()
+        self.gathers: dict[int, list[Feeder]] = {
+            index: self._gathers_of(state) for index, state in neurons.items()
+        }
+
+    # --- histories
+
+    def _make_histories(self) -> dict[tuple[int, str], History]:
+        longest: dict[tuple[int, str], int] = {}
+        for coupling in self._plan.couplings:
+            if coupling.delay is None:
+                continue
+            source = self._population_of(coupling.pre)
+            for index in np.unique(source):
+                reach = Reach.of(coupling.delay[source == index], self._plan.dt)
+                for variable in pair_of(coupling, "additive").pre:
+                    key = int(index), variable
+                    longest[key] = max(longest.get(key, 0), reach.length)
+        made = {}
+        for (index, variable), length in longest.items():
+            state = self._neurons[index]
+            n = state.plan.size
+            if 2 * length * n >= FURTHEST:
+                raise CapacityError(
+                    f"Population {state.plan.name!r}: the past of {variable} over {length} steps "
+                    f"of {self._plan.dt:g} ms has {n * length:,} values, more than can be kept. "
+                    f"Use shorter delays, a larger dt or fewer neurons."
+                )
+            values = zeros(2 * length * n, self._machine.real).reshape(n, 2 * length)
+            made[index, variable] = History(state, variable, length, values)
+            made[index, variable].fill()
+        return made
+
+    def restart(self) -> None:
+        """Start from the present states, which are taken for all of the past."""
+        for history in self._histories.values():
+            history.fill()
+
+    def note(self, population: int, variable: str, step: int) -> None:
+        """Take note of a state that was set between two runs."""
+        if (population, variable) in self._histories:
+            self._histories[population, variable].note(step)
+
+    def last_call(self, state: PopulationState) -> tuple[int, Context]:
+        """Return the call that advances a population and keeps what others read of it later."""
+        mine = [h for (index, _), h in self._histories.items() if index == state.plan.index]
+        if not mine:
+            return state.address, state.context
+        rows = [h.state.states[h.variable] for h in mine]
+        columns = [
+            np.array([row.ctypes.data for row in rows], np.int64),
+            np.array([h.values.ctypes.data for h in mine], np.int64),
+            np.array([h.length for h in mine], np.int64),
+        ]
+        entry = feeders.remember[self._machine.real]
+        return entry.address, Context([state.address, state.context.address, len(mine), *columns])
+
+    # --- sums
+
+    def _population_of(self, ids: Ints) -> Ints:
+        return np.searchsorted(self._offsets, ids, side="right") - 1
+
+    def _gathers_of(self, state: PopulationState) -> list[Feeder]:
+        """Return the calls for one population: its rows are zeroed, then each coupling added."""
+        clear = feeders.clear_row[self._machine.real]
+        made = [Feeder(clear.address, Context([row])) for row in state.couplings.values()]
+        ids = state.plan.ids
+        for coupling in self._plan.couplings:
+            here = (coupling.post >= ids.start) & (coupling.post < ids.stop)
+            if not np.any(here):
+                continue
+            kinds = {c.name: c.kind for c in state.spec.couplings}
+            pair = pair_of(coupling, kinds.get(coupling.coupling, "additive"))
+            row = state.couplings[coupling.coupling]
+            into = row
+            if pair.total is not None:
+                into = zeros(state.plan.size, self._machine.real)
+            source = self._population_of(coupling.pre)
+            for index in np.unique(source[here]):
+                chosen = np.flatnonzero(here & (source == index))
+                made.append(self._sum(coupling, pair, state, int(index), chosen, into))
+            if pair.total is not None:
+                made.append(self._finish(coupling, pair, state, into, row))
+        return made
+
+    def _sum(
+        self, coupling: PlanCoupling, pair: Pair, state: PopulationState, index: int,
+        chosen: Ints, row: np.ndarray,
+    ) -> Feeder:  # fmt: skip
+        """Return the call that adds the connections `chosen`, all from population `index`."""
+        n = state.plan.size
+        local = coupling.post[chosen] - state.plan.offset
+        start = np.searchsorted(local, np.arange(n + 1)).astype(np.int64)
+        pre = coupling.pre[chosen] - self._offsets[index]
+        reach = None
+        if coupling.delay is not None:
+            reach = Reach.of(coupling.delay[chosen], self._plan.dt)
+        values: dict[str, Any] = {
+            name: np.asarray(value)[chosen] if np.ndim(value) else value
+            for name, value in coupling.parameters.items()
+        }
+        arrays = frozenset(name for name, value in values.items() if np.ndim(value))
+        kernel = generate_sum(
+            pair,
+            precision=self._machine.precision,
+            delayed=reach is not None,
+            between=reach is not None and reach.is_between,
+            arrays=arrays,
+        )
+        widest = int(np.diff(start).max(initial=0))
+        given: dict[tuple[str, str], Any] = {
+            ("n", ""): n,
+            ("m", ""): chosen.size,
+            ("row", ""): row,
+            ("start", ""): start,
+            ("weight", ""): np.ascontiguousarray(coupling.weight[chosen]),
+            ("widest", ""): widest,
+            ("block", ""): BLOCK_NEURONS,
+            ("scratch", ""): zeros(widest * -(-n // BLOCK_NEURONS) * kernel.buffers, np.float64),
+        }
+        for variable in pair.pre:
+            if reach is None:
+                read = self._readable(index, variable)
+                given["place", variable] = pre.astype(np.uint32)
+            else:
+                history = self._histories[index, variable]
+                read, length = history.values, history.length
+                places = pre * 2 * length + length - reach.whole
+                given["place", variable] = places.astype(np.uint32)
+                given["length", variable] = length
+            given["pre", variable] = read
+            given["size", variable] = read.size
+        if reach is not None:
+            given["fraction", ""] = np.ascontiguousarray(reach.fraction)
+        for variable in pair.post:
+            given["post", variable] = state.states[variable]
+        for name, value in values.items():
+            given["parameter", name] = (
+                np.ascontiguousarray(value, np.float64) if name in arrays else float(value)
+            )
+        return made_of(kernel, given)
+
+    def _finish(
+        self, coupling: PlanCoupling, pair: Pair, state: PopulationState, total: np.ndarray,
+        row: np.ndarray,
+    ) -> Feeder:  # fmt: skip
+        """Return the call that adds a function of the sums, and zeroes them."""
+        kernel = generate_finish(pair, precision=self._machine.precision)
+        given: dict[tuple[str, str], Any] = {("sum", ""): total, ("row", ""): row}
+        for name, value in coupling.parameters.items():
+            given["parameter", name] = float(value) if np.ndim(value) == 0 else 0.0
+        return made_of(kernel, given)
+
+    def _readable(self, population: int, name: str) -> np.ndarray:
+        """Return the row that coupling without delays reads."""
+        if population in self._neurons:
+            return self._neurons[population].states[name]
+        row = self._sources[population].row
+        assert row is not None, "the description allows no other source here"
+        return row
+
+
+def pair_of(coupling: PlanCoupling, kind: str) -> Pair:
+    """Return what a connection computes; `kind` is that of the inlet, "additive" or "diffusive"."""
+    if coupling.pair is not None:
+        return coupling.pair
+    return diffusive(coupling.source) if kind == "diffusive" else additive(coupling.source)
+
+
+def made_of(kernel: CouplingKernel, given: Mapping[tuple[str, str], Any]) -> Feeder:
+    """Return a call with the words that a kernel reads."""
+    return Feeder(load(kernel.kernel).address, Context([given[w] for w in kernel.words]))
