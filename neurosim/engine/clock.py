@@ -98,11 +98,10 @@ class Engine:
         self.trial = trial
         self.precision = precision
         self.threads = choose_threads(plan, threads)
-        self.slot_map = layout.map_slots(plan)
-        load = layout.expected_indegree(plan, self.slot_map)
         # One tile a thread: more would balance the load, but cut what a source sends to one into
         # shorter pieces, which costs more (measured).
-        self.tile_first = layout.split_evenly(load, self.threads, layout.TILE_SLOTS)
+        self.slot_map = layout.map_slots(plan, self.threads)
+        self.tile_first = self.slot_map.tile_first
         real = np.float64 if precision == "double" else np.float32
         self._machine = Machine(
             plan.dt, real, np.zeros(0), self.slot_map.n_slots, 1, np.ones(self.slot_map.n_slots),
@@ -112,7 +111,7 @@ class Engine:
             p.index: make_source(p, self._machine) for p in plan.populations if p.source is not None
         }
         self.synapses: Synapses = build(
-            plan, self.slot_map, self.tile_first, precision=precision,
+            plan, self.slot_map, precision=precision,
             synapse_format=synapse_format,
             multiplicity=emitted_at_once(plan, self.sources),
             trial=trial, threads=self.threads, target_bytes=target_bytes,
@@ -230,7 +229,7 @@ class Engine:
         self._teams = {
             workers: loop.Team(
                 np.zeros(loop.ASKED + loop.ASKED_WIDTH * workers, np.int64),
-                shares(layout.split_evenly(load, workers, n_blocks + 1), workers),
+                shares(layout.split_evenly(load, workers), workers),
                 shares(np.arange(self.tile_first.size), workers),
             )
             for workers in {1, self.threads}
@@ -470,8 +469,8 @@ class Engine:
 
     @property
     def workers(self) -> int:
-        """How many threads the run has settled on: those allowed, or one where that is faster."""
-        return self._pace.workers
+        """With how many threads most steps were made: those allowed, or one if faster."""
+        return self._pace.mostly
 
 
 def shares(bounds: Ints, workers: int) -> Ints:

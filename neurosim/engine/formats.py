@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurosim.engine.layout import TILE_SLOTS, expected_indegree, map_slots, split_evenly
+from neurosim.engine.layout import expected_connections, map_slots
 from neurosim.engine.populations import Machine
 from neurosim.engine.sources import emitted_at_once, make_source
 from neurosim.engine.synapses import (
@@ -49,11 +49,9 @@ def weight_formats(
         Synapses up to which all weights are drawn and looked at. Of larger networks the bound is
         the one beyond which building refuses them.
     """
-    slot_map = map_slots(plan)
-    load = expected_indegree(plan, slot_map)
-    if load.sum() > most:
+    if sum(expected_connections(p) for p in plan.projections) > most:
         return {p.name: WeightFormat("", WORST_RELATIVE_ERROR[precision]) for p in plan.projections}
-    tile_first = split_evenly(load, 1, TILE_SLOTS)
+    slot_map = map_slots(plan, 1)
     real = np.float64 if precision == "double" else np.float32
     machine = Machine(
         plan.dt, real, np.zeros(0), slot_map.n_slots, 1, np.ones(slot_map.n_slots), slot_map,
@@ -61,7 +59,7 @@ def weight_formats(
     )  # fmt: skip
     sources = {p.index: make_source(p, machine) for p in plan.populations if p.source is not None}
     multiplicity = emitted_at_once(plan, sources)
-    bundles = measured_bundles(plan, slot_map, tile_first, 1)
+    bundles = measured_bundles(plan, slot_map, 1)
     scale = common_scales(plan, slot_map, bundles, precision, multiplicity)
     found = {}
     for bundle in bundles:

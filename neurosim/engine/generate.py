@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from neurosim.engine.expressions import Emitter, Precision, bare, symbols_of
+from neurosim.engine.layout import BLOCK_NEURONS
 from neurosim.equations.spec import ModelSpec, Receptor
 from neurosim.errors import EquationError, UnknownNameError
 from neurosim.kernels.cache import kernels_digest
@@ -65,8 +66,9 @@ class Field:
         "parameter", "constant" (name), "refractory_steps": address of real[n] if `array`, else
         the bits of a float64. "scale" (receptor), "dt": the bits of a float64.
         "acc": address of the accumulator, int64 (double) or int32 (single), "acc_rows" rows of
-        "acc_stride" elements; row (step + 1) % acc_rows is due. "arrivals" (receptor): the
-        element of a row that belongs to neuron 0 of the population; read and cleared.
+        "acc_stride" elements; row (step + 1) % acc_rows is due. "arrivals" (receptor): address of
+        int64[n_blocks], the element of a row that belongs to the first neuron of each block of
+        BLOCK_NEURONS; those of a block follow each other. They are read and cleared.
         "first_id": global id of neuron 0. "flags": address of int16[n], scratch. "spikes":
         address of int32[n * max_multiplicity]; a block [lo, hi) writes from element
         lo * "max_multiplicity" onwards. "key0", "key1": the words of a Philox key.
@@ -215,6 +217,7 @@ class _Writer:
                 "row = words[0] + ((step + 1) % words[2]) * words[1] * "
                 + ("8" if self.real == "float64" else "4")
             )
+            self._unpack("block", f"lo // {BLOCK_NEURONS}")
         for receptor in spec.receptors:
             self._lay_out_receptor(receptor)
         if self.injected:
@@ -231,7 +234,8 @@ class _Writer:
         name = _checked(receptor.name)
         word = self._word(Field("arrivals", receptor.name))
         size = "8" if self.real == "float64" else "4"
-        self._unpack(f"r_{name}", f"{self.integer}_at(row + (words[{word}] + lo) * {size}, n)")
+        first = f"int64_at(words[{word}], block + 1)[block] + lo - block * {BLOCK_NEURONS}"
+        self._unpack(f"r_{name}", f"{self.integer}_at(row + ({first}) * {size}, n)")
         self._scalar(Field("scale", receptor.name), f"scale_{name}")
         if receptor.name in self.driven:
             self._array(Field("drive", receptor.name, True), f"d_{name}")

@@ -1,15 +1,18 @@
 """Where everything lies: arrival slots, tiles of slots, blocks of neurons, shares of workers.
 
-Every receptor of every population has a contiguous block of arrival slots, one per neuron. Tiles
-are ranges of slots and blocks ranges of neurons. Blocks never depend on the number of threads,
-since a compiled loop may round differently in its remainder; tiles may, for integers do not round.
+Every receptor of every block of neurons has consecutive arrival slots, one per neuron. Tiles are
+ranges of slots, and every population that is large enough has a part in each: whoever is active,
+tiles are equally busy. Blocks never depend on the number of threads, since a compiled loop may
+round differently in its remainder; tiles may, for integers do not round.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from neurosim.describe.estimate import TILE_SLOTS as TILE_SLOTS
 from neurosim.kernels.poisson import GROUP
@@ -30,53 +33,128 @@ class SlotMap:
     Attributes
     ----------
     first : dict
-        (population index, receptor index) -> first slot of that block.
-    n_slots : int
-        Slots of the whole network, those between blocks included.
+        (population index, receptor index) -> (n_blocks,) int64, first slot of every block of
+        BLOCK_NEURONS neurons.
+    unit : (n_slots,) int32
+        Which of the keys of `first`, in their order, a slot belongs to; -1 between blocks.
+    name : (n_slots,) int32
+        Number of a slot that does not depend on how many tiles there are; -1 between blocks.
+    tile_first : (n_tiles + 1,) int64
+        First slot of every tile, ascending from 0 to `n_slots`; none longer than TILE_SLOTS.
     """
 
-    first: dict[tuple[int, int], int]
-    n_slots: int
+    first: dict[tuple[int, int], Ints]
+    unit: npt.NDArray[np.int32]
+    name: npt.NDArray[np.int32]
+    tile_first: Ints
+
+    @property
+    def n_slots(self) -> int:
+        """Slots of the whole network, those between blocks included."""
+        return self.unit.size
 
 
-def map_slots(plan: Plan) -> SlotMap:
-    """Give every receptor of every population a block of slots, from a cache line on."""
-    first: dict[tuple[int, int], int] = {}
-    at = 0
+def map_slots(plan: Plan, tiles: int) -> SlotMap:
+    """Lay out the arrival slots of a network.
+
+    Parameters
+    ----------
+    tiles : int
+        Wanted number of tiles; there are more where one would be longer than TILE_SLOTS.
+    """
+    sizes: dict[tuple[int, int], Ints] = {}
     for population in plan.populations:
         receptors = population.spec.receptors if population.spec is not None else ()
+        whole, rest = divmod(population.size, BLOCK_NEURONS)
+        blocks = np.array([*[BLOCK_NEURONS] * whole, *([rest] if rest else [])], np.int64)
         for index in range(len(receptors)):
-            first[population.index, index] = at
-            at += -(-population.size // SLOTS_OF_LINE) * SLOTS_OF_LINE
-    return SlotMap(first, at)
+            sizes[population.index, index] = blocks
+    load = expected_load(plan, sizes)
+    padded = {key: -(-blocks // SLOTS_OF_LINE) * SLOTS_OF_LINE for key, blocks in sizes.items()}
+    while True:
+        tile = deal_blocks(load, tiles)
+        wide = np.zeros(tiles, np.int64)
+        for key, blocks in padded.items():
+            np.add.at(wide, tile[key], blocks)
+        if wide.max(initial=0) <= TILE_SLOTS:
+            break
+        tiles += 1
+    tile_first = np.concatenate([[0], np.cumsum(wide)])
+    filled = tile_first[:-1].copy()
+    first = {key: np.zeros(blocks.size, np.int64) for key, blocks in sizes.items()}
+    unit = np.full(int(tile_first[-1]), -1, np.int32)
+    name = np.full(int(tile_first[-1]), -1, np.int32)
+    named = 0
+    for number, (key, blocks) in enumerate(sizes.items()):
+        for b, size in enumerate(blocks):
+            at = filled[tile[key][b]]
+            filled[tile[key][b]] += padded[key][b]
+            first[key][b] = at
+            unit[at : at + size] = number
+            name[at : at + size] = np.arange(named, named + size)
+            named += int(size)
+    return SlotMap(first, unit, name, tile_first)
+
+
+def deal_blocks(load: Mapping[tuple[int, int], Floats], tiles: int) -> dict[tuple[int, int], Ints]:
+    """Give the first blocks of every row of blocks to the first tile, and so on.
+
+    Parameters
+    ----------
+    load : mapping to (n_blocks,) float64
+        Load of every block of every row, at least 0.
+
+    Returns
+    -------
+    dict of (n_blocks,) int64
+        Tile of every block. Blocks are not cut: what a row gives a tile too much, the next rows
+        give it less, each by one block at most. A tile gets no more than about 2 / tiles of the
+        blocks of a row, whatever their load.
+    """
+    missing = np.zeros(max(0, tiles - 1))
+    dealt = {}
+    for key, row in load.items():
+        below = np.concatenate([[0.0], np.cumsum(row + (row.mean() or 1.0))])
+        share = below[-1] * np.arange(1, tiles) / tiles
+        one = float(np.diff(below).max())
+        goals = share + np.clip(missing, -one, one)
+        cuts = np.maximum.accumulate(np.abs(below[None, :] - goals[:, None]).argmin(axis=1))
+        missing += share - below[cuts]
+        dealt[key] = np.searchsorted(cuts, np.arange(row.size), side="right").astype(np.int64)
+    return dealt
 
 
 def slots_of(projection: PlanProjection, plan: Plan, slot_map: SlotMap) -> Ints:
     """Return the arrival slot of every post position: shape (n_post,), int64."""
-    offsets = np.array([p.offset for p in plan.populations], np.int64)
-    population = np.searchsorted(offsets, projection.post, side="right") - 1
     slots = np.empty(projection.post.size, np.int64)
-    for p in np.unique(population):
-        here = population == p
-        receptor = projection.post_receptor[here]
-        first = np.array(
-            [slot_map.first[int(p), int(r)] for r in range(int(receptor.max()) + 1)], np.int64
-        )
-        slots[here] = first[receptor] + projection.post[here] - offsets[p]
+    for key, here, local in targets_of(projection, plan):
+        block, within = np.divmod(local, BLOCK_NEURONS)
+        slots[here] = slot_map.first[key][block] + within
     return slots
 
 
-def split_evenly(load: Floats, parts: int, largest: int) -> Ints:
-    """Cut a row of items into ranges of about equal load, none longer than `largest`.
+def targets_of(
+    projection: PlanProjection, plan: Plan
+) -> Iterator[tuple[tuple[int, int], Ints, Ints]]:
+    """Yield (population, receptor), the post positions there, and the neurons within it."""
+    offsets = np.array([p.offset for p in plan.populations], np.int64)
+    population = np.searchsorted(offsets, projection.post, side="right") - 1
+    for p in np.unique(population):
+        of_population = population == p
+        for r in np.unique(projection.post_receptor[of_population]):
+            here = np.flatnonzero(of_population & (projection.post_receptor == r))
+            yield (int(p), int(r)), here, projection.post[here] - offsets[p]
+
+
+def split_evenly(load: Floats, parts: int) -> Ints:
+    """Cut a row of items into ranges of about equal load.
 
     Parameters
     ----------
     load : (n,) float64
         Load of every item, at least 0.
     parts : int
-        Wanted number of ranges; more where `largest` asks for it, fewer where items are few.
-    largest : int
-        The most items in one range.
+        Wanted number of ranges; fewer where items are few.
 
     Returns
     -------
@@ -86,19 +164,12 @@ def split_evenly(load: Floats, parts: int, largest: int) -> Ints:
     n = load.size
     if n == 0:
         return np.zeros(2, np.int64)
-    parts = max(1, min(parts, n), -(-n // largest))
+    parts = max(1, min(parts, n))
     # A little load for each item keeps ranges finite where nothing is known about the rest.
     below = np.cumsum(load + 1e-3 * (load.mean() + 1.0))
     goals = below[-1] * np.arange(1, parts) / parts
     inner = np.searchsorted(below, goals) + 1
-    bounds = [0]
-    for bound in [*inner.tolist(), n]:
-        bound = min(max(bound, bounds[-1]), n)
-        while bound - bounds[-1] > largest:
-            bounds.append(bounds[-1] + largest)
-        if bound > bounds[-1]:
-            bounds.append(bound)
-    return np.array(bounds, np.int64)
+    return np.unique(np.concatenate([[0], np.minimum(inner, n), [n]])).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -128,12 +199,15 @@ def map_blocks(plan: Plan, whole: frozenset[int]) -> BlockMap:
     return BlockMap(*as_array)
 
 
-def expected_indegree(plan: Plan, slot_map: SlotMap) -> Floats:
-    """Estimate the synapses on each slot, to share tiles fairly: shape (n_slots,)."""
-    load = np.zeros(slot_map.n_slots)
+def expected_load(
+    plan: Plan, sizes: Mapping[tuple[int, int], Ints]
+) -> dict[tuple[int, int], Floats]:
+    """Estimate the synapses onto each block, to share tiles fairly: (n_blocks,) float64 each."""
+    load = {key: np.zeros(blocks.size) for key, blocks in sizes.items()}
     for projection in plan.projections:
-        slots = slots_of(projection, plan, slot_map)
-        np.add.at(load, slots, expected_connections(projection) / max(1, slots.size))
+        each = expected_connections(projection) / max(1, projection.post.size)
+        for key, _, local in targets_of(projection, plan):
+            np.add.at(load[key], local // BLOCK_NEURONS, each)
     return load
 
 

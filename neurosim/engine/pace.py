@@ -31,6 +31,7 @@ class Pace:
     def __init__(self, most: int) -> None:
         self._candidates = (most,) if most == 1 else (most, 1)
         self._seconds_per_step: dict[int, float] = {}
+        self._taken = dict.fromkeys(self._candidates, 0)
         self._steps = FEWEST_STEPS
         self._chunks = 0
 
@@ -40,13 +41,19 @@ class Pace:
         known = self._seconds_per_step
         return min(known, key=known.__getitem__) if known else self._candidates[0]
 
+    @property
+    def mostly(self) -> int:
+        """The number of threads that most steps were made with."""
+        return max(self._taken, key=self._taken.__getitem__)
+
     def next_chunk(self) -> tuple[int, int]:
         """Return (threads, steps) of the next chunk."""
         for candidate in self._candidates:
             if candidate not in self._seconds_per_step:
                 return candidate, self._steps
         best = self.workers
-        # The first measurements are of cold caches: they are soon made again.
+        # The first measurements are of cold caches, and one hiccup of the machine is enough to
+        # change the choice: after both, the other number is soon tried again.
         soon = self._chunks < PROBE_EVERY and self._chunks & (self._chunks - 1) == 0
         if len(self._candidates) > 1 and (soon or self._chunks % PROBE_EVERY == PROBE_EVERY - 1):
             other = next(c for c in self._candidates if c != best)
@@ -58,10 +65,14 @@ class Pace:
         if steps < 1:
             return
         self._chunks += 1
+        self._taken[workers] += steps
+        chosen = self.workers
         now = max(seconds, 1e-7) / steps
         known = self._seconds_per_step
         # What is known of the other number of threads is old by the time it is tried again.
         before = known.get(workers, now) if workers == self.workers else now
         known[workers] = 0.5 * (before + now)
+        if self.workers != chosen:
+            self._chunks = 0
         wanted = CHUNK_SECONDS / known[self.workers]
         self._steps = int(min(max(1.0, min(wanted, 4.0 * self._steps)), MOST_STEPS))

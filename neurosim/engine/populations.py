@@ -166,7 +166,7 @@ class PopulationState:
                 return machine.slot_map.first[self.plan.index, self._receptor_index(f.name)]
             case "scale":
                 first = machine.slot_map.first[self.plan.index, self._receptor_index(f.name)]
-                return float(machine.scale[first])
+                return float(machine.scale[first[0]])
             case "drive":
                 return self.drives[f.name]
             case "injected":

@@ -114,11 +114,9 @@ def common_scales(
     -------
     (n_slots,) float64
     """
-    starts = np.array([*slot_map.first.values()], np.int64)
-    order = np.argsort(starts, kind="stable")
-    starts = starts[order]
     bound = np.zeros(slot_map.n_slots)
-    parent = list(range(starts.size))
+    n_units = len(slot_map.first)
+    parent = list(range(n_units))
 
     def root(k: int) -> int:
         while parent[k] != k:
@@ -142,26 +140,26 @@ def common_scales(
                     f"are in the unit of the receptor."
                 )
             np.add.at(bound, slots, counts * heaviest * emitted)
-            blocks = np.unique(np.searchsorted(starts, slots, side="right") - 1)
-            for other in blocks[1:]:
-                parent[root(int(other))] = root(int(blocks[0]))
+            units = np.unique(slot_map.unit[slots])
+            for other in units[1:]:
+                parent[root(int(other))] = root(int(units[0]))
     bits = ACCUMULATOR_BITS[precision]
-    ends = np.append(starts[1:], slot_map.n_slots)
-    largest: dict[int, float] = {}
-    for k in range(starts.size):
-        block = bound[starts[k] : ends[k]]
-        top = float(block.max()) if block.size else 0.0
-        largest[root(k)] = max(largest.get(root(k), 0.0), top)
-    scale = np.ones(slot_map.n_slots)
-    for k in range(starts.size):
-        top = largest[root(k)]
+    largest = np.zeros(n_units)
+    roots = np.array([root(k) for k in range(n_units)], np.int64)
+    used = slot_map.unit >= 0
+    unit_roots = roots[slot_map.unit[used]]
+    np.maximum.at(largest, unit_roots, bound[used])
+    of_unit = np.ones(n_units)
+    for k, top in enumerate(largest):
         if precision == "single" and top > LARGEST_SINGLE:
             raise CapacityError(
                 f"Weights that add up to {top:.3g} onto one neuron are beyond single precision "
                 f"({LARGEST_SINGLE:.0e}). Use precision='double', or smaller weights."
             )
         if top > 0:
-            scale[starts[k] : ends[k]] = 2.0 ** (math.frexp(top)[1] - bits)
+            of_unit[k] = 2.0 ** (math.frexp(top)[1] - bits)
+    scale = np.ones(slot_map.n_slots)
+    scale[used] = of_unit[unit_roots]
     return scale
 
 
@@ -253,7 +251,7 @@ def check_measured(bundle: Bundle, plan: Plan) -> None:
                 )
 
 
-def measured_bundles(plan: Plan, slot_map: SlotMap, tile_first: Ints, threads: int) -> list[Bundle]:
+def measured_bundles(plan: Plan, slot_map: SlotMap, threads: int) -> list[Bundle]:
     """Generate all projections once, and look at what came out.
 
     Raises
@@ -269,7 +267,7 @@ def measured_bundles(plan: Plan, slot_map: SlotMap, tile_first: Ints, threads: i
             plan.dt,
             bundle.slots,
             slot_map.n_slots,
-            tile_first,
+            slot_map.tile_first,
             threads,
         )
         check_measured(bundle, plan)
@@ -277,7 +275,7 @@ def measured_bundles(plan: Plan, slot_map: SlotMap, tile_first: Ints, threads: i
 
 
 def build(
-    plan: Plan, slot_map: SlotMap, tile_first: Ints, *, precision: str, synapse_format: str,
+    plan: Plan, slot_map: SlotMap, *, precision: str, synapse_format: str,
     multiplicity: dict[int, int], trial: int, threads: int, target_bytes: int,
 ) -> Synapses:  # fmt: skip
     """Build the rows of all projections.
@@ -288,17 +286,17 @@ def build(
         How much of the arrival accumulator of one tile may be in use at once (cache size); decides
         how many delay steps are delivered per visit, and nothing else.
     """
-    bundles = measured_bundles(plan, slot_map, tile_first, threads)
+    bundles = measured_bundles(plan, slot_map, threads)
     scale = common_scales(plan, slot_map, bundles, precision, multiplicity)
     accumulator = np.dtype(np.int64 if precision == "double" else np.int32)
     max_delay = max((b.measured.max_delay for b in bundles if b.measured is not None), default=1)
-    depth = wave_depth(tile_first, max_delay, accumulator.itemsize, target_bytes)
+    depth = wave_depth(slot_map.tile_first, max_delay, accumulator.itemsize, target_bytes)
     for bundle in bundles:
         assert bundle.measured is not None
         choose_format(bundle, synapse_format, precision, scale)
         units = [scale[slots] * 2.0**bundle.shift for slots in bundle.slots]
         bundle.rows = fill(bundle.measured, units, bundle.format, accumulator, depth)
-    return assemble(plan, bundles, scale, tile_first, depth, max_delay, trial)
+    return assemble(plan, bundles, scale, slot_map, depth, max_delay, trial)
 
 
 def wave_depth(tile_first: Ints, max_delay: int, itemsize: int, target_bytes: int) -> int:
@@ -313,10 +311,11 @@ def wave_depth(tile_first: Ints, max_delay: int, itemsize: int, target_bytes: in
 
 
 def assemble(
-    plan: Plan, bundles: list[Bundle], scale: Floats, tile_first: Ints, depth: int,
+    plan: Plan, bundles: list[Bundle], scale: Floats, slot_map: SlotMap, depth: int,
     max_delay: int, trial: int,
 ) -> Synapses:  # fmt: skip
     """Collect the addresses of all rows into the tables that delivery reads."""
+    tile_first = slot_map.tile_first
     n_tiles = tile_first.size - 1
     info = np.zeros((len(bundles), d.B_WIDTH), np.int64)
     table = np.zeros((len(bundles), n_tiles, d.R_WIDTH), np.int64)
@@ -349,7 +348,9 @@ def assemble(
             for column, array in enumerate(arrays):
                 table[b, t, column] = array.ctypes.data
     key = np.array(make_key(plan.seed, RELEASE, trial), np.uint64)
-    delivery = d.Delivery(tile_first, info, table, depth, key)
+    unreliable = any(bundle.release < 1.0 for bundle in bundles)
+    names = slot_map.name if unreliable else np.zeros(0, np.int32)
+    delivery = d.Delivery(tile_first, info, table, depth, key, names)
     connections = {
         projection.name: int(bundle.measured.n_connections[j])
         for bundle in bundles

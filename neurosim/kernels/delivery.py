@@ -59,6 +59,8 @@ class Delivery(NamedTuple):
     rows       : (n_bundles, n_tiles, R_WIDTH) int64   addresses, see the R_ columns
     wave_steps : G, the number of delay steps delivered per visit; the accumulator has G rows
     key        : (2,) uint32   seed of unreliable release
+    slot_name  : (n_slots,) int32   number of a slot that tiles do not decide; empty where all
+                 synapses are reliable
     """
 
     tile_first: Any
@@ -66,6 +68,7 @@ class Delivery(NamedTuple):
     rows: Any
     wave_steps: int
     key: Any
+    slot_name: Any
 
 
 @kernel
@@ -201,7 +204,7 @@ def make_visits(
                     accumulator, due * n_slots + tile_first, tile_first, stream, weights,
                     synapse_format, constant, shift, at, count, info[B_RELEASE], visits[v, 2],
                     label - wave * depth, wave * depth + delay, visits[v, 3] & 0xFFFFFFFF,
-                    delivery.key,
+                    delivery.key, delivery.slot_name,
                 )  # fmt: skip
             elif packed:
                 word = uint32_at(stream + 4 * at, count)
@@ -228,7 +231,7 @@ def make_visits(
 @kernel
 def deliver_unreliably(
     accumulator, base, tile_first, stream, weights, synapse_format, constant, shift, at, count,
-    release, source, label, delay, repeat, key,
+    release, source, label, delay, repeat, key, slot_name,
 ):  # fmt: skip
     """Deliver one run of synapses, each of which lets the spike pass with a probability.
 
@@ -259,6 +262,7 @@ def deliver_unreliably(
         rank = rank + 1 if place == previous else 0
         previous = place
         what = ((delay & 0xFFFF) << 16) | ((rank & 0xFF) << 8) | (repeat & 0xFF)
-        drawn = philox4x32(source, tile_first + place, label, what, key[0], key[1])
+        slot = np.int64(slot_name[tile_first + place])
+        drawn = philox4x32(source, slot, label, what, key[0], key[1])
         if np.int64(drawn[0]) < release:
             accumulator[base + place] += weight

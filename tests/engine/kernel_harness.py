@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.engine.generate import generate
+from neurosim.engine.layout import BLOCK_NEURONS
 from neurosim.engine.module_cache import load
 from neurosim.equations.spec import ModelSpec
 
@@ -92,7 +93,8 @@ class Bench:
                 arrays_of = {"state": self.state, "drive": self.drive, "coupling": self.couplings}
                 self.words[word] = self._address(arrays_of[kind][name])
             elif kind == "arrivals":
-                self.words[word] = self.slots[name]
+                blocks = np.arange(0, max(n, 1), BLOCK_NEURONS) + self.slots[name]
+                self.words[word] = self._address(blocks)
             else:
                 self.words[word] = {
                     "acc": self._address(self.acc),
