@@ -124,6 +124,19 @@ def delivery(repeats: int = 3, into: Path = RESULTS) -> None:
 
 
 @app.command()
+def determinism(repeats: int = 9, scale: float = 0.3, into: Path = RESULTS) -> None:
+    """Integer accumulators, which make results independent of threads, beside float32 ones."""
+    from benchmarks.determinism import measure
+
+    rows = measure(scale, repeats)
+    for row in rows:
+        say(f"{row['name']}: {row['ns_per_event']:.2f} ns per event")
+    say(f"integers cost {100 * rows[0]['price']:+.1f} %")
+    words = f"--repeats {repeats}" + ("" if scale == 0.3 else f" --scale {scale:g}")
+    keep("determinism", rows, f"python -m benchmarks determinism {words}", into)
+
+
+@app.command()
 def scaling(
     repeats: int = 3,
     synapses: Annotated[list[int], typer.Option(help="left out: 10^5 to 3*10^8")] = [],  # noqa: B006
@@ -146,6 +159,41 @@ def scaling(
     }  # fmt: skip
     write(into / "scaling.json", content)
     scaling_figure(json.loads(json.dumps(content)), into / "scaling.png")
+
+
+@app.command("planted-attractors")
+def planted_attractors(
+    data: Annotated[str, typer.Option(help="fashion-mnist, mnist or mnist-5000")] = "fashion-mnist",
+    folder: Annotated[Path | None, typer.Option(help="of the IDX files; mnist needs it")] = None,
+    parametrization: Annotated[str, typer.Option(help="projected or spectral")] = "projected",
+    epochs: int = 20,
+    limit: Annotated[float | None, typer.Option(help="wall time for learning [s]")] = None,
+    rate: Annotated[float, typer.Option(help="highest learning rate of the cycle")] = 0.1,
+    batch: int = 200,
+    steps: Annotated[int, typer.Option(help="Euler steps while learning")] = 25,
+    seed: int = 0,
+    model: Annotated[
+        Path | None, typer.Option(help="where to keep what was learned (.npz)")
+    ] = None,
+    into: Path = RESULTS,
+) -> None:
+    """Learning in the Wilson-Cowan metapopulation, beside the published accuracy."""
+    from benchmarks.planted_attractors import PUBLISHED, measure
+
+    known([data], PUBLISHED, "data set")
+    known([parametrization], ["projected", "spectral"], "parametrization")
+    settings = {
+        "data": data, "parametrization": parametrization, "epochs": epochs, "limit": limit,
+        "rate": rate, "batch": batch, "steps": steps, "seed": seed,
+    }  # fmt: skip
+    row = measure(**settings, folder=folder, model_file=model, say=say)  # type: ignore[arg-type]
+    say(f"{data}: {row['accuracy']:.2%} of the test pictures after {row['optimiser_steps']} steps "
+        f"in {row['seconds']:.0f} s ({row['cpu_seconds']:.0f} s of processor time); "
+        f"published: {row['published']:.2%}")  # fmt: skip
+    words = [f"--{key} {value}" for key, value in settings.items() if value is not None]
+    command = " ".join(["python -m benchmarks planted-attractors", *words])
+    content = {"benchmark": "planted-attractors", **context(command), "rows": [row]}
+    write(into / "planted-attractors" / f"{data}.json", content)
 
 
 if __name__ == "__main__":
