@@ -16,6 +16,7 @@ import typer
 
 import neurosim as ns
 from benchmarks.keeping import RESULTS, context, write
+from neurosim.compare.sentences import adoption_told
 from neurosim_models import (
     brunel,
     cobahh,
@@ -84,6 +85,7 @@ def summary(certificate: ns.Certificate, network: ns.Network, backend: str) -> d
         "trials": list(certificate.trials),
         "cause": None if cause is None else {"kind": cause.kind, "text": cause.text},
         "evidence": [] if cause is None else list(cause.evidence),
+        "statistics_with_cause": "" if report.adoption is None else adoption_told(report.adoption),
         "looked_for_cause": report.looked_for_cause,
         "problem": report.problem,
         "seconds": round(report.seconds),

@@ -31,7 +31,8 @@ def cells(row: dict[str, Any]) -> list[str]:
     if row["problem"]:
         cause = row["problem"]
     elif row["cause"] is not None:
-        cause = f"{row['cause']['kind']}: {row['cause']['text']}"
+        more = row.get("statistics_with_cause", "")  # files from before there was any have none
+        cause = f"{row['cause']['kind']}: {row['cause']['text']}" + (f" {more}" if more else "")
     else:
         cause = "none was confirmed" if row["looked_for_cause"] else ""
     return [

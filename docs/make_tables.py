@@ -181,9 +181,9 @@ BACKENDS_MORE = """\
 The same in a terminal is `neurosim explain cuba --backend nest`. A refusal is an
 `UnsupportedError` that names the part, the reason and the nearest thing that works; where something
 else can be done, `approximate=["..."]` allows it. What was approximated in a run stands in
-`run.provenance["approximations"]`. Times that are no multiples of the time step are rounded on
-every backend. `neurosim explain` ends with exit code 3 where something is refused, with 0 where
-nothing is; 1 and 2 are errors.
+`run.provenance["approximations"]`. Times that are no multiples of the time step are *rounded*,
+to the same steps on every backend: that is no difference of theirs. `neurosim explain` ends with
+exit code 3 where something is refused, with 0 where nothing is; 1 and 2 are errors.
 
 `ns.export(net, "brian2", "script.py")`, or `neurosim export cuba script.py --backend brian2`,
 writes a script that runs without neurosim, in the words of that simulator: it uses its own rules

@@ -64,6 +64,11 @@ def refused(how: str, nearest: str = "", *, if_asked: str = "") -> Support:
     return Support(level="refused", how=how, nearest=nearest, if_asked=if_asked)
 
 
+def always(use: Use) -> bool:
+    """Whatever the use: the test of a case that holds of all of a feature."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """An exception to a declaration: what holds of a feature where a condition is met.
@@ -74,17 +79,17 @@ class Case:
         Key, or a pattern of keys as in `Capabilities.supports`.
     when : str
         The condition in words, for the support table.
-    test : callable
-        Use -> bool.
     support : Support
+    test : callable, optional
+        Use -> bool; left out where the feature itself is the condition.
     here : callable, optional
         Use -> Support: the same in the numbers of one use, where they tell more than the words.
     """
 
     feature: str
     when: str
-    test: Callable[[Use], bool]
     support: Support
+    test: Callable[[Use], bool] = always
     here: Callable[[Use], Support] | None = None
 
     def concerns(self, feature: str) -> bool:
@@ -329,6 +334,15 @@ def judge(
     return tuple(judged)
 
 
+def told_of(judgements: Iterable[Judgement]) -> list[Judgement]:
+    """Leave out the integrators of models that a backend does not have."""
+    known = list(judgements)
+    absent = {
+        j.use.part for j in known if j.level == "refused" and j.use.feature.startswith("neuron:")
+    }
+    return [j for j in known if not (j.use.feature.startswith("method:") and j.use.part in absent)]
+
+
 def permissions(capabilities: Capabilities) -> tuple[str, ...]:
     """Return the names that ``approximate=`` takes: of what a backend refuses unless it is asked.
 
@@ -376,17 +390,24 @@ def require(
     Raises
     ------
     UnsupportedError
-        For the first part that has no form.
+        For the first part that has no form, and with all others.
     """
     made: list[dict[str, Any]] = []
-    for judged in judge(network, capabilities, approximate, options):
+    judgements = judge(network, capabilities, approximate, options)
+    refusals = [
+        UnsupportedError(
+            f"{j.use.part}: {j.use.title} {capabilities.where} '{capabilities.backend}'",
+            j.how,
+            nearest_of(j.use, j.support) or None,
+        )
+        for j in told_of(judgements)
+        if j.level == "refused"
+    ]
+    if refusals:
+        first, *others = refusals
+        raise UnsupportedError(first.part, first.reason, first.nearest, others=others)
+    for judged in judgements:
         use, support = judged.use, judged.support
-        if judged.level == "refused":
-            raise UnsupportedError(
-                f"{use.part}: {use.title} {capabilities.where} '{capabilities.backend}'",
-                support.how,
-                nearest_of(use, support) or None,
-            )
         if judged.level == "approximated":
             bound = support.bound
             made.append({"part": use.part, "how": judged.how, "bound": bound, "unit": ""})

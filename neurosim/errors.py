@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -120,6 +120,10 @@ class CapacityError(NeurosimError, MemoryError):
     """Something does not fit: memory, an accumulator, an index."""
 
 
+MOST_OTHERS = 4
+"""Further refusals that a message tells in full."""
+
+
 class UnsupportedError(NeurosimError, NotImplementedError):
     """A backend has no form of a part of the network.
 
@@ -131,14 +135,28 @@ class UnsupportedError(NeurosimError, NotImplementedError):
         Why it cannot be had there.
     nearest : str, optional
         The nearest thing that works.
+    others : sequence of UnsupportedError
+        What else of the network is refused, where that is known.
     """
 
-    def __init__(self, part: str, reason: str, nearest: str | None = None) -> None:
+    def __init__(
+        self,
+        part: str,
+        reason: str,
+        nearest: str | None = None,
+        *,
+        others: Sequence[UnsupportedError] = (),
+    ) -> None:
         self.part = part
         self.reason = reason
         self.nearest = nearest
+        self.others = tuple(others)
         message = f"{part}: {reason}."
-        super().__init__(f"{message} Nearest that works: {nearest}." if nearest else message)
+        message += f" Nearest that works: {nearest}." if nearest else ""
+        told = [str(other) for other in self.others[:MOST_OTHERS]]
+        if len(self.others) > MOST_OTHERS:
+            told.append(f"... and {len(self.others) - MOST_OTHERS} more: neurosim.explain has all.")
+        super().__init__("\n".join([f"{message} Refused as well:" if told else message, *told]))
 
 
 class MissingPackageError(NeurosimError, ImportError):

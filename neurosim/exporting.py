@@ -104,6 +104,42 @@ def find_exporter(backend: str | Backend) -> Exporter:
     )
 
 
+class Refusals:
+    """Collects what is refused while a script is written, part by part: `with refusals: ...`.
+
+    >>> refusals = Refusals()
+    >>> for part in ("Drive of 'a'", "Drive of 'b'"):
+    ...     with refusals:
+    ...         raise UnsupportedError(part, "there is no such device")
+    >>> try:
+    ...     refusals.raise_all()
+    ... except UnsupportedError as error:
+    ...     print(error)
+    Drive of 'a': there is no such device. Refused as well:
+    Drive of 'b': there is no such device.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[UnsupportedError] = []
+
+    def __enter__(self) -> None:
+        """Begin a part."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        """Keep a refusal; any other error goes on."""
+        if not isinstance(error, UnsupportedError):
+            return False
+        if str(error) not in map(str, self.found):
+            self.found.append(error)
+        return True
+
+    def raise_all(self) -> None:
+        """Raise the first refusal with the others, if there are any."""
+        if self.found:
+            first, *others = self.found
+            raise UnsupportedError(first.part, first.reason, first.nearest, others=others)
+
+
 def differences(approximations: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the lines in which the head of a script says what is not as described; none if all is.
 

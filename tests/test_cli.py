@@ -375,7 +375,7 @@ def test_explain_prints_text_into_files_and_json() -> None:
     done = neurosim("explain", "cuba", "--dt", "0.15")
     assert done.code == 0
     assert done.raw.startswith("Network 'vogels_abbott_cuba' on 'cpu', dt = 0.15 ms: runs, with")
-    assert "approximated  t_ref: rounded to the nearest step of 0.15 ms" in done.raw
+    assert "rounded       t_ref: to the nearest step of 0.15 ms, on every backend" in done.raw
     data = json.loads(neurosim("explain", "cuba", "--json").raw)
     assert data["runs"] is True
     assert {f["level"] for f in data["findings"]} == {"passes"}

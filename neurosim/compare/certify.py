@@ -20,8 +20,10 @@ from neurosim.backend import (
     whole_steps,
 )
 from neurosim.capabilities import UnavailableError
+from neurosim.compare.adoption import NO_CHANGE, Adoption, adopt
 from neurosim.compare.causes import diagnose
 from neurosim.compare.certificate import Certificate
+from neurosim.compare.diagnosis import Diagnosis
 from neurosim.compare.explain import Explanation, explain
 from neurosim.compare.feeding import with_inputs
 from neurosim.compare.horizon import Horizon, horizon
@@ -193,6 +195,9 @@ class _Work:
         self._horizon: Horizon | None = None
         self._ensemble: Ensemble | None = None
         self._reference: dict[str, list[Sample]] | None = None
+        self._theirs: dict[str, list[Sample]] = {}
+        self._diagnosis = Diagnosis()
+        self._trial_seconds = 0.0
         self._curves: list[Curve] = []
         self._provenances: dict[str, Mapping[str, Any]] = {}
         self._rows_so_far: list[Row] = []
@@ -206,6 +211,7 @@ class _Work:
         interrupted = False
         for other in self.others:
             self._rows_so_far, self._report_so_far = [], None
+            self._theirs, self._diagnosis = {}, Diagnosis()
             try:
                 if not interrupted:
                     self._rows_so_far, self._report_so_far = self._compare(other)
@@ -279,6 +285,8 @@ class _Work:
         if not lockstep.same_spikes:
             self.say(f"{other.name}: states around the first different spike")
             report = replace(report, excerpt=self._excerpt(other, lockstep))
+            self._report_so_far = report
+            report = replace(report, adoption=self._adoption(rows))
         return rows, replace(report, seconds=time.perf_counter() - started)
 
     def _none(self, other: Backend, tier: Tier, why: str) -> list[Row]:
@@ -413,10 +421,11 @@ class _Work:
             self._keep_curves(REFERENCE, self._reference)
         # No realisation twice: pairs of trials with the same drive would not be exchangeable.
         theirs = self._samples(ensemble, other, range(n, n + m))
-        self._keep_curves(other.name, {name: theirs[name] for name in names})
+        self._theirs = {name: theirs[name] for name in names}
+        self._keep_curves(other.name, self._theirs)
         return compare_trials(
             {name: self._reference[name] for name in names},
-            {name: theirs[name] for name in names},
+            self._theirs,
             level=request.level,
             resolution=request.resolution,
         )
@@ -434,6 +443,7 @@ class _Work:
     def _samples(
         self, ensemble: Ensemble, backend: Backend, numbers: range
     ) -> dict[str, list[Sample]]:
+        started = time.perf_counter()
         found: dict[str, list[Sample]] = {name: [] for name in self.populations}
         for k in numbers:
             self.say(f"{backend.name}: trial {k - numbers.start + 1} of {len(numbers)}")
@@ -442,6 +452,7 @@ class _Work:
             self._provenances.setdefault(backend.name, run.provenance)
             for name, samples in found.items():
                 samples.append(sample(run.spikes[name]))
+        self._trial_seconds += time.perf_counter() - started
         return found
 
     def _keep_curves(self, backend: str, samples: Mapping[str, Sequence[Sample]]) -> None:
@@ -473,10 +484,30 @@ class _Work:
         request = self.request
         with _quiet():
             found = diagnose(request.network, other, request.duration, request.options, lockstep)
+        self._diagnosis = found
         report = replace(report, cause=found.cause, looked_for_cause=True)
         if found.cause is not None:
             return report
         return replace(report, tried=tuple(found.tried), tried_kinds=found.kinds)
+
+    def _adoption(self, rows: Sequence[Row]) -> Adoption | None:
+        """Repeat the statistics with the cause in our core, where they tell populations apart."""
+        different = [
+            row.population
+            for row in rows
+            if row.tier == Tier.DIFFERENT and row.statistics is not None
+        ]
+        found, request = self._diagnosis, self.request
+        if not different or found.cause is None:
+            return None
+        if found.change is None:
+            return Adoption(problem=NO_CHANGE.format(found.cause.kind))
+        with _quiet():
+            return adopt(
+                found.change, self._need_ensemble(), request.trials[0], self._theirs, different,
+                level=request.level, resolution=request.resolution, seconds=self._trial_seconds,
+                say=self.say,
+            )  # fmt: skip
 
     def _excerpt(self, other: Backend, lockstep: Lockstep) -> Excerpt | None:
         """Return the first state of the neuron whose spike differs first, around that spike."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from neurosim.backend import Backend, Exporter, Foreteller, Options, find_backend, make_options
-from neurosim.capabilities import Level, judge, listed, nearest_of
+from neurosim.capabilities import judge, listed, nearest_of, told_of
 from neurosim.describe.network import Network
 from neurosim.errors import CapacityError, DescriptionError, UnsupportedError
 from neurosim.exporting import find_exporter
@@ -22,8 +22,12 @@ DRAFTED = 1000
 EXACT = 2.0**-53
 """What rounds less than a float64 does is no approximation."""
 
-COLOURS = {"refused": "red", "approximated": "yellow", "passes": "green"}
+COLOURS = {"refused": "red", "approximated": "yellow", "rounded": "cyan", "passes": "green"}
 """Of the levels, the worst first."""
+
+
+Outcome = Literal["passes", "rounded", "approximated", "refused"]
+"""A level of support; or "rounded", which is done before any backend sees the network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,8 @@ class Finding:
         Its key in the catalogue; "" for numbers that are rounded.
     title : str
         What it is.
-    level : {"passes", "approximated", "refused"}
+    level : {"passes", "rounded", "approximated", "refused"}
+        "rounded" is a time that is no multiple of the time step, on every backend alike.
     how : str
         What is done instead, or why there is no form of it.
     bound : str
@@ -50,7 +55,7 @@ class Finding:
     part: str
     feature: str
     title: str
-    level: Level
+    level: Outcome
     how: str = ""
     bound: str = ""
     nearest: str = ""
@@ -93,6 +98,11 @@ class Explanation:
         return self._at("passes")
 
     @property
+    def rounded(self) -> tuple[Finding, ...]:
+        """Times that are no multiples of the time step: the same ones on every backend."""
+        return self._at("rounded")
+
+    @property
     def approximated(self) -> tuple[Finding, ...]:
         """What is replaced by something near it."""
         return self._at("approximated")
@@ -115,8 +125,10 @@ class Explanation:
         if self.refused:
             return f"{where}: refused, for {self._count('refused')}."
         done = "can be written" if self.script else "runs"
-        if self.approximated:
-            return f"{where}: {done}, with {self._count('approximated')} approximated."
+        told = [f"{self._count('approximated')} approximated"] if self.approximated else []
+        told += [f"{self._count('rounded')} rounded to time steps"] if self.rounded else []
+        if told:
+            return f"{where}: {done}, with {' and '.join(told)}."
         return f"{where}: {done} as described."
 
     def to_dict(self) -> dict[str, Any]:
@@ -168,10 +180,10 @@ class Explanation:
         slow = f"It takes long: {self.costly}." if self.costly else ""
         return [line for line in (self.problem, slow) if line]
 
-    def _at(self, level: Level) -> tuple[Finding, ...]:
+    def _at(self, level: Outcome) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.level == level)
 
-    def _count(self, level: Level) -> str:
+    def _count(self, level: Outcome) -> str:
         """Return how many things of a level are listed below."""
         n = sum(level == listed_level for _, rows in self._blocks() for listed_level, _ in rows)
         return f"{n} thing{'s' * (n != 1)}"
@@ -220,8 +232,9 @@ def explain(
     Returns
     -------
     Explanation
-        What passes; what is approximated, how and with which bound (rounded times and weights
-        included); what is refused, why, and the nearest thing that works.
+        What passes; what is rounded to time steps, as on every backend; what is approximated, how
+        and with which bound (weights in their format included); what is refused, why, and the
+        nearest thing that works.
 
     Raises
     ------
@@ -234,10 +247,10 @@ def explain(
     >>> net = ns.Network("one")
     >>> cell = net.population("cell", 1, ns.LIF(t_ref=2.04))
     >>> print(ns.explain(net, "cpu"))
-    Network 'one' on 'cpu', dt = 0.1 ms: runs, with 1 thing approximated.
+    Network 'one' on 'cpu', dt = 0.1 ms: runs, with 1 thing rounded to time steps.
     <BLANKLINE>
     Population 'cell'
-        approximated  t_ref: rounded to the nearest step of 0.1 ms; off by up to 0.04 ms
+        rounded       t_ref: to the nearest step of 0.1 ms, on every backend; off by up to 0.04 ms
         passes        LIF with ExpCurrent; arrivals add to a state; refractory time; method: exact
     """
     if not isinstance(network, Network):
@@ -250,17 +263,9 @@ def explain(
     exporter = find_exporter(found) if script else None
     capabilities = found.capabilities.of_scripts if script else found.capabilities
     findings = []
-    judgements = judge(network, capabilities, chosen.approximate, chosen)
-    absent = {
-        j.use.part
-        for j in judgements
-        if j.level == "refused" and j.use.feature.startswith("neuron:")
-    }
-    for judged in judgements:
+    for judged in told_of(judge(network, capabilities, chosen.approximate, chosen)):
         use, support = judged.use, judged.support
         refused = judged.level == "refused"
-        if use.feature.startswith("method:") and use.part in absent:
-            continue  # no model, no integrator
         findings.append(
             Finding(
                 part=use.part, feature=use.feature, title=use.title, level=judged.level,
@@ -289,9 +294,10 @@ def _rounded(network: Network, backend: Backend, options: Options) -> Iterator[F
 
     try:
         plan = lower(network, options.dt)
-        told = [a.told for a in plan.approximations]
+        told: list[tuple[Outcome, dict[str, Any]]]
+        told = [("rounded", a.told) for a in plan.approximations]
         if isinstance(backend, Foreteller):
-            told += backend.foretell(plan, options)
+            told += [("approximated", entry) for entry in backend.foretell(plan, options)]
     except (DescriptionError, CapacityError) as error:
         # What only shows at a time step, or once numbers are drawn: no backend can be told more.
         place = getattr(error, "place", "Network")
@@ -300,13 +306,13 @@ def _rounded(network: Network, backend: Backend, options: Options) -> Iterator[F
             part=part, feature="", title=title or "size", level="refused", how=str(error),
         )  # fmt: skip
         return
-    for entry in told:
+    for level, entry in told:
         part, _, title = entry["part"].partition(": ")
         bound = float(entry["bound"])
         exact = bound <= EXACT
         yield Finding(
             part=part, feature="", title=title or "numbers",
-            level="passes" if exact else "approximated", how=entry["how"],
+            level="passes" if exact else level, how=entry["how"],
             bound="" if exact else f"up to {_shown(bound, entry['unit'])}",
         )  # fmt: skip
 
@@ -318,11 +324,12 @@ def _drafted(
     try:
         draft = exporter.export(network, DRAFTED * options.dt, options)
     except UnsupportedError as error:
-        part, _, title = error.part.partition(": ")
-        yield Finding(
-            part=part, feature="", title=title or "in a script", level="refused",
-            how=error.reason, nearest=error.nearest or "",
-        )  # fmt: skip
+        for refusal in (error, *error.others):
+            part, _, title = refusal.part.partition(": ")
+            yield Finding(
+                part=part, feature="", title=title or "in a script", level="refused",
+                how=refusal.reason, nearest=refusal.nearest or "",
+            )  # fmt: skip
         return
     told = {(finding.part, finding.how) for finding in known}
     for entry in draft.approximations:
@@ -354,7 +361,10 @@ def _rows(findings: Sequence[Finding]) -> list[tuple[str, str]]:
             rows += [(level, "; ".join(told))] if told else []
             continue
         for finding in here:
-            text = f"{finding.title}: {finding.how}"
+            how = finding.how
+            if level == "rounded":
+                how = f"{how.removeprefix('rounded ')}, on every backend"
+            text = f"{finding.title}: {how}"
             text += f"; off by {finding.bound}" if finding.bound else ""
             text += f". Nearest that works: {finding.nearest}" if finding.nearest else ""
             rows.append((level, text))

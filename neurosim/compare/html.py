@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from io import StringIO
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 
 from neurosim.compare.sentences import method_told, rates_of, told, why_told
 from neurosim.compare.statistics import UNITS, Statistics
-from neurosim.compare.verdicts import Curve, Excerpt, Report, Row, Tier, Verdicts
+from neurosim.compare.verdicts import Curve, Excerpt, Report, Tier, Verdicts
 from neurosim.plot.style import INK, UNMARKED, legend, tidy, with_unit
 
 TINTS = {
@@ -151,17 +151,25 @@ def _report(certificate: Verdicts, report: Report) -> Iterator[str]:
             for s in lockstep.states
         ]
         yield _table(("population", "state", "absolute", "relative"), bounds, numbers=(2, 3))
-    yield from _tests([r for r in certificate.rows if r.backend == report.backend])
+    found = {
+        row.population: row.statistics
+        for row in certificate.rows
+        if row.backend == report.backend and row.statistics is not None
+    }
+    yield from _tests("Statistics", found)
+    if report.adoption is not None:
+        yield from _tests(
+            "Statistics with the cause in our core as the reference", report.adoption.statistics
+        )
 
 
-def _tests(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield the table of statistics of one backend."""
-    found = [(row.population, row.statistics) for row in rows if row.statistics is not None]
+def _tests(heading: str, found: Mapping[str, Statistics]) -> Iterator[str]:
+    """Yield a table of statistics by population, if there are any."""
     if not found:
         return
-    yield "<h3>Statistics</h3>"
+    yield f"<h3>{escape(heading)}</h3>"
     lines: list[list[str]] = []
-    for population, s in found:
+    for population, s in found.items():
         for c in s.comparisons:
             unit = UNITS[c.measure]
             lines.append(
@@ -181,7 +189,7 @@ def _tests(rows: Sequence[Row]) -> Iterator[str]:
         "p", "p after Holm",
     )  # fmt: skip
     yield _table(headings, lines, numbers=(2, 3, 4, 5))
-    for population, s in found:
+    for population, s in found.items():
         yield f'<p class="quiet">{escape(population)}: {escape(_shift(s))}</p>'
 
 

@@ -27,7 +27,7 @@ class Hypothesis:
     Attributes
     ----------
     kind, part, what, size, unit, text
-        As in `neurosim.compare.causes.Cause`.
+        As in `neurosim.compare.diagnosis.Cause`.
     change : callable
         Plan -> Plan: our core with the hypothesis applied.
     populations : tuple of int

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.backend import Backend, Options, find_backend, whole_steps
+from neurosim.compare import variants
 from neurosim.compare.horizon import advance, make_engine
 from neurosim.compare.hypotheses import Family, Hypothesis, snapped
 from neurosim.compare.observing import (
@@ -148,7 +149,7 @@ class Inquiry:
         self.network = network
         self.options = options
         self.dt = options.dt
-        self.n_steps = whole_steps(duration, self.dt, "find_cause: duration")
+        self.n_steps = whole_steps(duration, self.dt, "diagnose: duration")
         self.plan = lower(with_everything_recorded(network, find_backend("cpu")), self.dt)
         self._ours = self.plan if base is not None else None
         if base is not None:
@@ -478,17 +479,18 @@ class Inquiry:
 
     # --- re-running -----------------------------------------------------------------------
 
-    def their_initial(self) -> Plan:
-        """Return the plan with the initial states that the other side had."""
-        plan = self.plan
+    def with_their_initial(self, plan: Plan) -> Plan:
+        """Return a plan with the initial states of the other side, where these differ from ours.
+
+        Where the plan's are others than ours, as in trials, they are changed by the difference.
+        """
         rows = self.kept[0].piece.states
         for name, state in self.initial_differs:
             index = self.network.populations[name].index
-            population = plan.populations[index]
-            changed = {**population.initial, state: rows[name, state][0].copy()}
-            populations = list(plan.populations)
-            populations[index] = replace(population, initial=changed)
-            plan = replace(plan, populations=tuple(populations))
+            ours = self.plan.populations[index].initial[state]
+            theirs, given = rows[name, state][0], plan.populations[index].initial[state]
+            moved = np.where(given == ours, theirs, given + (theirs - ours))
+            plan = variants.with_initial(plan, index, {state: moved})
         return plan
 
     def rerun(self, plan: Plan, early: int | None = None) -> Trial:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from neurosim.compare.adoption import Adoption
 from neurosim.compare.horizon import Horizon
 from neurosim.compare.lockstep import Lockstep, StateDifference
-from neurosim.compare.statistics import POWER
+from neurosim.compare.statistics import POWER, Statistics
 from neurosim.compare.verdicts import Report, Row, Verdicts
 
 MOST_TOLD = 8
 """Where more was tried than this, single hypotheses are told by their number only."""
+
+
+LEVELS = {
+    "approximated": "Approximated",
+    "refused": "Refused",
+    "rounded": "Rounded on both sides alike",
+}
+"""What a backend does otherwise than described, and what is no difference of the two sides."""
 
 
 def method_told(certificate: Verdicts) -> Iterator[str]:
@@ -69,19 +78,64 @@ def told(report: Report, horizon: Horizon | None, *, states: bool = True) -> Ite
     if report.cause is not None:
         yield f"Cause ({report.cause.kind}): {report.cause.text}"
         yield from (f"    {line}" for line in report.cause.evidence)
+        if report.adoption is not None:
+            yield adoption_told(report.adoption)
     elif report.looked_for_cause:
         yield "Cause: none of the hypotheses was confirmed by a controlled re-run."
         yield from (f"    {line}" for line in _tried_told(report))
-    for level in ("approximated", "refused"):
+    for level, words in LEVELS.items():
         parts: dict[tuple[str, str, str, str], list[str]] = {}
         for f in report.findings:
             if f.level == level:
                 parts.setdefault((f.title, f.how, f.bound, f.nearest), []).append(f.part)
         for (title, how, bound, nearest), where in parts.items():
-            text = f"{level.capitalize()}: {parts_told(where)}, {title}: {how}"
+            text = f"{words}: {parts_told(where)}, {title}: {how}"
             text += f"; off by {bound}" if bound else ""
             text += f". Nearest that works: {nearest}" if nearest else ""
             yield text.rstrip(".") + "."
+
+
+def adoption_told(adoption: Adoption) -> str:
+    """Return what the statistics say with the cause in our core."""
+    if adoption.problem:
+        return f"Statistics were not repeated with this cause in our core: {adoption.problem}."
+
+    def named(populations: Sequence[str]) -> str:
+        return parts_told([f"Population {name!r}" for name in populations])
+
+    def why(populations: Sequence[str]) -> str:
+        return "; ".join(f"{name!r}: {adoption.statistics[name].reason}" for name in populations)
+
+    told = []
+    if adoption.vanished:
+        rates = ", ".join(
+            f"{name!r}: {s.other_rate:.4g} against {s.rate:.4g} Hz{_seen(s)}"
+            for name, s in adoption.statistics.items()
+            if name in adoption.vanished
+        )
+        told.append(f"{named(adoption.vanished)} can no longer be told apart ({rates})")
+    if adoption.remaining:
+        told.append(
+            f"{named(adoption.remaining)} still differ{'s' * (len(adoption.remaining) == 1)} "
+            f"({why(adoption.remaining)})"
+        )
+    if adoption.arising:
+        told.append(
+            f"{named(adoption.arising)} differ{'s' * (len(adoption.arising) == 1)} with it only "
+            f"({why(adoption.arising)})"
+        )
+    end = (
+        "it is confirmed for the statistics, too"
+        if adoption.explains_all
+        else "it is not all that the two sides do otherwise"
+    )
+    return f"Statistics repeated with this cause in our core: {'; '.join(told)}. So {end}."
+
+
+def _seen(s: Statistics) -> str:
+    if s.detectable is None or not s.rate > 0:
+        return ""
+    return f", and a shift of {100 * s.detectable / s.rate:.2g} % would have been seen"
 
 
 def refusal_told(report: Report) -> bool:

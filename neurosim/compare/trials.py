@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from neurosim.backend import Backend, Options
-from neurosim.compare.horizon import perturbed
+from neurosim.backend import Backend, Options, whole_steps
+from neurosim.compare.horizon import advance, make_engine, perturbed
 from neurosim.compare.observing import whole
 from neurosim.describe.network import Network
 from neurosim.lower.lowering import lower
-from neurosim.lower.plan import Ints
+from neurosim.lower.plan import Ints, Plan
 from neurosim.results import Run, SpikeRecord
+from neurosim.sessions import run_of
 
 SIZES = (0.0, 1e-9, 1e-6, 1e-3)
 """Relative perturbations of the initial states that are tried, the smallest first."""
@@ -71,6 +73,13 @@ class Ensemble:
         """Run trial `k`."""
         options = replace(self.options, trial=self.options.trial + k)
         return spikes_of(self.trial_network(k), backend, self.duration, options)
+
+    def run_changed(self, change: Callable[[Plan], Plan], k: int) -> Run:
+        """Run trial `k` on our core, with its plan changed."""
+        options = replace(self.options, trial=self.options.trial + k)
+        plan = change(lower(spiking(self.trial_network(k)), options.dt))
+        n_steps = whole_steps(self.duration, options.dt, "certify: duration")
+        return run_of(plan, advance(make_engine(plan, options), n_steps), {})
 
     def trial_network(self, k: int) -> Network:
         """Return the network of trial `k`: with its initial states. Trial 0 is as described."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from neurosim.compare.causes import Cause
+from neurosim.compare.adoption import Adoption
+from neurosim.compare.diagnosis import Cause
 from neurosim.compare.explain import Finding
 from neurosim.compare.horizon import Horizon
 from neurosim.compare.lockstep import Lockstep
@@ -125,6 +126,9 @@ class Report:
         What was tried where no cause was confirmed, and why it was not it.
     tried_kinds : mapping of str to int
         Class of hypothesis -> how many of it were tried then.
+    adoption : Adoption or None
+        The statistics with the cause put into our core; None where no population is different, or
+        no cause is known.
     excerpt : Excerpt or None
     provenance : mapping
         Of its run: versions, options, approximations.
@@ -141,6 +145,7 @@ class Report:
     looked_for_cause: bool = False
     tried: tuple[str, ...] = ()
     tried_kinds: Mapping[str, int] = field(default_factory=dict)
+    adoption: Adoption | None = None
     excerpt: Excerpt | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0

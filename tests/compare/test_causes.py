@@ -13,9 +13,10 @@ import pytest
 import neurosim as ns
 from neurosim.backend import Options
 from neurosim.capabilities import Case, refused
-from neurosim.compare import causes, observing, variants
-from neurosim.compare.causes import Diagnosis, diagnose
-from neurosim.compare.horizon import make_engine, perturbed
+from neurosim.compare import observing, solvers, variants
+from neurosim.compare.causes import diagnose
+from neurosim.compare.diagnosis import Diagnosis
+from neurosim.compare.horizon import make_engine, perturbed, spikes_only
 from neurosim.compare.lockstep import compare_in_lockstep
 from neurosim.lower.lowering import lower
 from neurosim.lower.plan import Plan
@@ -84,10 +85,24 @@ def test_initial_values_are_a_cause_of_their_own() -> None:
         rows[3] += 0.25
         return variants.with_initial(plan, 1, {"V_m": rows})
 
-    found = diagnosed(two_populations("current", 5), change).cause
+    net = two_populations("current", 5)
+    diagnosis = diagnosed(net, change)
+    found = diagnosis.cause
     assert found is not None
     assert (found.kind, found.part, found.what) == ("initial value", "Population 'inh'", "V_m")
     assert found.size == pytest.approx(0.25)
+    # The change of the cause is that of the fault, in trials that start from elsewhere, too.
+    assert diagnosis.change is not None
+    plan = lower(net, 0.1)
+    assert_same(diagnosis.change(plan), change(plan), 0.0)
+    other = perturbed(plan, 1e-6, 1)
+    assert_same(diagnosis.change(other), change(other), 1e-12)
+
+
+def assert_same(ours: Plan, theirs: Plan, tolerance: float) -> None:
+    for p, q in zip(ours.populations, theirs.populations, strict=True):
+        for state, value in q.initial.items():
+            np.testing.assert_allclose(p.initial[state], value, rtol=tolerance, atol=0)
 
 
 def test_an_injected_current_that_comes_a_step_late_is_named() -> None:
@@ -147,7 +162,7 @@ def test_parameters_with_a_value_per_neuron_are_off_by_what_is_added_to_all() ->
 
 def without(*variables: str) -> Any:
     case = Case(
-        "record:state", "of some", lambda use: use.subject.variable in variables, refused("no")
+        "record:state", "of some", refused("no"), lambda use: use.subject.variable in variables
     )
     return replace(CPU.capabilities, cases=(case,))
 
@@ -255,7 +270,8 @@ def test_a_fault_on_top_of_a_finer_integrator_is_named(fault: str) -> None:
             plan = variants.with_method(plan, index, "rk4", 6)
         return change(plan)
 
-    diagnosis = diagnosed(two_populations("conductance", 4), both, options=Options(dt=0.5))
+    net, options = two_populations("conductance", 4), Options(dt=0.5)
+    diagnosis = diagnosed(net, both, options=options)
     found = diagnosis.cause
     assert found is not None, diagnosis.tried
     part, size = {
@@ -266,6 +282,17 @@ def test_a_fault_on_top_of_a_finer_integrator_is_named(fault: str) -> None:
     assert (found.kind, found.part) == (fault, part)
     assert found.size == pytest.approx(size, rel=1e-3)
     assert "integrator as well" in found.evidence[-1]
+    # What was confirmed is both.
+    assert diagnosis.change is not None
+    plan = diagnosis.change(spikes_only(lower(net, 0.5)))
+    assert [p.spec.method for p in plan.populations if p.spec is not None] == [
+        "rk4, 4 parts of a step"
+    ] * 2
+    ours, theirs = (
+        make_engine(changed, options).run(200)
+        for changed in (plan, both(spikes_only(lower(net, 0.5))))
+    )
+    np.testing.assert_array_equal(ours.labels, theirs.labels)
 
 
 def adapting(n: int = 20) -> ns.Network:
@@ -278,15 +305,15 @@ def adapting(n: int = 20) -> ns.Network:
 
 def coarser(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut steps into fewer parts than is the rule: programs are written and compiled sooner."""
-    monkeypatch.setattr(causes, "FINE", 2)
-    monkeypatch.setattr(causes, "FINER", 4)
+    monkeypatch.setattr(solvers, "FINE", 2)
+    monkeypatch.setattr(solvers, "FINER", 4)
 
 
 def test_an_upstroke_solved_within_the_step_is_an_integrator_and_its_reset_is_seen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As of a solver with adaptive steps, that resets at the substep in which V_peak is crossed."""
-    monkeypatch.setattr(causes, "FINER", 8)
+    monkeypatch.setattr(solvers, "FINER", 8)
 
     def change(plan: Plan) -> Plan:
         return variants.with_method(plan, 0, "rk4", 8, reset_within=True)

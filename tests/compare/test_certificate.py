@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import neurosim as ns
-from neurosim.compare.causes import Cause
+from neurosim.compare.adoption import Adoption
+from neurosim.compare.diagnosis import Cause
 from neurosim.compare.explain import Finding
 from neurosim.compare.horizon import Horizon
 from neurosim.compare.lockstep import FirstSpike, Lockstep, StateDifference
@@ -77,6 +78,11 @@ def certificate() -> ns.Certificate:
         lockstep=lockstep,
         cause=cause,
         looked_for_cause=True,
+        adoption=Adoption(
+            statistics={NAME: statistics(), "inh": replace(statistics("equivalent"), rate=7.75)},
+            vanished=("inh",),
+            remaining=(NAME,),
+        ),
         excerpt=Excerpt(population=NAME, neuron=7, variable="V_m", unit="mV", times=times,
                         ours=(-50.2, -50.1, -60.0), theirs=(-50.3, -50.2, -50.0)),
         provenance={"versions": {"peer": "1.0"}},
@@ -144,6 +150,10 @@ FACTS = (
     f"First different spike: neuron 7 of '{NAME}' fires at 12.4 ms on cpu, is silent on peer.",
     "Cause (delay): all delays are 1 step longer",
     "changed: the same",
+    "Statistics repeated with this cause in our core: Population 'inh' can no longer be told apart "
+    "('inh': 11 against 7.75 Hz, and a shift of 3.2 % would have been seen); "
+    f"Population '{NAME}' still differs ('{NAME}': mean rate 11 Hz against 10 Hz (+10 %), "
+    "p = 0.0008). So it is not all that the two sides do otherwise.",
     "integrated adaptively; off by 1e-3.",
     "Backend 'poor' needs what is not.",
     "16 trials of cpu and 4 of the other (other realisations of drive and noise)",
@@ -200,6 +210,7 @@ def test_the_page_tells_everything_and_needs_nothing_else() -> None:
             assert fact in text, fact
     assert "not compared: too few spikes" in text
     assert "confidence interval of the difference +0.6 to +1.4 Hz" in text
+    assert "Statistics with the cause in our core as the reference" in text
     assert '"network_hash": "abc"' in text
     assert page.count["svg"] == 2  # the traces, and the distributions of one population
     assert page.count.get("script", 0) == 0
@@ -300,6 +311,19 @@ def test_what_several_populations_share_is_told_once() -> None:
         f"Approximated: Populations '{NAME}', 'x', LIF: integrated adaptively; off by 1e-3." in text
     )
     assert "Approximated: Population 'inh', LIF: integrated adaptively; off by 2e-3." in text
+
+
+def test_times_rounded_on_both_sides_are_no_difference() -> None:
+    c = certificate()
+    rounded = Finding(
+        part="Projection 'p'", feature="", title="delay", level="rounded",
+        how="rounded to the nearest step of 0.1 ms", bound="up to 0.03 ms",
+    )  # fmt: skip
+    c = replace(c, reports=(replace(c.reports[0], findings=(rounded,)), c.reports[1]))
+    text = re.sub(r"\s+", " ", str(c))
+    assert "Rounded on both sides alike: Projection 'p', delay: rounded to the nearest" in text
+    assert "Approximated" not in text
+    assert ns.Certificate.from_json(c.to_json()) == c
 
 
 def test_the_horizon_says_how_many_copies_parted() -> None:

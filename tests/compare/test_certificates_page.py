@@ -57,3 +57,7 @@ def test_a_row_says_what_its_certificate_says(module: ModuleType) -> None:
     row = module.cells(told)
     assert row[:4] == ["Driven, 60", "copy", "60 ms", certificate.tier("copy").value]
     assert cause.text in row[7]
+    assert made["statistics_with_cause"].startswith("Statistics repeated with this cause")
+    assert row[7].endswith(made["statistics_with_cause"])
+    del told["statistics_with_cause"]  # as in files that were kept before
+    assert module.cells(told)[7].endswith(cause.text)

@@ -17,8 +17,8 @@ from neurosim.backend import Options, find_backend
 from neurosim.capabilities import PASSES, Requirement, approximated, refused
 from neurosim.cli import app
 from neurosim.compare import certify as module
-from neurosim.compare.causes import Diagnosis
 from neurosim.compare.certify import certify
+from neurosim.compare.diagnosis import Diagnosis
 from neurosim.compare.trials import Ensemble, _parting, find_ensemble, grid_spikes
 from neurosim.compare.verdicts import Tier
 from neurosim.errors import (
@@ -127,6 +127,12 @@ def test_a_higher_threshold_is_found_named_and_judged() -> None:
     text = str(c)
     for told in ("late", "different", "Cause (parameter)", "First different spike"):
         assert told in text
+    adoption = report.adoption
+    assert adoption is not None
+    assert (adoption.vanished, adoption.explains_all) == (("exc",), True)
+    with_it, without = adoption.statistics["exc"], c.rows[0].statistics
+    assert without is not None
+    assert abs(with_it.rate - with_it.other_rate) < 0.2 * abs(without.rate - without.other_rate)
 
 
 def test_a_cause_is_named_where_statistics_see_nothing() -> None:

@@ -178,18 +178,23 @@ def cells(**more: Any) -> tuple[ns.Network, ns.Population]:
     return net, net.population("cells", 20, ns.LIF(**more))
 
 
-def numbers(told: Any) -> dict[str, str]:
-    return {f"{f.part}: {f.title}": f.bound for f in told.approximated}
-
-
 def test_times_that_are_rounded_are_told_with_their_bound() -> None:
     net, population = cells(t_ref=2.04)
     net.project(population, population, ns.OneToOne(), delay=1.57, receptor="exc")
-    assert numbers(ns.explain(net, "cpu")) == {
+    found = {
         "Population 'cells': t_ref": "up to 0.04 ms",
         "Projection 'cells->cells': delay": "up to 0.03 ms",
     }
-    assert numbers(ns.explain(net, "cpu", dt=0.01)) == {}
+    for name in ("cpu", "nest", "brian2"):
+        told = ns.explain(net, name)
+        # No backend approximates anything here: all are given the same rounded times.
+        assert not told.approximated
+        assert {f"{f.part}: {f.title}": f.bound for f in told.rounded} == found
+        assert told.headline.endswith("runs, with 2 things rounded to time steps.")
+        assert ", on every backend; off by up to 0.04 ms" in str(told)
+    assert not ns.explain(net, "cpu", dt=0.01).rounded
+    both = ns.explain(net, "cpu", precision="single").headline
+    assert "2 things approximated and 2 things rounded to time steps" in both
 
 
 @pytest.mark.parametrize(
@@ -292,9 +297,9 @@ def test_export_refuses_what_cannot_be(tmp_path: Path) -> None:
 # --- explain, of a script -----------------------------------------------------------------------
 
 ANEW = Case(
-    "synapse:release", "in a script", lambda use: use.subject.release == 0.5, PASSES
+    "synapse:release", "in a script", PASSES, lambda use: use.subject.release == 0.5
 )  # fmt: skip
-OTHERWISE = Case("neuron:LIF/*", "in a script", lambda use: use.seed == 2, refused("no neurons"))
+OTHERWISE = Case("neuron:LIF/*", "in a script", refused("no neurons"), lambda use: use.seed == 2)
 
 
 def test_a_script_may_be_refused_other_things_than_a_run() -> None:
@@ -325,6 +330,54 @@ def test_what_shows_only_in_writing_is_told() -> None:
     fake.drafted = ({"part": "Population 'a'", "how": "by dice", "bound": "luck", "unit": ""},)
     (finding,) = ns.explain(network(), fake, script=True).approximated
     assert (finding.how, finding.bound) == ("by dice", "luck")
+
+
+@pytest.mark.parametrize("backend", ["brian2", "nest"])
+def test_all_that_shows_in_writing_is_told_at_once(backend: str) -> None:
+    """Values that would have to be listed, in every part of a network that can have them."""
+    each = np.linspace(1, 2, 6000)
+    net = ns.Network("long")
+    a = net.population("a", 6000, ns.LIF(E_L=-70 + each, V_th=-50 + each))
+    b = net.population("b", 6000, ns.LIF(tau_m=9.0))
+    net.initialise(b, V_m=-60 + each)
+    net.project(a, b, ns.OneToOne(), weight=1.0, receptor="exc", name="fine")
+    net.drive(b, ns.Poisson(rate=100 * each), weight=1.0, receptor="exc")
+    net.inject(a, ns.ConstantCurrent(amplitude=each))
+    told = ns.explain(net, backend, script=True)
+    places = {f"{f.part}: {f.title}" for f in told.refused}
+    for place in ("Population 'a': E_L", "Population 'a': V_th", "Drive of 'b'", "Injection into"):
+        assert any(p.startswith(place) for p in places), places
+    assert any(p.startswith("Population 'b'") for p in places)
+    assert not any("fine" in p for p in places)
+    with pytest.raises(UnsupportedError) as caught:
+        ns.export(net, backend)
+    assert len(caught.value.others) + 1 == len(told.refused)
+    assert "Refused as well:\n" in str(caught.value)
+
+
+def test_all_that_is_declared_is_refused_at_once() -> None:
+    supports = {"neuron:LIF/*": refused("no neurons"), "synapse:release": refused("no dice")}
+    with pytest.raises(UnsupportedError, match="no neurons") as caught:
+        Fake(supports).compile(network(), Options())
+    assert [e.part.split(":")[0] for e in caught.value.others] == [
+        "Population 'b'", "Projection 'a->b'",
+    ]  # fmt: skip
+    told = str(caught.value)
+    assert told.count("no neurons") == 2
+    assert "no dice" in told
+    # An integrator is not missed where the model is.
+    supports["method:*"] = refused("no integrators")
+    with pytest.raises(UnsupportedError) as caught:
+        Fake(supports).compile(network(), Options())
+    assert "no integrators" not in str(caught.value)
+
+
+def test_a_message_tells_a_few_refusals_and_how_many_more() -> None:
+    others = [UnsupportedError(f"Population '{k}'", "no") for k in range(6)]
+    told = str(UnsupportedError("Population 'x'", "no", others=others))
+    assert "Population '3'" in told
+    assert "Population '4'" not in told
+    assert told.endswith("... and 2 more: neurosim.explain has all.")
 
 
 def test_a_backend_without_scripts_has_none_to_explain() -> None:

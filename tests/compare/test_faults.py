@@ -12,7 +12,8 @@ import pytest
 
 import neurosim as ns
 from neurosim.backend import Options
-from neurosim.compare.causes import Cause, diagnose, find_cause
+from neurosim.compare.causes import diagnose
+from neurosim.compare.diagnosis import Cause
 from neurosim.compare.lockstep import compare_in_lockstep
 from tests.compare import hidden_faults as faults
 from tests.compare.hidden_faults import Fault, Opaque, network_of_ties, two_populations
@@ -72,7 +73,7 @@ def test_without_a_fault_none_is_named(kind: str) -> None:
     assert lockstep.bit_exact
     assert lockstep.same_until == T
     assert lockstep.n_spikes > 100
-    assert find_cause(net, theirs, T, Options(), lockstep) is None
+    assert diagnose(net, theirs, T, Options(), lockstep).cause is None
 
 
 def test_two_faults_at_once_are_not_called_one() -> None:

@@ -106,7 +106,7 @@ def test_the_first_state_that_differs_is_told() -> None:
 def test_what_the_other_side_cannot_record_is_left_out_and_told() -> None:
     net = two_populations("current", 1)
     case = Case(
-        "record:state", "of I_inh", lambda use: use.subject.variable == "I_inh", refused("no")
+        "record:state", "of I_inh", refused("no"), lambda use: use.subject.variable == "I_inh"
     )
     theirs = Opaque(lambda plan: plan, replace(CPU.capabilities, cases=(case,)))
     found = compare_in_lockstep(net, "cpu", theirs, 10.0, Options())

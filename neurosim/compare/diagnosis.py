@@ -1,0 +1,84 @@
+"""What a search for a cause comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from neurosim.lower.plan import Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """A difference that was confirmed by experiment.
+
+    Attributes
+    ----------
+    kind : str
+        Its class. With the meaning of `size`: "parameter" (theirs less ours), "weight" (theirs
+        less ours for one synapse, a factor for a projection or drive), "missing synapse" and
+        "extra synapse" (the change of weight), "receptor", "delay" [ms], "threshold comparison",
+        "reset order", "arrivals while refractory", "refractory time" [ms], "integrator" (how many
+        times nearer, if not to rounding), "quantisation" [bits], "injected current" [ms], "initial
+        value" (the largest difference), "threshold tie" (distance from the threshold), "rounding"
+        (the first difference, in ulps).
+    part : str
+        The part of the network, as messages name it: ``"Population 'exc'"``.
+    what : str
+        What of it: a parameter's name, a synapse, ...; "all" for a whole projection.
+    size : float or None
+        How much it is off, in `unit`; None where it has no size.
+    unit : str
+    text : str
+        A sentence for people.
+    evidence : tuple of str
+        What was done and what came out.
+    alternatives : tuple of Cause
+        Others that no experiment on this network told apart from it.
+    """
+
+    kind: str
+    part: str
+    what: str
+    size: float | None
+    unit: str
+    text: str
+    evidence: tuple[str, ...] = ()
+    alternatives: tuple[Cause, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.alternatives:
+            return self.text
+        others = " / ".join(a.text for a in self.alternatives)
+        return f"{self.text} Not to be told apart from: {others}"
+
+
+@dataclass
+class Diagnosis:
+    """What a search for a cause came to.
+
+    Attributes
+    ----------
+    cause : Cause or None
+        The simplest one that was confirmed; None where none was.
+    tried : list of str
+        Everything that was tried, and why it was not it.
+    kinds : dict
+        Class of hypothesis -> how many of it were tried, and not confirmed.
+    change : callable or None
+        What confirmed the cause, as a change of the plan that our core runs; None where the cause
+        is no such change.
+    """
+
+    cause: Cause | None = None
+    tried: list[str] = field(default_factory=list)
+    kinds: dict[str, int] = field(default_factory=dict)
+    change: Callable[[Plan], Plan] | None = None
+
+    def note(self, text: str, kind: str = "") -> None:
+        """Keep that something was tried, once."""
+        if text in self.tried:
+            return
+        self.tried.append(text)
+        if kind:
+            self.kinds[kind] = self.kinds.get(kind, 0) + 1
