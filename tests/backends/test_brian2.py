@@ -262,6 +262,22 @@ def test_values_that_are_drawn_are_judged_as_they_are_drawn() -> None:
         assert bool(ns.explain(net, "brian2").refused) == bool(np.min(drawn) < 0.0512)
 
 
+@pytest.mark.parametrize("backend", ["brian2", "brian2_cpp"])
+def test_a_value_that_is_set_later_is_judged_as_well(backend: str) -> None:
+    """A network may begin with a step that decays, and be given one that grows."""
+    net = noisy(None, "s*xi/sqrt(tau)")
+    (cells,) = net.populations.values()
+    with pytest.warns(ApproximationWarning):
+        session = ns.compile(net, backend)
+    before = session.get(cells, "tau")
+    for where in (cells, cells[:1]):
+        with pytest.raises(UnsupportedError, match=r"session\.set: tau of 'cells'.*would grow"):
+            session.set(where, tau=0.04)
+        np.testing.assert_array_equal(session.get(cells, "tau"), before)
+    session.set(cells, tau=0.06)
+    assert np.all(session.get(cells, "tau") == 0.06)
+
+
 def test_two_noises_in_one_variable_have_no_exact_step() -> None:
     net = noisy(None, "s*xi_a/sqrt(tau) + s*xi_b/sqrt(tau)")
     with pytest.raises(UnsupportedError, match=r"(?s)exact.*method='euler'"):

@@ -28,7 +28,8 @@ def run_script(text: str, folder: Path, **environment: str) -> subprocess.Comple
     path.write_text(text, encoding="utf-8")
     return subprocess.run(
         [sys.executable, "-W", "error", str(path)], capture_output=True, text=True, timeout=200,
-        env={**os.environ, "PYNEST_QUIET": "1", **environment}, cwd=folder, check=False,
+        env={**os.environ, "PYNEST_QUIET": "1", "MPLBACKEND": "template", **environment},
+        cwd=folder, check=False,
     )  # fmt: skip
 
 

@@ -51,13 +51,14 @@ def test_a_script_is_what_explain_says_of_it(backend: str, case: Case) -> None:
         warnings.simplefilter("always", ApproximationWarning)
         text = ns.export(case.build(), backend, duration=case.duration, dt=case.dt)
     said = " ".join(text.split())
-    for finding in told.approximated:
+    otherwise = (*told.approximated, *told.rounded)
+    for finding in otherwise:
         assert finding.how in said
     warned = " ".join(str(w.message) for w in shown)
     for line in differences(text):
         assert line in warned
-    assert all(finding.how in warned for finding in told.approximated)
-    assert bool(told.approximated) == bool(warned) == ("Differences from" in text)
+    assert all(finding.how in warned for finding in otherwise)
+    assert bool(otherwise) == bool(warned) == ("Differences from" in text)
 
 
 def differences(text: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,7 @@ from neurosim_backends.brian2.equations import (
 from neurosim_backends.brian2.stability import (
     blown_up,
     eigenvalues,
-    factor,
-    longest_step,
+    growth,
     told,
 )
 
@@ -40,20 +40,48 @@ REQUIRES = (
 )
 
 
+class _Equations:
+    """What several cases ask of the equations of one population, each worked out once."""
+
+    def __init__(self, use: Use) -> None:
+        self.subject = use.subject
+        self._seed = use.seed
+
+    @cached_property
+    def spec(self) -> Any:
+        return self.subject.model.neuron_model().spec()
+
+    @cached_property
+    def parameters(self) -> Any:
+        return realise_parameters(self.subject, self._seed)
+
+    @cached_property
+    def method(self) -> str:
+        return brian2_method(self.spec, self.parameters)
+
+    @cached_property
+    def rates(self) -> Any:
+        return eigenvalues(self.spec, self.parameters)
+
+
+_KNOWN: dict[tuple[int, int], _Equations] = {}
+"""Of the last populations; each is kept with its equations, so that its id stays its own."""
+
+MOST_KNOWN = 4
+"""Populations are judged one after another."""
+
+
+def _equations(use: Use) -> _Equations:
+    key = (id(use.subject), use.seed)
+    if key not in _KNOWN:
+        if len(_KNOWN) >= MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[key] = _Equations(use)
+    return _KNOWN[key]
+
+
 def _spec(use: Use) -> Any:
-    return use.subject.model.neuron_model().spec()
-
-
-def _parameters(use: Use) -> Any:
-    return realise_parameters(use.subject, use.seed)
-
-
-def _rates(use: Use) -> Any:
-    return eigenvalues(_spec(use), _parameters(use))
-
-
-def _method(use: Use) -> str:
-    return brian2_method(_spec(use), _parameters(use))
+    return _equations(use).spec
 
 
 def _is_noisy(use: Use) -> bool:
@@ -61,35 +89,24 @@ def _is_noisy(use: Use) -> bool:
 
 
 def _blows_up(use: Use) -> bool:
-    method = _method(use)
-    return method != "exact" and blown_up(method, _rates(use), use.dt) is not None
+    e = _equations(use)
+    return e.method != "exact" and blown_up(e.method, e.rates, use.dt) is not None
 
 
 def _refused_here(use: Use) -> Support:
-    method, rates = _method(use), _rates(use)
-    mode = blown_up(method, rates, use.dt)
-    assert mode is not None
-    shorter = longest_step(method, rates, use.dt)
-    ways = [f"dt = {shorter:g} ms"] if shorter is not None else []
-    ways += ["method='heun'"] if _is_noisy(use) else []
-    return refused(
-        f"Brian2's {method}, which it has in place of the exact step, multiplies a mode of "
-        f"lambda = {_complex(mode)}/ms by {abs(factor(method, mode * use.dt)):.6g} in a step of "
-        f"{use.dt:g} ms: what should {'decay' if mode.real < 0 else 'last'} would grow",
-        " or ".join(ways),
-    )
-
-
-def _complex(value: complex) -> str:
-    real = f"{value.real + 0.0:.3g}"  # no minus before a zero
-    return real + (f" +- {abs(value.imag):.3g}i" if value.imag else "")
+    e = _equations(use)
+    why, ways = growth(e.method, e.rates, use.dt)
+    return refused(why, " or ".join([*ways, *(["method='heun'"] if _is_noisy(use) else [])]))
 
 
 def _in_numbers(support: Support) -> Callable[[Use], Support]:
     """Return what is said of a method that takes the place of the exact step in one population."""
-    return lambda use: replace(
-        support, bound=f"{support.bound}: {told(_method(use), _rates(use), use.dt)}"
-    )
+
+    def here(use: Use) -> Support:
+        e = _equations(use)
+        return replace(support, bound=f"{support.bound}: {told(e.method, e.rates, use.dt)}")
+
+    return here
 
 
 def _shares_noise(use: Use) -> bool:
@@ -98,11 +115,11 @@ def _shares_noise(use: Use) -> bool:
 
 
 def _has_no_closed_form(use: Use) -> bool:
-    return bool(inexact(_spec(use), _parameters(use)))
+    return bool(inexact(_spec(use), _equations(use).parameters))
 
 
 def _has_closed_synapses(use: Use) -> bool:
-    spec, parameters = _spec(use), _parameters(use)
+    spec, parameters = _spec(use), _equations(use).parameters
     return rising(spec) == solved_together(spec, parameters)
 
 
@@ -121,44 +138,43 @@ CASES = (
     Case(
         "method:exact",
         "with several noises in one variable",
-        _shares_noise,
         refused("Brian2 has no exact step for noise", "method='euler', which draws each noise"),
+        _shares_noise,
     ),
     Case(
         "method:exact",
         "with noise or without a closed form, and a time step at which Brian2's euler or rk4 makes "
         "grow what should decay or last",
-        _blows_up,
         refused(
             "Brian2 has no exact step of these equations, and the step it has multiplies a mode "
             "that should decay or last by more than 1, such as |1 + lambda dt|",
             "a smaller dt, or method='heun' with noise",
         ),
+        _blows_up,
         _refused_here,
     ),
-    Case("method:exact", "with noise", _is_noisy, EULER, _in_numbers(EULER)),
+    Case("method:exact", "with noise", EULER, _is_noisy, _in_numbers(EULER)),
     Case(
         "method:exact",
         "with a variable that does not decay, that reads one that is held, with variables that act "
         "on each other, or with equal time constants",
-        _has_no_closed_form,
         RUNGE_KUTTA,
+        _has_no_closed_form,
         _in_numbers(RUNGE_KUTTA),
     ),
     Case(
         "method:exponential_euler",
         "with synapses that rise (alpha, beta, NMDA) in times that are equal",
-        lambda use: not _has_closed_synapses(use),
         approximated(
             "Brian2's exact has no form of these synapses, and its exponential_euler holds the "
             "variable that drives a conductance over the step",
             "about dt/(2 rise) of the charge of a spike",
         ),
+        lambda use: not _has_closed_synapses(use),
     ),
     Case(
         "method:milstein",
         "always",
-        lambda use: True,
         approximated(
             "Brian2's milstein solves the Stratonovich equation: it is given the drift with which "
             "that is our Ito equation, f - b b'/2",
@@ -175,10 +191,6 @@ def _is_multiplicative(use: Use) -> bool:
 def _is_too_frequent(use: Use) -> bool:
     rate = use.subject.model.rate
     return bool(np.max(getattr(rate, "rates", rate)) * 1e-3 * use.dt >= 1)
-
-
-def _always(use: Use) -> bool:
-    return True
 
 
 HELD = approximated(
@@ -198,35 +210,35 @@ _NO_GENERATOR = refused(
 _NOT_LATER = "a script has no session that hands it anything while it runs"
 
 SCRIPT_CASES = (
-    Case("source:Input*", "", _always, refused(_NOT_LATER, "ns.SpikeTimes, or net.inject")),
-    Case("coupling:injected", "", _always, refused(_NOT_LATER, "net.inject")),
-    Case("source:GammaProcess", "", _always, _NO_GENERATOR),
-    Case("source:CorrelatedPoisson", "", _always, _NO_GENERATOR),
+    Case("source:Input*", "", refused(_NOT_LATER, "ns.SpikeTimes, or net.inject")),
+    Case("coupling:injected", "", refused(_NOT_LATER, "net.inject")),
+    Case("source:GammaProcess", "", _NO_GENERATOR),
+    Case("source:CorrelatedPoisson", "", _NO_GENERATOR),
     Case(
         "source:Poisson",
         "of a rate of 1/dt or above",
-        lambda use: use.feature == "source:Poisson" and _is_too_frequent(use),
         refused(
             "a neuron of Brian2's PoissonGroup fires once in a step at most",
             "net.drive with this source, or more neurons of a lower rate",
         ),
+        lambda use: use.feature == "source:Poisson" and _is_too_frequent(use),
     ),
     Case(
-        "mechanism:multiplicity", "", _always,
+        "mechanism:multiplicity", "",
         refused("a neuron of a Brian2 script fires once in a step", "projections from its sources"),
     ),
-    Case("method:exact", "with noise", lambda use: _is_noisy(use) and not _blows_up(use), EULER,
+    Case("method:exact", "with noise", EULER, lambda use: _is_noisy(use) and not _blows_up(use),
          _in_numbers(EULER)),
-    Case("method:euler", "with multiplicative noise", _is_multiplicative, _ITO),
-    Case("method:milstein", "with multiplicative noise", _is_multiplicative, _ITO),
-    Case("method:milstein", "with additive noise", _always, PASSES),
+    Case("method:euler", "with multiplicative noise", _ITO, _is_multiplicative),
+    Case("method:milstein", "with multiplicative noise", _ITO, _is_multiplicative),
+    Case("method:milstein", "with additive noise", PASSES),
     Case(
         "method:exponential_euler", "with synapses that rise (alpha, beta, NMDA)",
-        lambda use: bool(rising(_spec(use))), HELD,
+        HELD, lambda use: bool(rising(_spec(use))),
     ),
-    Case("synapse:release", "", _always, PASSES),
+    Case("synapse:release", "", PASSES),
     Case(
-        "option:trial", "", _always,
+        "option:trial", "",
         refused("a script has one seed for its wiring and its noise", "Network(seed=)"),
     ),
 )  # fmt: skip

@@ -14,6 +14,7 @@ from neurosim.describe.network import Network
 from neurosim.describe.population import Population
 from neurosim.equations.functions import FUNCTIONS
 from neurosim.errors import UnsupportedError
+from neurosim.exporting import Refusals
 from neurosim.lower.plan import Ints, Plan
 from neurosim.lower.values import realise_parameters
 from neurosim_backends.brian2.equations import brian2_method
@@ -119,6 +120,8 @@ class Draft:
         Whether the script's schedule delivers spikes before it tests thresholds.
     approximations : list of dict
         What turns out, while it is written, not to be as described.
+    refusals : Refusals
+        What turns out to have no form.
     """
 
     def __init__(self, network: Network, plan: Plan, options: Options, duration: float) -> None:
@@ -127,6 +130,7 @@ class Draft:
         self.options = options
         self.duration = duration
         self.approximations: list[dict[str, Any]] = []
+        self.refusals = Refusals()
         self._taken: set[str] = set(TAKEN)
         self.words: dict[str, str] = {}
         self.groups: list[Group] = []

@@ -231,7 +231,9 @@ class Models:
             units = p.model.parameter_units
             for name in sorted(self.varied[id(group)] & set(self._parameters(p))):
                 target = f"{word}.{renamed.get(name, name)}"
-                lines += self._given(target, p.parameters[name], units[name], f"{place}: {name}")
+                given_here = p.parameters[name]
+                with self.draft.refusals:
+                    lines += self._given(target, given_here, units[name], f"{place}: {name}")
         spec = group.populations[0].model.neuron_model().spec()
         given = [g for g in self.draft.network.initial_values
                  if any(q.name == g.population.name for q in group.populations)]  # fmt: skip
@@ -258,7 +260,8 @@ class Models:
             if len(g.indices) < g.population.size:
                 target += f"[{self._where(g.indices)}]"
             unit = g.population.model.state_units[g.state]
-            lines += self._given(target, g.value, unit, place)
+            with self.draft.refusals:
+                lines += self._given(target, g.value, unit, place)
         return lines
 
     def _where(self, indices: Any) -> str:

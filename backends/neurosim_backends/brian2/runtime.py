@@ -272,6 +272,7 @@ class Brian2Session(Brian2Base):
             return
         row = self._row(population, name)
         row[where] = value
+        self._check_growth(population, name, row)
         same = bool(np.all(row == row[0]))
         number: Any = float(row[0]) if same and not np.ndim(p.parameters[name]) else row
         changed = replace(p, parameters={**p.parameters, name: number})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from textwrap import fill
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from neurosim_backends.brian2.draft_inputs import drive, injection
 from neurosim_backends.brian2.draft_neurons import Models, is_source
 from neurosim_backends.brian2.draft_wiring import coupling, projection
 from neurosim_backends.brian2.words import quantity
+
+T = TypeVar("T")
 
 RULER = 97
 """Length of the lines that part the sections."""
@@ -77,8 +80,9 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
     draft = Draft(network, plan, options, duration)
     models = Models(draft)
     for number in range(len(network.injections)):
-        injection(draft, models, number)
-    inputs = [line for k in range(len(network.drives)) for line in drive(draft, models, k)]
+        with draft.refusals:
+            injection(draft, models, number)
+    inputs = _of_each(draft, range(len(network.drives)), lambda k: drive(draft, models, k))
     _pulses(draft, models)
     for p in network.projections.values():
         if p.continuous:
@@ -89,15 +93,16 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
                     assert a.size
     sections: dict[str, list[str]] = {
         "parameters": [f"{name} = {text}" for name, text in models.constants.items()],
-        "neurons and sources": [line for g in draft.groups for line in models.define(g)],
-        "synapses": [
-            line
-            for p in network.projections.values()
-            for line in (coupling if p.continuous else projection)(draft, models, p)
-        ],
+        "neurons and sources": _of_each(draft, draft.groups, models.define),
+        "synapses": _of_each(
+            draft,
+            network.projections.values(),
+            lambda p: (coupling if p.continuous else projection)(draft, models, p),
+        ),
         "input": inputs,
         "recorders": _recorders(draft, models),
     }
+    draft.refusals.raise_all()
     made += [*(a.told for a in plan.approximations), *draft.approximations]
     lines = [
         f'"""{_title(network)}', "", *ANEW, "", *_conventions(draft, sections), *differences(made),
@@ -120,6 +125,15 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
             lines += [f"# --- {title} ".ljust(RULER, "-"), "", *body, ""]
     lines += [f"# --- {'simulation and results'} ".ljust(RULER, "-"), "", *_results(draft)]
     return Script(text="\n".join(lines) + "\n", approximations=tuple(made))
+
+
+def _of_each(draft: Draft, parts: Iterable[T], lines: Callable[[T], list[str]]) -> list[str]:
+    """Return the lines of all parts; what has no form is noted."""
+    made: list[str] = []
+    for part in parts:
+        with draft.refusals:
+            made += lines(part)
+    return made
 
 
 def _conventions(draft: Draft, sections: dict[str, list[str]]) -> list[str]:

@@ -16,10 +16,12 @@ from neurosim.describe.network import Network
 from neurosim.describe.projection import Projection
 from neurosim.engine.clock import Recorded
 from neurosim.engine.taps import check_recording
-from neurosim.errors import SimulationError, warn
+from neurosim.errors import SimulationError, UnsupportedError, warn
 from neurosim.results import Run
 from neurosim.sessions import PlanSession, run_of
 from neurosim_backends.brian2.capabilities import RUNGE_KUTTA
+from neurosim_backends.brian2.equations import brian2_method
+from neurosim_backends.brian2.stability import blown_up, eigenvalues, growth
 
 
 class Brian2Base(PlanSession):
@@ -50,6 +52,32 @@ class Brian2Base(PlanSession):
             {"part": part, "how": how, "bound": RUNGE_KUTTA.bound, "unit": ""}
         )
         warn(f"Backend '{self.capabilities.backend}', {part}: {how}.")
+
+    def _check_growth(self, population: int, name: str, row: npt.NDArray[np.float64]) -> None:
+        """Refuse a parameter with which Brian2's step makes grow what should decay or last.
+
+        What a network begins with is judged by declaration; this is what is set later.
+
+        Raises
+        ------
+        UnsupportedError
+        """
+        p = self.plan.populations[population]
+        assert p.spec is not None
+        if p.spec.method != "exact" or name in p.spec.states or not p.spec.derivatives:
+            return
+        parameters = {n: self._row(population, n) for n in p.spec.parameters} | {name: row}
+        method = brian2_method(p.spec, parameters)
+        if method == "exact":
+            return
+        rates = eigenvalues(p.spec, parameters)
+        if blown_up(method, rates, self.dt) is None:
+            return
+        why, ways = growth(method, rates, self.dt)
+        raise UnsupportedError(
+            f"session.set: {name} of {p.name!r} on backend '{self.capabilities.backend}'", why,
+            " or ".join([*ways, *(["method='heun'"] if p.spec.noise else [])]) or None,
+        )  # fmt: skip
 
     @abstractmethod
     def _advance(

@@ -82,6 +82,26 @@ def longest_step(method: str, rates: npt.NDArray[np.complex128], dt: float) -> f
     return None
 
 
+def growth(
+    method: str, rates: npt.NDArray[np.complex128], dt: float
+) -> tuple[str, tuple[str, ...]]:
+    """Return why a step that blows up a mode is refused, and the time step at which it does not."""
+    mode = blown_up(method, rates, dt)
+    assert mode is not None
+    shorter = longest_step(method, rates, dt)
+    why = (
+        f"Brian2's {method}, which it has in place of the exact step, multiplies a mode of "
+        f"lambda = {_complex(mode)}/ms by {abs(factor(method, mode * dt)):.6g} in a step of "
+        f"{dt:g} ms: what should {'decay' if mode.real < 0 else 'last'} would grow"
+    )
+    return why, () if shorter is None else (f"dt = {shorter:g} ms",)
+
+
+def _complex(value: complex) -> str:
+    real = f"{value.real + 0.0:.3g}"  # no minus before a zero
+    return real + (f" +- {abs(value.imag):.3g}i" if value.imag else "")
+
+
 def told(method: str, rates: npt.NDArray[np.complex128], dt: float) -> str:
     """Return the error of a step in numbers, and what Euler's makes of an oscillation's decay."""
     largest = float(np.max(np.abs(rates)))

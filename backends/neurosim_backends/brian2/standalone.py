@@ -290,6 +290,7 @@ class Brian2CppSession(Brian2Base):
         assert p.spec is not None
         row = self._row(population, name)
         row[where] = value
+        self._check_growth(population, name, row)
         self._writes.append((population, name, value, where))
         self._values[population, name] = row
         if name in p.spec.states or np.ndim(p.parameters[name]) or np.all(row == row[0]):

@@ -283,34 +283,33 @@ _NO_FAILURE_IN_SCRIPTS = refused(
 _NOT_LATER = "a script does not know what is handed over later"
 
 _SCRIPT_CASES = (
-    Case("source:Input*", "", lambda use: True, refused(_NOT_LATER, "SpikeTimes or a StepCurrent")),
+    Case("source:Input*", "", refused(_NOT_LATER, "SpikeTimes or a StepCurrent")),
     Case(
-        "coupling:injected", "", lambda use: True,
-        refused(_NOT_LATER, "net.inject with a StepCurrent"),
+        "coupling:injected", "", refused(_NOT_LATER, "net.inject with a StepCurrent"),
     ),
     Case(
         "source:GammaProcess",
         "with a shape that is no whole number, or another start than in equilibrium",
-        _is_no_superposition,
         refused(
             "gamma_sup_generator takes whole numbers for the shape and starts in equilibrium",
             "a whole number for the shape, and start='equilibrium'",
         ),
+        _is_no_superposition,
     ),
     Case(
         "current:NoiseCurrent",
         "with a correlation time (tau)",
-        _is_correlated,
         refused(
             "NEST has no device for such a current: noise_generator draws every value by itself",
             "tau left out, with dt= the interval at which a value is drawn: held for 2 tau it has "
             "the same variance and the same intensity at low frequencies",
         ),
+        _is_correlated,
     ),
-    Case("synapse:release", "from SpikeTimes", _comes_from_given_times, _NO_FAILURE_IN_SCRIPTS),
-    Case("synapse:release", "", lambda use: True, PASSES),
+    Case("synapse:release", "from SpikeTimes", _NO_FAILURE_IN_SCRIPTS, _comes_from_given_times),
+    Case("synapse:release", "", PASSES),
     Case(
-        "option:trial", "", lambda use: True,
+        "option:trial", "",
         refused("a script has one seed for its wiring and its noise", "Network(seed=)"),
     ),
 )  # fmt: skip
@@ -320,104 +319,104 @@ _CASES = (
     Case(
         "neuron:*",
         "more receptors than NEST's model has",
-        _has_too_many,
         refused(
             "NEST tells the two receptors of this model apart by the sign of the weight, and has "
             "no third",
             "two receptors; LIF takes any number with currents, AdEx with alpha or beta "
             "conductances",
         ),
+        _has_too_many,
     ),
     Case(
         "neuron:equations",
         "those of the script of Izhikevich (2003), with dt = 1 ms",
-        _is_step_of_2003_in_time,
         PASSES,
+        _is_step_of_2003_in_time,
     ),
     Case(
         "neuron:equations",
         "those of the script of Izhikevich (2003), with another dt",
-        _is_step_of_2003,
         refused(
             "NEST's izhikevich model takes V_m in two halves of a step, these equations in two "
             "halves of a millisecond",
             "dt = 1 ms",
         ),
+        _is_step_of_2003,
     ),
     Case(
         "neuron:LIF/*",
         'reset="subtract"',
-        _subtracts,
         refused("NEST resets V_m to V_reset, whatever went beyond V_th", 'reset="to"'),
+        _subtracts,
     ),
     Case(
         "neuron:GIF/*",
         "t_ref = 0",
-        _is_never_held,
         refused("NEST resets V_m of gif models while they are refractory only", "t_ref >= dt"),
+        _is_never_held,
     ),
     Case(
         "neuron:*",
         "Hodgkin-Huxley neurons with a V_th that is not on the way of every spike",
-        _spikes_elsewhere,
         refused(
             "NEST counts maxima of V_m above 0 mV, or above V_T + 30 mV in TraubMiles",
             "V_th from -20 to 20 mV, or from V_T + 20 mV to 20 mV in TraubMiles",
         ),
+        _spikes_elsewhere,
     ),
     Case(
         "method:[er]*",  # those that these neurons take
         "a LIF neuron with currents or Delta, and another method than exact",
-        _is_solved_exactly,
         approximated(
             "NEST advances it exactly", "the error of the chosen method, of its order in dt"
         ),
+        _is_solved_exactly,
     ),
     Case(
         "method:[er]*",  # those that these neurons take
         "an Izhikevich neuron, and another method than euler",
-        _is_izhikevich,
         approximated(
             "NEST takes forward Euler steps", "an error of first order in dt of NEST's Euler steps"
         ),
+        _is_izhikevich,
     ),
     Case(
         "method:euler",
         "another neuron than Izhikevich",
-        _is_no_izhikevich,
         _own_integrator("first order in dt of our Euler steps"),
+        _is_no_izhikevich,
     ),
     Case(
         "method:exact",
         "a GIF neuron",
-        _has_escapes,
         _own_integrator("first order in dt of NEST's, which holds spike-triggered currents"),
+        _has_escapes,
     ),
     Case(
         "synapse:static",
         "onto a Parrot, with a weight other than 1",
-        _relays_other_than_one,
         refused(
             "parrot_neuron sends one spike for each that arrives, whatever its weight", "weight=1"
         ),
+        _relays_other_than_one,
     ),
     Case(
         "synapse:release",
         "from a source",
-        _comes_from_a_source,
         _NO_FAILURE,
+        _comes_from_a_source,
     ),
     Case(
         "record:state",
         "a state that NEST shows to no recorder",
-        _is_not_recorded,
         refused("no multimeter records this state from NEST's model", "V_m"),
+        _is_not_recorded,
     ),
     Case(
         "record:mean",
         "a state that NEST shows to no recorder",
-        _is_not_recorded,
         refused("no multimeter records this state from NEST's model", "V_m"),
+        _is_not_recorded,
     ),
 )
 

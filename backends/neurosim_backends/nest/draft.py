@@ -13,6 +13,7 @@ from neurosim.describe.distributions import Distribution
 from neurosim.describe.network import Network
 from neurosim.describe.population import Population, Segment
 from neurosim.errors import UnsupportedError
+from neurosim.exporting import Refusals
 from neurosim.lower.plan import Ints, Plan
 from neurosim_backends.nest.binding import Binding, Port
 from neurosim_backends.nest.words import Names, array, call, dictionary, distribution
@@ -38,6 +39,8 @@ class Draft:
         Population -> its variable.
     approximations : list of dict
         What turns out, while it is written, not to be as described.
+    refusals : Refusals
+        What turns out to have no form.
     """
 
     network: Network
@@ -47,6 +50,7 @@ class Draft:
     names: Names = field(default_factory=Names)
     nodes: dict[str, str] = field(default_factory=dict)
     approximations: list[dict[str, Any]] = field(default_factory=list)
+    refusals: Refusals = field(default_factory=Refusals)
 
     @property
     def dt(self) -> float:

@@ -60,14 +60,16 @@ class Neurons:
             arguments.append(f"params={text}")
         lines.append(f"{name} = {call('nest.Create', arguments)}")
         for key, value in each.items():
-            if isinstance(value, list):
-                raise UnsupportedError(
-                    f"{part}: {key} {WHERE}", "receptors have one value for all neurons", RUN_IT
-                )
-            lines.append(f"{name}.{key} = {array(value, f'{part}: {key}')}")
+            with self._draft.refusals:
+                if isinstance(value, list):
+                    raise UnsupportedError(
+                        f"{part}: {key} {WHERE}", "receptors have one value for all neurons", RUN_IT
+                    )
+                lines.append(f"{name}.{key} = {array(value, f'{part}: {key}')}")
         for parameter, drawn in _drawn(population).items():
-            other = self._alone(population, binding, parameter)
-            lines.append(f"{name}.{other} = {distribution(drawn)}")
+            with self._draft.refusals:
+                other = self._alone(population, binding, parameter)
+                lines.append(f"{name}.{other} = {distribution(drawn)}")
         return lines
 
     def _parameters(self, population: Population) -> tuple[str, dict[str, Any]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from neurosim.capabilities import require
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
 from neurosim.describe.network import Network
 from neurosim.describe.population import Selectable
-from neurosim.exporting import differences
+from neurosim.exporting import Refusals, differences
 from neurosim.lower.lowering import lower
 from neurosim.lower.plan import Plan
 from neurosim_backends.nest import draft_devices as devices
@@ -22,6 +23,8 @@ from neurosim_backends.nest.declared import CAPABILITIES, VERSIONS
 from neurosim_backends.nest.draft import Draft
 from neurosim_backends.nest.draft_neurons import Neurons, Starts
 from neurosim_backends.nest.words import folded, number
+
+T = TypeVar("T")
 
 RULER = 97
 """Length of the lines that part the sections."""
@@ -41,32 +44,42 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
     sections = {
         "neurons and sources": _populations(draft),
         "initial values": _initial_values(draft),
-        "connections": _flat(wiring.projection(draft, p) for p in network.projections.values()),
-        "external drive": _flat((devices.drive(draft, d) for d in network.drives), gap=True),
-        "injected currents": _flat(
-            (devices.injection(draft, i) for i in network.injections), gap=True
+        "connections": _of_each(
+            draft, network.projections.values(), lambda p: wiring.projection(draft, p)
+        ),
+        "external drive": _of_each(
+            draft, network.drives, lambda d: devices.drive(draft, d), gap=True
+        ),
+        "injected currents": _of_each(
+            draft, network.injections, lambda i: devices.injection(draft, i), gap=True
         ),
     }
     counted: list[tuple[str, str, str]] = []
     traces: list[tuple[str, ...]] = []
-    sections["recorders"] = _flat(
-        devices.recorder(draft, r, counted, traces) for r in network.recorders
+    sections["recorders"] = _of_each(
+        draft, network.recorders, lambda r: devices.recorder(draft, r, counted, traces)
     )
+    draft.refusals.raise_all()
     sections["simulation and results"] = _results(counted, traces)
     body: list[str] = []
     for title, lines in sections.items():
         if lines:
             folds = [folded(line) for text in lines for line in text.split("\n")]
             body += [f"# --- {title} ".ljust(RULER, "-"), "", *folds, ""]
-    has_numpy = any("np." in line for line in body)
+    modules = {"nest": "import nest"}
+    if any("np." in line for line in body):
+        modules["numpy"] = "import numpy as np"
+    if counted:
+        modules["matplotlib"] = "import matplotlib.pyplot as plt"
     made += [*(a.told for a in plan.approximations), *draft.approximations]
-    head = _head(network, duration, options, differences(made), has_numpy)
+    imports = [modules[name] for name in sorted(modules)]
+    head = _head(network, duration, options, differences(made), imports)
     text = "\n".join([*head, *body]).rstrip() + "\n"
     return Script(text=text, approximations=tuple(made))
 
 
 def _head(
-    network: Network, duration: float, options: Options, told: list[str], has_numpy: bool
+    network: Network, duration: float, options: Options, told: list[str], imports: list[str]
 ) -> list[str]:
     least = VERSIONS.removeprefix(">=")
     wanted = tuple(int(part) for part in least.split("."))
@@ -80,8 +93,7 @@ def _head(
         *told,
         '"""',
         "",
-        "import nest",
-        *(["import numpy as np"] if has_numpy else []),
+        *imports,
         "",
         f'if tuple(int(n) for n in nest.__version__.split(".")[:2]) < {wanted}:',
         "    raise SystemExit(",
@@ -106,17 +118,18 @@ def _populations(draft: Draft) -> list[str]:
     lines: list[str] = []
     for population in draft.network.populations.values():
         name = draft.nodes[population.name] = draft.names.make(population.name)
-        if population.name in draft.bindings:
-            lines += neurons.lines(population, name)
-        else:
-            lines += devices.source(draft, population, name)
+        with draft.refusals:
+            if population.name in draft.bindings:
+                lines += neurons.lines(population, name)
+            else:
+                lines += devices.source(draft, population, name)
         lines.append("")
     return lines[:-1]
 
 
 def _initial_values(draft: Draft) -> list[str]:
     starts = Starts(draft)
-    return [line for given in draft.network.initial_values for line in starts.lines(given)]
+    return _of_each(draft, draft.network.initial_values, starts.lines)
 
 
 def _results(counted: list[tuple[str, str, str]], traces: list[tuple[str, ...]]) -> list[str]:
@@ -130,23 +143,38 @@ def _results(counted: list[tuple[str, str, str]], traces: list[tuple[str, ...]])
             "):",
             "    rate = recorder.n_events / len(population) / DURATION * 1000.0",
             '    print(f"{name}: {rate:.2f} Hz")',
+            "    spikes = recorder.events",
+            '    plt.plot(spikes["times"], spikes["senders"], ".", markersize=2, label=name)',
         ]
     if traces:
         lines.append("")
     for label, node, variable in traces:
         told = json.dumps(f"mean {variable} of {label}:")
         lines.append(f'print({told}, np.mean({node}.events["{variable}"]).round(6))')
+    if counted:
+        lines += [
+            "",
+            'plt.xlabel("time (ms)")',
+            'plt.ylabel("neuron (node ID)")',
+            "plt.legend()",
+            "plt.show()",
+        ]
     return lines
 
 
-def _flat(parts: Any, *, gap: bool = False) -> list[str]:
-    """Return the lines of all parts, with an empty one between them if asked for."""
-    lines: list[str] = []
+def _of_each(
+    draft: Draft, parts: Iterable[T], lines: Callable[[T], list[str]], *, gap: bool = False
+) -> list[str]:
+    """Return the lines of all parts, with an empty one between them if asked for.
+
+    What has no form is noted.
+    """
+    made: list[str] = []
     for part in parts:
-        if lines and gap:
-            lines.append("")
-        lines += part
-    return lines
+        with draft.refusals:
+            here = lines(part)
+            made += ["", *here] if made and gap else here
+    return made
 
 
 def _bindings(network: Network, plan: Plan) -> dict[str, Binding]:
@@ -169,15 +197,18 @@ def _bindings(network: Network, plan: Plan) -> dict[str, Binding]:
             if state[:2] in ("I_", "x_"):
                 key = (population.index, state[2:])
                 signs[key] = signs.get(key, Signs()) | Signs.of(value)
-    return {
-        p.name: bind(
-            network.populations[p.name], p,
-            {r.name: signs.get((p.index, r.name), Signs()) for r in p.spec.receptors},
-            p.parameters, plan.dt,
-        )
-        for p in plan.populations
-        if p.spec is not None
-    }  # fmt: skip
+    refusals = Refusals()
+    found: dict[str, Binding] = {}
+    for q in plan.populations:
+        if q.spec is not None:
+            with refusals:
+                found[q.name] = bind(
+                    network.populations[q.name], q,
+                    {r.name: signs.get((q.index, r.name), Signs()) for r in q.spec.receptors},
+                    q.parameters, plan.dt,
+                )  # fmt: skip
+    refusals.raise_all()
+    return found
 
 
 def _signs(weight: Any) -> Signs:

@@ -26,7 +26,10 @@ LONGEST = 5000
 WIDTH = 96
 """Characters of a line."""
 
-TAKEN = frozenset({"nest", "np", "DT", "DURATION", "SEED", "population", "recorder", "name"})
+TAKEN = frozenset(
+    {"nest", "np", "plt", "DT", "DURATION", "SEED", "population", "recorder", "name", "rate",
+     "spikes"}
+)  # fmt: skip
 
 
 def number(value: float) -> str:
