@@ -91,8 +91,16 @@ class SpikeTap:
         events = self._recorder.events
         labels = np.asarray(events["times"], np.int64) - WARM_UP
         ids = self._our_id[np.asarray(events["senders"], np.int64)]
-        self._recorder.n_events = 0
+        forget(self._recorder)
         return Spikes.sorted(labels, ids)
+
+
+def forget(device: Any) -> None:
+    """Drop what a recording device holds.
+
+    Told in a list: before it takes a plain dictionary, NEST reads all that the device holds.
+    """
+    device.set([{"n_events": 0}])
 
 
 class StateTap:
@@ -156,7 +164,7 @@ class StateTap:
         nodes = np.asarray(events["senders"], np.int64) - self._first_node
         later = labels > 0
         if not np.any(later):
-            self._multimeter.n_events = 0
+            forget(self._multimeter)
             return []
         first, last = int(labels[later].min()), int(labels[later].max())
         row, column = labels[later] - first, np.searchsorted(self.local, nodes[later])
@@ -166,7 +174,7 @@ class StateTap:
             for name, sign in self.binding.recordable(variable):
                 array[row, column] += sign * np.asarray(events[name], np.float64)[later]
             found[variable] = array
-        self._multimeter.n_events = 0
+        forget(self._multimeter)
         seconds: dict[str, Floats] = {}
         for variable, driven in self.seconds.items():
             decay, pull, _ = propagators(self, variable[2:], ours)
