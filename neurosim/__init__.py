@@ -43,6 +43,10 @@ _HOMES = {
     "neurosim.describe.sources": (
         "CorrelatedPoisson", "GammaProcess", "Input", "Poisson", "RateSteps", "SpikeTimes",
     ),
+    "neurosim.describe.storage": (
+        "clique_patterns", "stabilities", "store", "store_cliques", "store_examples",
+        "store_pairs", "store_sequence",
+    ),
     "neurosim.describe.synapses": (
         "AlphaConductance", "AlphaCurrent", "BetaConductance", "Delta", "ExpConductance",
         "ExpCurrent", "GapJunction", "NMDA", "Pulse", "Receptors",
@@ -125,6 +129,13 @@ if TYPE_CHECKING:
     from neurosim.describe.sources import Poisson as Poisson
     from neurosim.describe.sources import RateSteps as RateSteps
     from neurosim.describe.sources import SpikeTimes as SpikeTimes
+    from neurosim.describe.storage import clique_patterns as clique_patterns
+    from neurosim.describe.storage import stabilities as stabilities
+    from neurosim.describe.storage import store as store
+    from neurosim.describe.storage import store_cliques as store_cliques
+    from neurosim.describe.storage import store_examples as store_examples
+    from neurosim.describe.storage import store_pairs as store_pairs
+    from neurosim.describe.storage import store_sequence as store_sequence
     from neurosim.describe.synapses import NMDA as NMDA
     from neurosim.describe.synapses import AlphaConductance as AlphaConductance
     from neurosim.describe.synapses import AlphaCurrent as AlphaCurrent

@@ -1,4 +1,4 @@
-"""Statistics of spikes and of continuous signals, on plain arrays.
+"""Statistics of spikes and signals, cell assemblies, associative memories; on plain arrays.
 
 Times are in ms, rates in Hz. See `neurosim.analysis.trains` for what a train is and for what is
 returned where a measure has no value: never NaN.
@@ -6,6 +6,13 @@ returned where a measure has no value: never NaN.
 
 from __future__ import annotations
 
+from neurosim.analysis import memory as memory
+from neurosim.analysis.assemblies import Assemblies as Assemblies
+from neurosim.analysis.assemblies import NonNegativeFactors as NonNegativeFactors
+from neurosim.analysis.assemblies import adjusted_rand as adjusted_rand
+from neurosim.analysis.assemblies import affinities as affinities
+from neurosim.analysis.assemblies import detect_assemblies as detect_assemblies
+from neurosim.analysis.assemblies import non_negative_factors as non_negative_factors
 from neurosim.analysis.bold import balloon_windkessel as balloon_windkessel
 from neurosim.analysis.connectivity import ConnectivityDynamics as ConnectivityDynamics
 from neurosim.analysis.connectivity import LaggedConnectivity as LaggedConnectivity

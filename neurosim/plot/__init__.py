@@ -18,6 +18,9 @@ from neurosim.plot.brains import region_matrix as region_matrix
 from neurosim.plot.connectivity import connectivity_graph as connectivity_graph
 from neurosim.plot.connectivity import degree_distribution as degree_distribution
 from neurosim.plot.connectivity import weight_matrix as weight_matrix
+from neurosim.plot.memory import free_energy as free_energy
+from neurosim.plot.memory import memory_curve as memory_curve
+from neurosim.plot.memory import phase_diagram as phase_diagram
 from neurosim.plot.statistics import isi_histogram as isi_histogram
 from neurosim.plot.statistics import power_spectrum as power_spectrum
 from neurosim.plot.statistics import psth as psth
