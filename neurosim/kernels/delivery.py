@@ -109,7 +109,7 @@ def deliver(accumulator, n_slots, delivery, tile, label, ids, start, origin, vis
         # Lengths only serve bounds that nobody checks: the addresses are what counts.
         wave_start = uint32_at(table[R_WAVE], 1 << 62)
         stream = uint16_at(table[R_STREAM], 1 << 62)
-        n_visits = 0
+        n_visits = np.int64(0)  # a literal would have `make_visits` compiled twice
         for wave in range(n_waves):
             emitted = label - wave * depth
             if emitted < origin:
@@ -145,7 +145,7 @@ def deliver(accumulator, n_slots, delivery, tile, label, ids, start, origin, vis
                     make_visits(
                         accumulator, n_slots, delivery, info, table, tile, label, visits, n_visits
                     )
-                    n_visits = 0
+                    n_visits = np.int64(0)
         make_visits(accumulator, n_slots, delivery, info, table, tile, label, visits, n_visits)
 
 

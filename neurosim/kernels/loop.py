@@ -30,7 +30,7 @@ from neurosim.kernels.jit import (
 # Places in `Team.shared`, a cache line apart: three words, then for each worker how often a block
 # and a tile of its share was asked for.
 ARRIVED, FAILED, WORKED, ASKED = 0, 8, 16, 24
-FOR_BLOCKS, FOR_TILES = 0, 8
+FOR_BLOCKS, FOR_TILES = np.int64(0), np.int64(8)
 ASKED_WIDTH = 16
 SPINS = 4000
 """Reads of the barrier before a waiting worker offers its core to others (a few microseconds)."""
@@ -174,7 +174,7 @@ def advance(
     Returns (reason, next step): COMPLETE; FAILURE when a block reported a state that is not
     finite in the step before `next step`; LOG_FULL when the log could not take another step.
     """
-    round_ = 0
+    round_ = np.int64(0)
     visits = np.empty((VISITS, 4), np.int64)
     control = set_flushing(np.int32(FLUSH))
     shared = team.shared

@@ -210,7 +210,7 @@ def _by_slot(
         for t in range(1, bounds.size - 1):
             if lowest < bounds[t] <= highest:
                 k = (bounds[t] - lowest) >> shift
-                _settle(items, np.int64(buckets[k - 1]) if k > 0 else 0, np.int64(buckets[k]))
+                _settle(items, np.int64(buckets[k - 1] if k > 0 else 0), np.int64(buckets[k]))
 
 
 _INDEX = np.int64(0xFFFFFFFF)
@@ -448,7 +448,7 @@ def write_rows(
     least = np.int32(shortest)
     for r in range(offsets.shape[1] - 1):
         row = first + r
-        n = 0
+        n = np.int64(0)  # a literal would have `_by_slot` compiled twice
         for p in range(offsets.shape[0]):
             n += offsets[p, r + 1] - offsets[p, r]
         if n > 0:
@@ -463,7 +463,7 @@ def write_rows(
             if length == 0:
                 pass
             elif span == 1:
-                _settle(part, 0, length)
+                _settle(part, np.int64(0), length)
                 run_delay[0] = least
                 run_end[0] = length
                 n_runs = 1
