@@ -272,9 +272,11 @@ class Session(ABC):
 
 
 def checked_inputs(
-    network: Network, inputs: Mapping[str, Any], n_steps: int
+    network: Network, inputs: Mapping[str, Any], n_steps: int, place: str = "run: inputs"
 ) -> dict[str, npt.NDArray[Any]]:
     """Return what `Input` populations are handed as arrays (n_steps, size), all of them.
+
+    `place` is what messages call `inputs`.
 
     Raises
     ------
@@ -290,21 +292,20 @@ def checked_inputs(
     }
     for name in inputs:
         if name not in fed:
-            raise UnknownNameError("run: inputs", name, fed)
+            raise UnknownNameError(place, name, fed)
     checked: dict[str, npt.NDArray[Any]] = {}
     for name, population in fed.items():
         if name not in inputs:
             shape = (n_steps, *population.shape)
             raise DescriptionError(
-                f"run: inputs[{name!r}]", None,
+                f"{place}[{name!r}]", None,
                 f"an array of shape {shape}, or {population.shape} to be held constant",
             )  # fmt: skip
-        checked[name] = _check_input(inputs[name], population, n_steps)
+        checked[name] = _check_input(inputs[name], population, n_steps, f"{place}[{name!r}]")
     return checked
 
 
-def _check_input(value: Any, population: Population, n_steps: int) -> npt.NDArray[Any]:
-    place = f"run: inputs[{population.name!r}]"
+def _check_input(value: Any, population: Population, n_steps: int, place: str) -> npt.NDArray[Any]:
     try:
         array = np.asarray(value)
     except (TypeError, ValueError):

@@ -619,7 +619,9 @@ def _compared(network: Network) -> dict[str, int]:
     }
     if not found:
         raise DescriptionError(
-            "certify: network", network, "a network with neurons that fire: spikes are compared"
+            "certify: network",
+            network.name,
+            "one with neurons that fire: spikes are compared, and those of sources are replayed",
         )
     return found
 

@@ -24,7 +24,7 @@ def with_inputs(network: Network, inputs: Mapping[str, Any], n_steps: int, dt: f
     UnsupportedError
         For currents.
     """
-    checked = checked_inputs(network, inputs, n_steps)
+    checked = checked_inputs(network, inputs, n_steps, "certify: inputs")
     if not checked:
         return network
     copy = network.copy()

@@ -11,10 +11,11 @@ from neurosim.backend import Options, whole_steps
 from neurosim.describe.network import Network
 from neurosim.engine.clock import Engine, Recorded
 from neurosim.lower.lowering import lower
-from neurosim.lower.plan import Floats, Plan, PlanRecorder
+from neurosim.lower.plan import Floats, Plan, PlanPopulation, PlanRecorder
 
-HORIZON_SIZE = 1e-15
-"""Relative perturbation of the initial states of the copies that tell the horizon."""
+HORIZON_SIZE = {"double": 1e-15, "single": 5e-7}
+"""Relative perturbation of the initial states of the copies that tell the horizon, by precision:
+a few roundings."""
 
 PIECE = 50.0
 """Length of the pieces [ms] between which copies are compared."""
@@ -63,7 +64,7 @@ def horizon(
     duration: float,
     options: Options,
     *,
-    size: float = HORIZON_SIZE,
+    size: float | None = None,
     copies: int = 3,
 ) -> Horizon:
     """Run perturbed copies of a network on our own core until each fires another spike.
@@ -79,12 +80,13 @@ def horizon(
         At most this long [ms].
     options : Options
         Step, precision and trial.
-    size : float
-        Relative size of the perturbation.
+    size : float, optional
+        Relative size of the perturbation; left out, a few roundings, `HORIZON_SIZE`.
     copies : int
         Number of copies.
     """
     n_steps = whole_steps(duration, options.dt, "horizon: duration")
+    size = HORIZON_SIZE[options.precision] if size is None else size
     plan = spikes_only(lower(network, options.dt))
     found = first_deviations(plan, [perturbed(plan, size, k) for k in range(copies)],
                              n_steps, options)  # fmt: skip
@@ -131,9 +133,15 @@ def spikes_only(plan: Plan) -> Plan:
 
 
 def perturbed(plan: Plan, size: float, copy: int) -> Plan:
-    """Return the plan with every initial state changed by a part `size`, up or down."""
+    """Return the plan with every initial state changed by a part `size`, up or down.
+
+    Relays are left as they are: what they hold are numbers of spikes, which no simulator rounds.
+    """
     populations = []
     for p in plan.populations:
+        if relays(p):
+            populations.append(p)
+            continue
         initial = {}
         for state, value in p.initial.items():
             row: Floats = np.broadcast_to(np.asarray(value, np.float64), p.size).copy()
@@ -142,6 +150,11 @@ def perturbed(plan: Plan, size: float, copy: int) -> Plan:
             initial[state] = row + size * signs(copy, p.name, state, p.size) * scale
         populations.append(replace(p, initial=initial))
     return replace(plan, populations=tuple(populations))
+
+
+def relays(population: PlanPopulation) -> bool:
+    """Whether neurons count what arrives and pass it on, and have no state that can be rounded."""
+    return population.spec is not None and population.spec.multiplicity is not None
 
 
 def signs(copy: int, population: str, state: str, n: int) -> Floats:

@@ -13,6 +13,7 @@ from neurosim.compare.horizon import (
     advance,
     make_engine,
     perturbed,
+    relays,
     signs,
     spikes_only,
 )
@@ -107,6 +108,7 @@ class Rounding:
     def _growth(self, began: StateDifference) -> Iterator[str]:
         """Tell how fast the difference grew, beside that of a copy of our core."""
         inquiry = self.inquiry
+        smallest = HORIZON_SIZE[inquiry.options.precision]
         label = round(self.lockstep.same_until / inquiry.dt)
         start = round((began.began or 0.0) / inquiry.dt)
         size = began.began_by / (inquiry.scale.get((began.population, began.variable)) or 1.0)
@@ -115,7 +117,7 @@ class Rounding:
         plan = inquiry.plan
         ours, copy = (
             make_engine(plan, inquiry.options),
-            make_engine(perturbed(plan, HORIZON_SIZE, 0), inquiry.options),
+            make_engine(perturbed(plan, smallest, 0), inquiry.options),
         )
         places = {
             r.index: (plan.populations[r.population].name, r.variable)
@@ -132,11 +134,11 @@ class Rounding:
             for index, key in places.items():
                 off = np.abs(one.samples[index] - two.samples[index]).max(initial=0.0)
                 grown = max(grown, float(off) / (inquiry.scale.get(key) or 1.0))
-        own = _time_to_grow(HORIZON_SIZE, grown, ours.step * inquiry.dt)
+        own = _time_to_grow(smallest, grown, ours.step * inquiry.dt)
         if theirs is not None and own is not None:
             yield (
                 f"Between the two sides the difference grew tenfold every {theirs:.3g} ms; between "
-                f"our core and a copy of it that differs by {HORIZON_SIZE:g} at the start, every "
+                f"our core and a copy of it that differs by {smallest:g} at the start, every "
                 f"{own:.3g} ms."
             )
 
@@ -157,6 +159,8 @@ class Rounding:
             expected = advance(reference, steps)
             for k, engine in list(copies.items()):
                 for index, state in engine.neurons.items():
+                    if relays(state.plan):
+                        continue
                     everyone = np.arange(state.plan.size)
                     for name in state.states:
                         value = state.read(name)

@@ -83,12 +83,15 @@ def told(report: Report, horizon: Horizon | None, *, states: bool = True) -> Ite
     elif report.looked_for_cause:
         yield "Cause: none of the hypotheses was confirmed by a controlled re-run."
         yield from (f"    {line}" for line in _tried_told(report))
+        if any(f.level == "approximated" for f in report.findings):
+            yield "    It may be what is approximated, see below: our core cannot do all of that."
     for level, words in LEVELS.items():
         parts: dict[tuple[str, str, str, str], list[str]] = {}
         for f in report.findings:
             if f.level == level:
                 parts.setdefault((f.title, f.how, f.bound, f.nearest), []).append(f.part)
         for (title, how, bound, nearest), where in parts.items():
+            how = how.removeprefix("rounded ") if level == "rounded" else how
             text = f"{words}: {parts_told(where)}, {title}: {how}"
             text += f"; off by {bound}" if bound else ""
             text += f". Nearest that works: {nearest}" if nearest else ""

@@ -89,3 +89,22 @@ def test_the_median_counts_copies_that_never_differ_as_latest() -> None:
     assert made(3.0, None, None).median is None
     assert made(3.0, None, None).first == 3.0
     assert made(None, None, None).first is None
+
+
+def test_relays_are_left_as_they_are() -> None:
+    """A count of spikes that is a little less than 1 would be none."""
+    net = ns.Network("relay", seed=1)
+    source = net.population("source", 3, ns.Poisson(rate=300))
+    relay = net.population("relay", 3, ns.Parrot())
+    net.project(source, relay, ns.OneToOne(), delay=1.0)
+    assert horizon(net, 50.0, Options()).first is None
+
+
+def test_in_single_precision_a_perturbation_is_one_that_single_precision_has() -> None:
+    """A part of 10^-15 would be rounded away, and no copy would ever differ."""
+    size = horizon(unstable(), 1.0, Options(precision="single")).size
+    plan = lower(unstable(), 0.1)
+    for copy in range(3):
+        own, other = (p.populations[0].initial["x"] for p in (plan, perturbed(plan, size, copy)))
+        assert np.all(np.float32(own) != np.float32(other))
+    assert horizon(unstable(), 1.0, Options()).size == 1e-15
