@@ -376,15 +376,16 @@ def _perceptron(xi: Floats, kappa: float = 0.0, max_sweeps: int = 2000) -> Float
     n = xi.shape[1]
     weights: Floats = xi.T @ xi  # whole numbers, so that a field of 0 is one
     np.fill_diagonal(weights, 0.0)
+    norm = np.linalg.norm(weights, axis=0)
     for _ in range(sweeps):
         wrong = 0
         for x in xi:
-            norm = np.sqrt(np.einsum("ij,ij->j", weights, weights))
-            low = x * (x @ weights) <= margin * norm
-            if low.any():
-                wrong += int(np.count_nonzero(low))
+            low = np.nonzero(x * (x @ weights) <= margin * norm)[0]
+            if low.size:
+                wrong += low.size
                 weights[:, low] += np.outer(x, x[low])
                 weights[low, low] = 0.0
+                norm[low] = np.linalg.norm(weights[:, low], axis=0)
         if wrong == 0:
             weights /= n
             return weights
