@@ -16,11 +16,8 @@ from neurosim.compare.trials import Ensemble
 from neurosim.errors import NeurosimError
 from neurosim.lower.plan import Plan
 
-PATIENCE = 4.0
-"""These trials may take so many times as long as all trials before them together,"""
-
-LEAST_PATIENCE = 60.0
-"""and so many seconds in any case."""
+PATIENCE = 120.0
+"""These trials may take so many seconds; or as long as the certificate took before them."""
 
 NO_CHANGE = "{} is no change of the network that our core could run with"
 """Why a cause is not put into our core."""
@@ -85,12 +82,12 @@ def adopt(
     level, resolution : float
         As in `compare_trials`.
     seconds : float
-        How long the trials before these took; what takes much longer is left.
+        How long all took that was done before; what takes longer is left.
     say : callable
         Shows what is being done.
     """
     samples: dict[str, list[Sample]] = {name: [] for name in theirs}
-    limit = max(LEAST_PATIENCE, PATIENCE * seconds)
+    limit = max(PATIENCE, seconds)
     began = time.perf_counter()
     for k in range(n_trials):
         say(f"cpu with the cause: trial {k + 1} of {n_trials}")
@@ -108,7 +105,7 @@ def adopt(
             minutes = (now - began + left) / 60
             return Adoption(
                 problem=f"{n_trials} trials with it would take about {minutes:.2g} min, more than "
-                f"{PATIENCE:g} times what all other trials took"
+                "all that was done before"
             )
     made = compare_trials(samples, theirs, level=level, resolution=resolution)
     now_different = [name for name, s in made.items() if s.verdict == "different"]

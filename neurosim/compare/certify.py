@@ -197,7 +197,7 @@ class _Work:
         self._reference: dict[str, list[Sample]] | None = None
         self._theirs: dict[str, list[Sample]] = {}
         self._diagnosis = Diagnosis()
-        self._trial_seconds = 0.0
+        self._began = time.perf_counter()
         self._curves: list[Curve] = []
         self._provenances: dict[str, Mapping[str, Any]] = {}
         self._rows_so_far: list[Row] = []
@@ -443,7 +443,6 @@ class _Work:
     def _samples(
         self, ensemble: Ensemble, backend: Backend, numbers: range
     ) -> dict[str, list[Sample]]:
-        started = time.perf_counter()
         found: dict[str, list[Sample]] = {name: [] for name in self.populations}
         for k in numbers:
             self.say(f"{backend.name}: trial {k - numbers.start + 1} of {len(numbers)}")
@@ -452,7 +451,6 @@ class _Work:
             self._provenances.setdefault(backend.name, run.provenance)
             for name, samples in found.items():
                 samples.append(sample(run.spikes[name]))
-        self._trial_seconds += time.perf_counter() - started
         return found
 
     def _keep_curves(self, backend: str, samples: Mapping[str, Sequence[Sample]]) -> None:
@@ -505,8 +503,8 @@ class _Work:
         with _quiet():
             return adopt(
                 found.change, self._need_ensemble(), request.trials[0], self._theirs, different,
-                level=request.level, resolution=request.resolution, seconds=self._trial_seconds,
-                say=self.say,
+                level=request.level, resolution=request.resolution,
+                seconds=time.perf_counter() - self._began, say=self.say,
             )  # fmt: skip
 
     def _excerpt(self, other: Backend, lockstep: Lockstep) -> Excerpt | None:

@@ -105,7 +105,7 @@ def test_a_changed_run_of_a_trial_is_that_of_a_backend_with_the_change() -> None
 def test_it_is_left_where_it_would_take_much_longer_than_all_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "LEAST_PATIENCE", 0.0)
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
     found = adopted(lambda plan: plan, seconds=1e-9)
     assert "12 trials with it would take about" in found.problem
     assert not found.statistics
