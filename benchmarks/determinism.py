@@ -148,7 +148,7 @@ def measure(scale: float = 0.3, repeats: int = 9) -> list[dict[str, Any]]:
              "float32": (replay_with(as_float), np.float32, np.float32(1.0))}  # fmt: skip
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     sums: dict[str, Any] = {}
-    events = 0
+    events: Any = 0
     for turn in range(repeats + 1):
         for name, (replay, dtype, factor) in sides.items():
             total = scattered_zeros(depth * n_slots, dtype)

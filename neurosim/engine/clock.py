@@ -116,7 +116,7 @@ class Engine:
             multiplicity=emitted_at_once(plan, self.sources),
             trial=trial, threads=self.threads, target_bytes=target_bytes,
         )  # fmt: skip
-        depth = self.synapses.delivery.wave_steps
+        depth = self.synapses.delivery.rows_due
         integer = np.int64 if precision == "double" else np.int32
         self.accumulator = scattered_zeros(depth * max(1, self.slot_map.n_slots), integer)
         self._machine.accumulator = self.accumulator
@@ -188,8 +188,13 @@ class Engine:
         self._block_map = layout.map_blocks(self.plan, whole)
         m = self._block_map
         n_blocks = m.lo.size
-        names = ("first_call", "last_call", "first_gather", "last_gather", "region", "count")
+        window = 1 if self.plan.couplings else self.synapses.window
+        names = (
+            "first_call", "last_call", "first_gather", "last_gather", "region", "kept", "failure",
+            "failed_at", "copied",
+        )  # fmt: skip
         columns = {name: np.zeros(n_blocks, np.int64) for name in names}
+        self._kept_spikes: dict[int, np.ndarray] = {}
         addresses: list[int] = []
         contexts: list[int] = []
         spans: dict[int, tuple[int, int, int, int]] = {}
@@ -220,11 +225,18 @@ class Engine:
             columns["first_gather"][b], columns["last_gather"][b] = span[:2]
             columns["first_call"][b], columns["last_call"][b] = span[2:]
             columns["region"][b] = last.spikes.ctypes.data + 4 * int(m.lo[b]) * last.largest
+            columns["kept"][b] = columns["region"][b]
+            if window > 1:
+                lo, hi = int(m.lo[b]), int(m.hi[b])
+                room = min(last.spikes.size - lo * last.largest, (hi - lo) * last.largest)
+                self._kept_spikes[b] = np.empty(window * room, np.int32)
+                columns["kept"][b] = self._kept_spikes[b].ctypes.data
             load[b] = float(m.hi[b] - m.lo[b]) * (span[3] - span[2])
         self._blocks = loop.Blocks(
             m.lo, m.hi, columns["first_call"], columns["last_call"], columns["first_gather"],
             columns["last_gather"], np.array(addresses, np.int64), np.array(contexts, np.int64),
-            columns["region"], columns["count"], bool(self.plan.couplings),
+            columns["region"], columns["kept"], np.zeros((n_blocks, window), np.int64),
+            columns["failure"], columns["failed_at"], columns["copied"], bool(self.plan.couplings),
         )  # fmt: skip
         self._teams = {
             workers: loop.Team(
@@ -236,13 +248,17 @@ class Engine:
         }
 
     def _make_log(self) -> None:
-        self._reserve = sum(
-            p.size * self.sources[p.index].largest
-            if p.index in self.sources
-            else self.neurons[p.index].spikes.size
-            for p in self.plan.populations
+        self._reserve = max(
+            1,
+            sum(
+                p.size * self.sources[p.index].largest
+                if p.index in self.sources
+                else self.neurons[p.index].spikes.size
+                for p in self.plan.populations
+            ),
         )
-        self._log_ids = np.zeros(LOG_SPIKES + 2 * self._reserve, np.int32)
+        together = 1 + self._blocks.count.shape[1]
+        self._log_ids = np.zeros(LOG_SPIKES + together * self._reserve, np.int32)
         self._log_start = np.zeros(1, np.int64)
         self._log_origin = 0
 
@@ -374,14 +390,15 @@ class Engine:
     def _explain_failure(self, reached: int) -> SimulationError:
         """Find what left the finite numbers in the step that ended at `reached`."""
         t = reached * self.plan.dt
-        for b in np.flatnonzero(self._blocks.count < 0):
+        failed = (self._blocks.failure < 0) & (self._blocks.failed_at == reached)
+        for b in np.flatnonzero(failed):
             p = self.plan.populations[int(self._block_map.population[b])]
             if p.index in self.sources:
                 return SimulationError(
                     f"Population {p.name!r} at t = {t:g} ms: more spikes in one step than there "
                     f"is room for. Lower the rate or the time step."
                 )
-            if self._blocks.count[b] == BAD_MULTIPLICITY:
+            if self._blocks.failure[b] == BAD_MULTIPLICITY:
                 return SimulationError(
                     f"Population {p.name!r} at t = {t:g} ms: a neuron would emit a number of "
                     f"spikes outside 0 .. {self.neurons[p.index].largest} in one step."

@@ -32,6 +32,9 @@ LARGEST_SINGLE = 1e37
 
 ACCUMULATOR_BITS = {"double": 62, "single": 30}
 
+MOST_TOGETHER = 16
+"""Most steps between two exchanges of spikes; with more there is next to nothing left to gain."""
+
 
 @dataclass
 class Bundle:
@@ -64,6 +67,8 @@ class Synapses:
     scale : (n_slots,) float64
         Weight units per accumulator unit, by slot.
     max_delay : int
+    window : int
+        Steps that neurons may advance between two exchanges of spikes.
         In steps; 1 where there are no synapses.
     n_synapses, n_bytes : int
         Number of synapses and bytes held for them.
@@ -75,6 +80,7 @@ class Synapses:
     bundles: list[Bundle]
     scale: Floats
     max_delay: int
+    window: int
     n_synapses: int
     n_bytes: int
     bounds: dict[str, float]
@@ -290,13 +296,15 @@ def build(
     scale = common_scales(plan, slot_map, bundles, precision, multiplicity)
     accumulator = np.dtype(np.int64 if precision == "double" else np.int32)
     max_delay = max((b.measured.max_delay for b in bundles if b.measured is not None), default=1)
+    min_delay = min((b.measured.min_delay for b in bundles if b.measured is not None), default=1)
     depth = wave_depth(slot_map.tile_first, max_delay, accumulator.itemsize, target_bytes)
+    depth, window = window_within(depth, min_delay, max_delay)
     for bundle in bundles:
         assert bundle.measured is not None
         choose_format(bundle, synapse_format, precision, scale)
         units = [scale[slots] * 2.0**bundle.shift for slots in bundle.slots]
         bundle.rows = fill(bundle.measured, units, bundle.format, accumulator, depth)
-    return assemble(plan, bundles, scale, slot_map, depth, max_delay, trial)
+    return assemble(plan, bundles, scale, slot_map, depth, window, max_delay, trial)
 
 
 def wave_depth(tile_first: Ints, max_delay: int, itemsize: int, target_bytes: int) -> int:
@@ -310,8 +318,22 @@ def wave_depth(tile_first: Ints, max_delay: int, itemsize: int, target_bytes: in
     return int(min(max_delay, max(fitting, -(-max_delay // 64)), DEEPEST))
 
 
+def window_within(depth: int, min_delay: int, max_delay: int) -> tuple[int, int]:
+    """Return (G, steps between two exchanges of spikes) that need `depth` rows together.
+
+    Spikes may be exchanged once per shortest delay. Later waves then have to be delivered earlier
+    (`kernels.delivery`), for which the ring of rows is longer than a wave.
+    """
+    window = min(min_delay, depth, MOST_TOGETHER)
+    if max_delay <= depth:
+        return depth, window
+    window = min(window, (depth + 1) // 2)
+    shorter = depth - window + 1
+    return (shorter, window) if shorter * 64 >= max_delay else (depth, 1)
+
+
 def assemble(
-    plan: Plan, bundles: list[Bundle], scale: Floats, slot_map: SlotMap, depth: int,
+    plan: Plan, bundles: list[Bundle], scale: Floats, slot_map: SlotMap, depth: int, window: int,
     max_delay: int, trial: int,
 ) -> Synapses:  # fmt: skip
     """Collect the addresses of all rows into the tables that delivery reads."""
@@ -350,7 +372,8 @@ def assemble(
     key = np.array(make_key(plan.seed, RELEASE, trial), np.uint64)
     unreliable = any(bundle.release < 1.0 for bundle in bundles)
     names = slot_map.name if unreliable else np.zeros(0, np.int32)
-    delivery = d.Delivery(tile_first, info, table, depth, key, names)
+    lead = window - 1 if max_delay > depth else 0
+    delivery = d.Delivery(tile_first, info, table, depth, lead, depth + lead, key, names)
     connections = {
         projection.name: int(bundle.measured.n_connections[j])
         for bundle in bundles
@@ -363,6 +386,7 @@ def assemble(
         bundles=bundles,
         scale=scale,
         max_delay=max_delay,
+        window=window,
         n_synapses=sum(connections.values()),
         n_bytes=n_bytes,
         bounds={name: error_bound(bundle, scale) for name, bundle in of_all},

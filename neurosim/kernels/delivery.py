@@ -57,7 +57,9 @@ class Delivery(NamedTuple):
     tile_first : (n_tiles + 1,) int64   first arrival slot of each tile
     bundle     : (n_bundles, B_WIDTH) int64   see the B_ columns
     rows       : (n_bundles, n_tiles, R_WIDTH) int64   addresses, see the R_ columns
-    wave_steps : G, the number of delay steps delivered per visit; the accumulator has G rows
+    wave_steps : G, the number of delay steps delivered per visit
+    lead       : steps by which waves beyond the first are delivered before their turn
+    rows_due   : rows of the accumulator: G, and `lead` more where there are later waves
     key        : (2,) uint32   seed of unreliable release
     slot_name  : (n_slots,) int32   number of a slot that tiles do not decide; empty where all
                  synapses are reliable
@@ -67,6 +69,8 @@ class Delivery(NamedTuple):
     bundle: Any
     rows: Any
     wave_steps: int
+    lead: int
+    rows_due: int
     key: Any
     slot_name: Any
 
@@ -88,10 +92,11 @@ def deliver(accumulator, n_slots, delivery, tile, label, ids, start, origin, vis
     """Deliver into one tile what is due for delivery at the end of the step `label`.
 
     That is wave 0 of the spikes that carry this label, wave 1 of those that are G steps older, ...
-    Delays of a wave are told from its own beginning, and labels G apart have the same place in the
-    ring of G rows: all that is delivered now counts from row label % G.
+    Delays of a wave are told from its own beginning: they count from now. Where neurons advance
+    several steps between two exchanges of spikes, what is due in all of them has to be there
+    before; later waves are therefore delivered `lead` steps early, and count from then.
 
-    accumulator : (G * n_slots,) int64 or int32, added to   arrivals due, by step and slot
+    accumulator : (rows_due * n_slots,) int64 or int32, added to   arrivals due, by step and slot
     ids         : int32   global ids, by label, ascending within one, repeats allowed
     start       : int64   spikes of label origin + j are ids[start[j]:start[j + 1]]
     origin      : first label kept
@@ -111,7 +116,7 @@ def deliver(accumulator, n_slots, delivery, tile, label, ids, start, origin, vis
         stream = uint16_at(table[R_STREAM], 1 << 62)
         n_visits = np.int64(0)  # a literal would have `make_visits` compiled twice
         for wave in range(n_waves):
-            emitted = label - wave * depth
+            emitted = label - wave * depth + (delivery.lead if wave > 0 else 0)
             if emitted < origin:
                 break
             last = start[emitted + 1 - origin]
@@ -156,8 +161,10 @@ def make_visits(
 ) -> None:  # fmt: skip
     """Deliver visits[:n_visits]: begin and end in the stream, source, wave << 32 | repeat."""
     depth = delivery.wave_steps
+    rows_due = delivery.rows_due
     tile_first = delivery.tile_first[tile]
-    now = label % depth
+    now_first = label % rows_due
+    now_later = (label + delivery.lead) % rows_due
     synapse_format = info[B_FORMAT]
     packed = synapse_format == FIXED16
     wide = 2 if packed else 1
@@ -169,6 +176,8 @@ def make_visits(
     for v in range(n_visits):
         begin = visits[v, 0]
         end = visits[v, 1]
+        wave = visits[v, 3] >> 32
+        now = now_first if wave == 0 else now_later
         # What a later visit reads is asked for little by little, run by run of this one: all at
         # once it would fill the queue that the accumulator's own misses wait in (measured: 20 %).
         ahead = np.int64(0)
@@ -195,15 +204,15 @@ def make_visits(
                 prefetch(everything, ahead)
                 ahead += LINE // 2
             due = now + delay
-            if due >= depth:
-                due -= depth
+            if due >= rows_due:
+                due -= rows_due
             base = np.uintp(due * n_slots + tile_first)
             if info[B_RELEASE] >= 0:
-                wave = visits[v, 3] >> 32
+                emitted = label - wave * depth + (delivery.lead if wave > 0 else 0)
                 deliver_unreliably(
                     accumulator, due * n_slots + tile_first, tile_first, stream, weights,
                     synapse_format, constant, shift, at, count, info[B_RELEASE], visits[v, 2],
-                    label - wave * depth, wave * depth + delay, visits[v, 3] & 0xFFFFFFFF,
+                    emitted, wave * depth + delay, visits[v, 3] & 0xFFFFFFFF,
                     delivery.key, delivery.slot_name,
                 )  # fmt: skip
             elif packed:

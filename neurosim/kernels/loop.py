@@ -66,8 +66,13 @@ class Blocks(NamedTuple):
     first_gather, last_gather : (n_blocks,) int64   calls that read the state of other blocks at t
     call_address : (n_calls,) int64    see `kernels.jit.Entry`
     call_ctx     : (n_calls,) int64
-    region       : (n_blocks,) int64   address of int32 ids of this step's spikes
-    count        : (n_blocks,) int64, written   how many there are; negative: what went wrong
+    region       : (n_blocks,) int64   address of int32 ids of the last step's spikes
+    kept         : (n_blocks,) int64   address of int32 ids of the spikes of all steps since the
+                   last exchange; the same as `region` where that is one step
+    count        : (n_blocks, window) int64, written   how many there are, by step
+    failure      : (n_blocks,) int64, written   0, or what a call said that went wrong, ...
+    failed_at    : (n_blocks,) int64, written   ... in the step that leads to this one
+    copied       : (n_blocks,) int64, scratch
     """
 
     lo: Any
@@ -79,7 +84,11 @@ class Blocks(NamedTuple):
     call_address: Any
     call_ctx: Any
     region: Any
+    kept: Any
     count: Any
+    failure: Any
+    failed_at: Any
+    copied: Any
     gathers: bool
 
 
@@ -159,6 +168,46 @@ def sample(recording, step, chunk_first):
 
 
 @kernel
+def steps_together(step, last_step, window, recording, run_first, room):
+    """Return how many steps neurons may advance before spikes are exchanged.
+
+    window : how many the delays allow
+    room   : for how many the log has room
+    No recorded state lies within them but at their end.
+    """
+    together = min(last_step - step, window, room)
+    for v in range(recording.shape[0]):
+        every = recording[v, V_EVERY]
+        together = min(together, every - (step - run_first) % every)
+    return together
+
+
+@kernel
+def advance_block(blocks, b, step, together, shared):
+    """Advance a block by some steps, and keep its spikes, step after step."""
+    at = np.int64(0)
+    several = blocks.count.shape[1] > 1
+    for later in range(together):
+        spikes = np.int64(0)
+        for c in range(blocks.first_call[b], blocks.last_call[b]):
+            spikes = call_entry(
+                blocks.call_address[c], blocks.call_ctx[c], blocks.lo[b], blocks.hi[b], step + later
+            )
+        if spikes < 0:
+            blocks.failure[b] = spikes
+            blocks.failed_at[b] = step + later + 1
+            atomic_add(shared, FAILED, 1)
+            break
+        blocks.count[b, later] = spikes
+        if several:
+            region = int32_at(blocks.region[b], spikes)
+            kept = int32_at(blocks.kept[b], at + spikes)
+            for k in range(spikes):
+                kept[at + k] = region[k]
+        at += spikes
+
+
+@kernel
 def advance(
     worker, n_workers, first_step, last_step, run_first, team, blocks, delivery, log, recording,
     accumulator, n_slots,
@@ -169,7 +218,10 @@ def advance(
 
     run_first   : first step of the call of `Session.run` this chunk belongs to
     recording   : (n, V_WIDTH) int64, written by worker 0
-    accumulator : (G * n_slots,) int64 or int32
+    accumulator : (rows_due * n_slots,) int64 or int32
+
+    Spikes are exchanged after as many steps as the shortest delay allows (`Blocks.count` has a
+    column for each): until then no neuron can tell another anything.
 
     Returns (reason, next step): COMPLETE; FAILURE when a block reported a state that is not
     finite in the step before `next step`; LOG_FULL when the log could not take another step.
@@ -188,9 +240,13 @@ def advance(
     if last_step > first_step:
         atomic_add(shared, WORKED, 1)
     while step < last_step:
-        if used + log.reserve > log.ids.size:
+        room = (log.ids.size - used) // log.reserve
+        if room < 1:
             reason = LOG_FULL
             break
+        together = steps_together(
+            step, last_step, blocks.count.shape[1], recording, run_first, room
+        )
         if blocks.gathers:
             for b in range(my_first, my_last):
                 for c in range(blocks.first_gather[b], blocks.last_gather[b]):
@@ -203,46 +259,50 @@ def advance(
             owner = (worker + turn) % n_workers
             b = take(shared, owner, FOR_BLOCKS, team.block_share, n_workers, done)
             while b >= 0:
-                spikes = np.int64(0)
-                for c in range(blocks.first_call[b], blocks.last_call[b]):
-                    spikes = call_entry(
-                        blocks.call_address[c], blocks.call_ctx[c], blocks.lo[b], blocks.hi[b], step
-                    )
-                if spikes < 0:
-                    atomic_add(shared, FAILED, 1)
-                blocks.count[b] = spikes
+                advance_block(blocks, b, step, together, shared)
                 b = take(shared, owner, FOR_BLOCKS, team.block_share, n_workers, done)
         round_ = wait(shared, n_workers, round_)
 
         label = step + 1
-        step += 1
         if atomic_load(shared, FAILED) != 0:
             reason = FAILURE
+            step += together
+            for b in range(n_blocks):
+                if blocks.failure[b] != 0:
+                    step = min(step, blocks.failed_at[b])
             break
+        step += together
 
         # Keep what was emitted; each worker copies its own blocks, in the order of blocks.
-        total = np.int64(0)
-        for b in range(n_blocks):
-            count = blocks.count[b]
-            if my_first <= b < my_last and count > 0:
-                region = int32_at(blocks.region[b], count)
-                for k in range(count):
-                    log.ids[used + total + k] = region[k]
-            total += count
+        for b in range(my_first, my_last):
+            blocks.copied[b] = 0
+        for later in range(together):
+            total = np.int64(0)
+            for b in range(n_blocks):
+                count = blocks.count[b, later]
+                if my_first <= b < my_last and count > 0:
+                    first = blocks.copied[b]
+                    kept = int32_at(blocks.kept[b], first + count)
+                    for k in range(count):
+                        log.ids[used + total + k] = kept[first + k]
+                    blocks.copied[b] = first + count
+                total += count
+            used += total
+            if worker == 0:
+                log.start[label + later + 1 - log.origin] = used
         if worker == 0:
-            log.start[label + 1 - log.origin] = used + total
             sample(recording, step - 1, run_first)
-        used += total
 
         round_ = wait(shared, n_workers, round_)
         for turn in range(n_workers):
             owner = (worker + turn) % n_workers
             tile = take(shared, owner, FOR_TILES, team.tile_share, n_workers, done)
             while tile >= 0:
-                deliver(
-                    accumulator, n_slots, delivery, tile, label, log.ids, log.start, log.origin,
-                    visits,
-                )  # fmt: skip
+                for later in range(together):
+                    deliver(
+                        accumulator, n_slots, delivery, tile, label + later, log.ids, log.start,
+                        log.origin, visits,
+                    )  # fmt: skip
                 tile = take(shared, owner, FOR_TILES, team.tile_share, n_workers, done)
         done += 1
         round_ = wait(shared, n_workers, round_)

@@ -21,8 +21,8 @@ THREADS = (1, 2, 4)
 CHUNKS = (1, 7, 10_000)
 
 
-def several_blocks() -> ns.Network:
-    """More neurons than a block has, everything random, delays of 1 to 30 steps."""
+def several_blocks(shortest: float = 0.1) -> ns.Network:
+    """More neurons than a block has, everything random, delays of up to 30 steps."""
     net = ns.Network("blocks", seed=3)
     synapse = ns.ExpCurrent(exc=2.0, inh=4.0)
     exc = net.population("exc", 2500, ns.LIF(synapses=synapse, V_th=-55.0, t_ref=1.0))
@@ -31,7 +31,7 @@ def several_blocks() -> ns.Network:
     net.initialise(exc + inh, V_m=ns.Uniform(-70, -55))
     net.drive(exc + inh, ns.Poisson(rate=9000.0), weight=30.0, receptor="exc")
     net.inject(exc, ns.NoiseCurrent(mean=50.0, sd=80.0))
-    delay = ns.Normal(1.0, 0.7, clip=(0.1, 3.0))
+    delay = ns.Normal(1.0, 0.7, clip=(shortest, 3.0))
     net.project(
         exc, exc + inh, ns.FixedProbability(0.02), weight=ns.Normal(20, 5), delay=delay,
         receptor="exc", release=0.5,
@@ -75,6 +75,74 @@ def test_all_combinations_have_one_hash(monkeypatch: pytest.MonkeyPatch, precisi
             hashes[threads, depth, chunk] = told.hexdigest()
     assert spikes > 100
     assert len(set(hashes.values())) == 1, hashes
+
+
+@pytest.mark.compiled
+def test_exchanging_spikes_once_per_shortest_delay_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """1 to 8 steps between two exchanges, several waves and one, chunks that cut them: one hash.
+
+    States are recorded at the end of such stretches, within them, and not at all.
+    """
+    hashes: dict[int, set[str]] = {}
+    lengths = set()
+    for every in (0, 1, 3):
+        net = several_blocks(shortest=0.8)
+        net._recorders = [r for r in net.recorders if r.variable == "spikes"]
+        if every:
+            net.record(net["exc"], "V_m", every=every * 0.1)
+        plan = lower(net, 0.1)
+        for threads, bytes_, most in itertools.product((1, 2), (1 << 19, 150_000), (1, 3, 8)):
+            monkeypatch.setattr(synapses, "MOST_TOGETHER", most)
+            engine = Engine(plan, threads=threads, target_bytes=bytes_)
+            lengths.add((engine.synapses.window, engine.synapses.delivery.lead))
+            told = hashlib.sha256()
+            for piece in (1, 13, 36):
+                recorded = engine.run(piece)
+                told.update(recorded.labels.tobytes() + recorded.ids.tobytes())
+                for sampled in recorded.samples.values():
+                    told.update(sampled.tobytes())
+            hashes.setdefault(every, set()).add(told.hexdigest())
+    assert {window for window, _ in lengths} >= {1, 2, 3, 8}, lengths
+    assert {lead > 0 for _, lead in lengths} == {True, False}, lengths
+    assert [len(found) for found in hashes.values()] == [1, 1, 1], hashes
+
+
+@given(st.integers(1, 70_000), st.data())
+def test_stretches_and_waves_fit_the_rows_there_are(longest: int, data: st.DataObject) -> None:
+    """The ring that `wave_depth` chose suffices, and no wave is due before its spikes are known."""
+    shortest = data.draw(st.integers(1, longest))
+    depth = min(longest, max(data.draw(st.integers(1, 200)), -(-longest // 64)))
+    steps, window = synapses.window_within(depth, shortest, longest)
+    assert 1 <= window <= min(shortest, steps, synapses.MOST_TOGETHER)
+    several_waves = longest > steps
+    assert steps + (window - 1 if several_waves else 0) <= depth
+    assert -(-longest // steps) <= 64
+
+
+@pytest.mark.compiled
+def test_a_failure_within_a_stretch_names_its_step() -> None:
+    """A state that leaves the finite numbers at a known step, five steps into a stretch."""
+    model = ns.NeuronModel(
+        "bomb", equations="dx/dt = 1/ms : 1\nv = exp(x*1000) : 1\ndy/dt = v/ms : 1",
+        threshold="y >= 1e300", reset="y = 0", method="euler", inputs={},
+    )  # fmt: skip
+    net = ns.Network("bombs", seed=1)
+    bombs = net.population("bombs", 1500, model)
+    relays = net.population("relays", 10, ns.LIF(synapses=ns.Delta()))
+    net.project(bombs, relays, ns.AllToAll(), weight=0.0, delay=1.6)
+    net.initialise(bombs, x=ns.Uniform(0.0, 0.05))
+    session = ns.compile(net, threads=1)
+    assert session.engine.synapses.window == 16
+    with pytest.raises(ns.SimulationError) as several:
+        session.run(5.0)
+    net.project(bombs[:10], relays, ns.OneToOne(), weight=0.0, delay=0.1, name="short")
+    session = ns.compile(net, threads=1)
+    assert session.engine.synapses.window == 1
+    with pytest.raises(ns.SimulationError) as one:
+        session.run(5.0)
+    assert str(several.value) == str(one.value)
 
 
 WEIGHTS = st.one_of(
