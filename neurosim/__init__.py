@@ -58,6 +58,7 @@ _HOMES = {
         "UnknownNameError", "UnsupportedError",
     ),
     "neurosim.exporting": ("export",),
+    "neurosim.fields": ("vector_field",),
     "neurosim.files": ("load",),
     "neurosim.results": ("NotRecordedError", "Run", "SpikeRecord", "Trace"),
 }  # fmt: skip
@@ -159,6 +160,7 @@ if TYPE_CHECKING:
     from neurosim.errors import UnknownNameError as UnknownNameError
     from neurosim.errors import UnsupportedError as UnsupportedError
     from neurosim.exporting import export as export
+    from neurosim.fields import vector_field as vector_field
     from neurosim.files import load as load
     from neurosim.results import NotRecordedError as NotRecordedError
     from neurosim.results import Run as Run

@@ -6,6 +6,7 @@ returned where a measure has no value: never NaN.
 
 from __future__ import annotations
 
+from neurosim.analysis import dynamics as dynamics
 from neurosim.analysis import memory as memory
 from neurosim.analysis.assemblies import Assemblies as Assemblies
 from neurosim.analysis.assemblies import NonNegativeFactors as NonNegativeFactors

@@ -21,6 +21,9 @@ from neurosim.plot.connectivity import weight_matrix as weight_matrix
 from neurosim.plot.memory import free_energy as free_energy
 from neurosim.plot.memory import memory_curve as memory_curve
 from neurosim.plot.memory import phase_diagram as phase_diagram
+from neurosim.plot.phase import bifurcation_diagram as bifurcation_diagram
+from neurosim.plot.phase import periods as periods
+from neurosim.plot.phase import phase_portrait as phase_portrait
 from neurosim.plot.statistics import isi_histogram as isi_histogram
 from neurosim.plot.statistics import power_spectrum as power_spectrum
 from neurosim.plot.statistics import psth as psth
