@@ -24,7 +24,7 @@ from neurosim.compare.adoption import NO_CHANGE, Adoption, adopt
 from neurosim.compare.causes import diagnose
 from neurosim.compare.certificate import Certificate
 from neurosim.compare.diagnosis import Diagnosis
-from neurosim.compare.explain import Explanation, explain
+from neurosim.compare.explain import Explanation, explain, further
 from neurosim.compare.feeding import with_inputs
 from neurosim.compare.horizon import Horizon, horizon
 from neurosim.compare.lockstep import Lockstep, compare_in_lockstep
@@ -277,7 +277,11 @@ class _Work:
                 report, problem=str(error)
             )
         self._rows_so_far = rows
-        report = self._report_so_far = replace(report, provenance=self._run_provenance(other))
+        provenance = self._run_provenance(other)
+        # What shows only when numbers are put into the simulator, as values that it does not take.
+        more = further(provenance.get("approximations", ()), explanation.findings, "in a run")
+        report = replace(report, provenance=provenance, findings=(*report.findings, *more))
+        self._report_so_far = report
         self.say("horizon of the network")
         self._need_horizon()
         if not lockstep.bit_exact:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -331,13 +331,20 @@ def _drafted(
                 how=refusal.reason, nearest=refusal.nearest or "",
             )  # fmt: skip
         return
+    yield from further(draft.approximations, known, "in a script")
+
+
+def further(
+    entries: Iterable[Mapping[str, Any]], known: Sequence[Finding], where: str
+) -> Iterator[Finding]:
+    """Yield what is approximated by the entries of a provenance, and not known yet."""
     told = {(finding.part, finding.how) for finding in known}
-    for entry in draft.approximations:
+    for entry in entries:
         part, _, title = entry["part"].partition(": ")
         bound = entry["bound"]
         if (part, entry["how"]) not in told:
             yield Finding(
-                part=part, feature="", title=title or "in a script", level="approximated",
+                part=part, feature="", title=title or where, level="approximated",
                 how=entry["how"],
                 bound=bound if isinstance(bound, str) else f"up to {_shown(bound, entry['unit'])}",
             )  # fmt: skip

@@ -615,3 +615,14 @@ def test_the_whole_run_stops_where_all_populations_differ(no_causes: None) -> No
                 statistics=False)  # fmt: skip
     assert sum(ran) >= 1000
     assert c.tier("copy", "first") == Tier.SAME_SPIKES
+
+
+def test_what_a_simulator_does_not_take_is_told() -> None:
+    """Initial values that NEST cuts off show only when they are put there, in no declaration."""
+    net = ns.Network("below zero")
+    cells = net.population("cells", 4, ns.TraubMiles(synapses=ns.ExpConductance()))
+    net.initialise(cells, g_inh=[-5.0, 3.0, -20.0, 0.0])
+    c = certify(net, "nest", 0.5, statistics=False)
+    (found,) = [f for f in c.report("nest").findings if "negative" in f.how]
+    assert (found.part, found.title) == ("Population 'cells'", "initial value of g_inh")
+    assert found.bound == "up to 20 nS"
