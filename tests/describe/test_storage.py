@@ -135,7 +135,7 @@ def test_a_perceptron_reaches_the_stability_it_is_asked_for(kappa: float) -> Non
 
 
 def test_perceptrons_store_far_beyond_hebb_and_say_when_they_cannot() -> None:
-    """1.2 N patterns, where Hebb loses over a tenth of the bits; 3 N are beyond the bound of 2 N."""
+    """1.2 N patterns, where Hebb loses over a tenth of the bits; 3 N are beyond the bound, 2 N."""
     xi = bipolar(48, 40, 5)
     assert np.array_equal(one_step(ns.store(xi, "perceptron"), xi), xi)
     assert np.mean(one_step(ns.store(xi), xi) != xi) > 0.1
@@ -176,7 +176,7 @@ def test_the_optimal_stability_is_gardners() -> None:
 
     def patterns_per_unit(kappa: float) -> float:
         # E (t + kappa)^2 over t > -kappa
-        return 1 / ((1 + kappa**2) * norm.cdf(kappa) + kappa * norm.pdf(kappa))
+        return float(1 / ((1 + kappa**2) * norm.cdf(kappa) + kappa * norm.pdf(kappa)))
 
     kappa = brentq(lambda x: patterns_per_unit(x) - 0.5, 0, 5)
     assert patterns_per_unit(0.0) == pytest.approx(2.0)
@@ -238,7 +238,7 @@ def test_clique_networks_have_their_density_and_recall_erased_symbols(n_messages
 def examples_of(archetypes: np.ndarray, r: float, m: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     right = rng.random((len(archetypes), m, archetypes.shape[1])) < (1 + r) / 2
-    return archetypes[:, None] * np.where(right, 1, -1)
+    return np.asarray(archetypes[:, None] * np.where(right, 1, -1))
 
 
 @settings(max_examples=20)
@@ -280,7 +280,7 @@ def test_pairs_are_recalled_in_both_directions() -> None:
 
 
 def one_step_to(weights: np.ndarray, states: np.ndarray) -> np.ndarray:
-    return np.sign(states @ weights).astype(int)
+    return np.asarray(np.sign(states @ weights), dtype=int)
 
 
 def test_a_sequence_steps_and_with_a_slow_part_dwells() -> None:

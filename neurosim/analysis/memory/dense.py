@@ -93,7 +93,7 @@ def dense_state(order: int, load: float, temperature: float, *, rho: float = 0.0
     alpha = checks.load(load, "dense_state.load")
     t = checks.temperature(temperature, "dense_state.temperature")
     e = _entropy(rho, "dense_state.rho")
-    if alpha > dense_spinodal(p, t, rho=e):
+    if t >= dense_spinodal_temperature(p, rho=e) or alpha > dense_spinodal(p, t, rho=e):
         return _disordered(p, alpha, t)
     where = f"P = {p}, load = {alpha:g}, T = {t:g}, rho = {e:g}"
     if t == 0:

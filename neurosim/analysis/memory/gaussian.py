@@ -47,7 +47,9 @@ def response(mean: float, std: float) -> Response:
     if std <= 1:
         t = np.tanh(mean + std * _Z)
         return Response(
-            float(_Z_WEIGHT @ t), float(_Z_WEIGHT @ t**2), float(_Z_WEIGHT @ (1 - t * t) ** 2)
+            float(_Z_WEIGHT @ t) if mean else 0.0,
+            float(_Z_WEIGHT @ t**2),
+            float(_Z_WEIGHT @ (1 - t * t) ** 2),
         )
     from scipy.special import erf
 
@@ -55,7 +57,7 @@ def response(mean: float, std: float) -> Response:
     density = np.exp(-0.5 * v * v) * (STEP / (std * math.sqrt(2 * math.pi)))
     m = float(_SECH2 @ erf(v / math.sqrt(2))) * STEP / 2
     return Response(
-        min(1.0, max(-1.0, m)),  # rounding of the sum
+        min(1.0, max(-1.0, m)) if mean else 0.0,  # and not what rounding leaves
         1 - float(_SECH2 @ density),
         float(_SECH2**2 @ density),
     )
