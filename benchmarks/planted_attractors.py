@@ -104,6 +104,7 @@ def measure(
         np.savez(model_file, gamma=found.gamma, **found.weights)
     last = found.relax(test.images, TEST_STEPS, precision=precision)
     right = float((found.distances(last).argmin(axis=1) == test.labels).mean())
+    parts = np.array_split(training.loss, min(50, len(training.loss)))
     eigenvalues = [found.eigenvalues(k) for k in range(found.n_attractors)]
     return {
         "name": data,
@@ -123,5 +124,5 @@ def measure(
         "rate": rate, "batch": batch, "euler_steps": steps, "limit": limit,
         "precision": precision, "seed": seed,
         "pictures_learned": len(learned.labels), "pictures_judged": len(test.labels),
-        "loss": [float(part.mean()) for part in np.array_split(training.loss, 50)],
+        "loss": [float(part.mean()) for part in parts],
     }  # fmt: skip

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from neurosim.kernels import wilson_cowan as kernels
 
 REALS = {"double": np.float64, "single": np.float32}
-RESPOND = {"double": kernels.respond_double, "single": kernels.respond_single}
+RESPOND: dict[str, Any] = {"double": kernels.respond_double, "single": kernels.respond_single}
 VALUES = {
     "w_EE": 7.2, "w_EI": 2.0, "w_IE": 1.5, "w_II": 1.0, "a_E": 1.5, "a_I": 0.4, "h_E": -1.2,
     "h_I": 0.1, "fe1": 0.25, "fe2": 0.65, "fi1": 0.5, "fi2": 0.5, "b_E": 3.7, "b_I": 1.0,

@@ -93,7 +93,7 @@ def unroll(
                     *(np.empty((steps, *x.shape), coupling.dtype) for _ in range(2)))  # fmt: skip
     kept.x[0], kept.y[0] = x, y
     coupled = np.empty(x.shape, coupling.dtype)
-    flat = Unrolled(*(array.reshape(len(array), -1) for array in kept))
+    flat = Unrolled(*(array.reshape(len(array), x.size) for array in kept))
     for t in range(steps):
         np.matmul(kept.x[t], sources, out=coupled)
         respond(flat.x[t], flat.y[t], coupled.reshape(-1), numbers, flat.f[t], flat.g[t])
@@ -116,7 +116,7 @@ def back(
     from neurosim.kernels.wilson_cowan import step_back
 
     numbers, _ = _numbers(node, gamma, dt, coupling.dtype)
-    flat = Unrolled(*(array.reshape(len(array), -1) for array in run))
+    flat = Unrolled(*(array.reshape(len(array), by_x.size) for array in run))
     from_x = by_x.astype(coupling.dtype, copy=True)
     from_y = np.zeros_like(from_x)
     through = np.zeros_like(from_x)

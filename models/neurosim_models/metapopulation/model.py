@@ -307,7 +307,8 @@ class WilsonCowanMetapopulation:
     ) -> npt.NDArray[np.int64]:
         """Return the number of the attractor nearest to each image after `steps`, (n,) int64."""
         last = self.relax(images, steps, precision=precision)
-        return self.distances(last).argmin(axis=1).astype(np.int64)
+        nearest: npt.NDArray[np.int64] = self.distances(last).argmin(axis=1)
+        return nearest
 
     def confusion(
         self, images: Any, labels: Any, steps: int = 400, **options: Any
@@ -376,7 +377,7 @@ class WilsonCowanMetapopulation:
         if self.node.w_IE != 0:
             return np.asarray(np.linalg.eigvals(jacobian), np.complex128)
         own = np.linalg.eigvals(jacobian[:n, :n])
-        return np.concatenate([own, np.diag(jacobian)[n:]]).astype(np.complex128)
+        return np.asarray(np.concatenate([own, np.diag(jacobian)[n:]]), np.complex128)
 
     def spectral_abscissa(self, k: int) -> float:
         """Return the largest real part of the eigenvalues at attractor k: negative is stable."""
