@@ -196,5 +196,27 @@ def planted_attractors(
     write(into / "planted-attractors" / f"{data}.json", content)
 
 
+@app.command("whole-brain")
+def whole_brain(
+    duration: Annotated[float, typer.Option(help="of each simulation [ms]")] = 60_000.0,
+    sets: Annotated[int, typer.Option(help="parameter sets of the sweep, a square")] = 256,
+    repeats: int = 3,
+    threads: Annotated[int, typer.Option(help="of the sweep, and processes of neurolib")] = 2,
+    python: Annotated[Path | None, typer.Option(help="an interpreter that has neurolib")] = None,
+    into: Path = RESULTS,
+) -> None:
+    """A Wilson-Cowan network of 94 nodes with delays, one run and a sweep, beside neurolib."""
+    from benchmarks.whole_brain import measure
+
+    if (duration, sets) != (60_000.0, 256) and into.resolve() == RESULTS.resolve():
+        raise typer.BadParameter("another duration or sweep is another benchmark; name --into")
+    rows = measure(duration, sets, repeats, threads, say, python)
+    for row in rows:
+        say(f"{row['name']}: {row['ratio']:.1f} times neurolib")
+    command = f"python -m benchmarks whole-brain --repeats {repeats} --threads {threads}"
+    content = {"benchmark": "whole-brain", **context(command), "rows": rows}
+    write(into / "whole-brain.json", content)
+
+
 if __name__ == "__main__":
     app()

@@ -61,6 +61,7 @@ _HOMES = {
     "neurosim.fields": ("vector_field",),
     "neurosim.files": ("load",),
     "neurosim.results": ("NotRecordedError", "Run", "SpikeRecord", "Trace"),
+    "neurosim.sweeps": ("sweep",),
 }  # fmt: skip
 """Where each name of the front door stands; the block below tells type checkers the same."""
 
@@ -166,6 +167,7 @@ if TYPE_CHECKING:
     from neurosim.results import Run as Run
     from neurosim.results import SpikeRecord as SpikeRecord
     from neurosim.results import Trace as Trace
+    from neurosim.sweeps import sweep as sweep
 
     __version__: str
 else:

@@ -33,6 +33,7 @@ from neurosim.engine.sources import (
     make_current,
     make_drive,
     make_held_input,
+    make_lane_normals,
     make_schedule,
     make_source,
     make_transfer,
@@ -171,6 +172,8 @@ class Engine:
                 chosen = np.flatnonzero((drive.ids >= ids.start) & (drive.ids < ids.stop))
                 if chosen.size:
                     mine.append(make_drive(drive, state, chosen))
+            if state.normals:
+                mine.append(make_lane_normals(state))
             if state.injected is not None:
                 mine.append(make_clear(state))
                 for injection in self.plan.injections:

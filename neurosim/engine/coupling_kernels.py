@@ -147,6 +147,63 @@ def generate_sum(
     return _written(w, head, ["for k in range(lo, hi):", *_indented(per_neuron)], emitter, buffers)
 
 
+def generate_windows(
+    *, precision: Precision, lanes: int, steps: int, width: int, tiles: int, between: bool,
+    scaled: bool,
+) -> CouplingKernel:  # fmt: skip
+    """Write the kernel of delayed sums of w_ij x_j: those of several steps are taken at once.
+
+    Where no delay is shorter than `steps` - 1, all that a neuron is sent in so many steps has
+    happened by the first of them, and a connection is one window of its source's past.
+
+    Parameters
+    ----------
+    precision : {"double", "single"}
+        Of the states.
+    lanes : int
+        Simulations side by side.
+    steps : int
+        Steps that are summed at once.
+    width, tiles : int
+        `tiles` times `width` numbers are summed of each neuron; at least `steps` * `lanes`.
+    between : bool
+        Whether any delay lies between two steps.
+    scaled : bool
+        Whether weights have a factor in each lane.
+    """
+    real = "float64" if precision == "double" else "float32"
+    size = 8 if real == "float64" else 4
+    w = _Words()
+    n = f"({w.at('n')} * {lanes})"
+    head = [
+        f"row = {w.view(real, w.at('row'), n)}",
+        f"start = {w.view('int64', w.at('start'), w.at('n') + ' + 1')}",
+        f"sums = {w.view('float64', w.at('scratch'), w.at('n') + f' * {width * tiles}')}",
+        f"inside = step % {steps}",
+        f"now = step % {w.at('length')}",
+    ]
+    body = [
+        f"for node in range(lo // {lanes}, hi // {lanes}):",
+        "    first = start[node]",
+        "    m = start[node + 1] - first",
+        f"    place = {w.at('place')} + 4*first",
+        f"    weight = {w.at('weight')} + 8*first",
+        f"    fraction = {w.at('fraction')} + 8*first",
+        "    if inside == 0:",
+        f"        for tile in range({tiles}):",
+        "            window_sums(",
+        f"                {w.at('scratch')} + {8 * width}*({tiles}*node + tile),",
+        f"                {w.at('past')} + {size}*(now*{lanes} + {width}*tile),",
+        f"                place, weight, fraction, {w.at('factor')} + {8 * width}*tile, m,",
+        f"                {width}, {lanes}, {real == 'float32'}, {between}, {scaled},",
+        "            )",
+        f"    for lane in range({lanes}):",
+        f"        value = sums[{width * tiles}*node + {lanes}*inside + lane]",
+        f"        row[{lanes}*node + lane] += np.{real}(value)",
+    ]
+    return _written(w, head, body, Emitter("double", {}), 0, "window_sums")
+
+
 def generate_finish(pair: Pair, *, precision: Precision) -> CouplingKernel:
     """Write the kernel that adds `pair.total` of the sums to a row, and zeroes the sums."""
     real = "float64" if precision == "double" else "float32"
@@ -181,11 +238,11 @@ def _indented(lines: Iterable[str]) -> list[str]:
 
 
 def _written(
-    w: _Words, head: list[str], body: list[str], emitter: Emitter, buffers: int
+    w: _Words, head: list[str], body: list[str], emitter: Emitter, buffers: int, window: str = ""
 ) -> CouplingKernel:
     """Put a module together."""
     functions = "".join(f"    {name},\n" for name in sorted(emitter.functions, key=str.lower))
-    views = ", ".join(sorted({"entry", "int64_at", "float64_at"} | w.views))
+    views = ", ".join(sorted({"exact_entry", "int64_at", "float64_at"} | w.views))
     words = [f"words = int64_at(ctx, {len(w.words)})"]
     if any("values[" in line for line in head):
         words.append(f"values = float64_at(ctx, {len(w.words)})")
@@ -197,9 +254,10 @@ def _written(
             "",
             *([f"from neurosim.kernels.functions import (\n{functions})"] if functions else []),
             f"from neurosim.kernels.jit import {views}",
+            *([f"from neurosim.kernels.windows import {window}"] if window else []),
             "",
             "",
-            "@entry",
+            "@exact_entry",
             "def update(ctx, lo, hi, step):",
             *_indented([*words, *head, *body, "return 0"]),
             "",

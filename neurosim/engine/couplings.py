@@ -17,14 +17,20 @@ import numpy as np
 
 from neurosim.engine.arrays import zeros
 from neurosim.engine.context import Context
-from neurosim.engine.coupling_kernels import CouplingKernel, generate_finish, generate_sum
+from neurosim.engine.coupling_kernels import (
+    CouplingKernel,
+    generate_finish,
+    generate_sum,
+    generate_windows,
+)
 from neurosim.engine.layout import BLOCK_NEURONS
 from neurosim.engine.module_cache import load
 from neurosim.engine.populations import Machine, PopulationState
 from neurosim.engine.sources import Feeder, SourceState
-from neurosim.equations.pairs import Pair, additive, diffusive
+from neurosim.equations.pairs import Pair, additive, diffusive, is_plain_sum
 from neurosim.errors import CapacityError
 from neurosim.kernels import feeders
+from neurosim.kernels.windows import VECTOR, WIDEST
 from neurosim.lower.plan import Ints, Plan, PlanCoupling
 
 ON_GRID = 1e-9
@@ -71,8 +77,9 @@ class History:
     ----------
     length : int
         How many times are held.
-    values : (n, 2 * length) real
-        The state at step s stands at s % length, and again `length` further on.
+    values : (n, 2 * length, lanes) real
+        The state at step s stands at s % length, and again `length` further on. Simulations side by
+        side are together at each time.
     """
 
     state: PopulationState
@@ -80,16 +87,36 @@ class History:
     length: int
     values: np.ndarray
 
+    @classmethod
+    def of(cls, state: PopulationState, variable: str, length: int, lanes: int) -> History:
+        """Return a history that begins with the present state.
+
+        Windows may reach beyond the end: what they find there is not used, but must be there.
+        """
+        n = state.plan.size // lanes
+        size = 2 * length * n * lanes
+        row = zeros(size + WIDEST, state.machine.real)
+        made = cls(state, variable, length, row[:size].reshape(n, 2 * length, lanes))
+        made.fill()
+        return made
+
+    @property
+    def lanes(self) -> int:
+        """Simulations side by side."""
+        return int(self.values.shape[2])
+
+    def _now(self) -> np.ndarray:
+        return self.state.states[self.variable].reshape(-1, self.lanes)
+
     def fill(self) -> None:
         """Take the present state for all of the past."""
-        self.values[:] = self.state.states[self.variable][:, None]
+        self.values[:] = self._now()[:, None]
 
     def note(self, step: int) -> None:
         """Take the present state as that of `step`."""
         place = step % self.length
-        now = self.state.states[self.variable]
-        self.values[:, place] = now
-        self.values[:, place + self.length] = now
+        self.values[:, place] = self._now()
+        self.values[:, place + self.length] = self._now()
 
 
 class Couplings:
@@ -117,8 +144,8 @@ class Couplings:
 
     # --- histories
 
-    def _make_histories(self) -> dict[tuple[int, str], History]:
-        longest: dict[tuple[int, str], int] = {}
+    def _make_histories(self) -> dict[tuple[int, str, int], History]:
+        longest: dict[tuple[int, str, int], int] = {}
         for coupling in self._plan.couplings:
             if coupling.delay is None:
                 continue
@@ -126,10 +153,10 @@ class Couplings:
             for index in np.unique(source):
                 reach = Reach.of(coupling.delay[source == index], self._plan.dt)
                 for variable in pair_of(coupling, "additive").pre:
-                    key = int(index), variable
+                    key = int(index), variable, coupling.lanes
                     longest[key] = max(longest.get(key, 0), reach.length)
         made = {}
-        for (index, variable), length in longest.items():
+        for (index, variable, lanes), length in longest.items():
             state = self._neurons[index]
             n = state.plan.size
             if 2 * length * n >= FURTHEST:
@@ -138,9 +165,7 @@ class Couplings:
                     f"of {self._plan.dt:g} ms has {n * length:,} values, more than can be kept. "
                     f"Use shorter delays, a larger dt or fewer neurons."
                 )
-            values = zeros(2 * length * n, self._machine.real).reshape(n, 2 * length)
-            made[index, variable] = History(state, variable, length, values)
-            made[index, variable].fill()
+            made[index, variable, lanes] = History.of(state, variable, length, lanes)
         return made
 
     def restart(self) -> None:
@@ -150,12 +175,13 @@ class Couplings:
 
     def note(self, population: int, variable: str, step: int) -> None:
         """Take note of a state that was set between two runs."""
-        if (population, variable) in self._histories:
-            self._histories[population, variable].note(step)
+        for (index, name, _), history in self._histories.items():
+            if (index, name) == (population, variable):
+                history.note(step)
 
     def last_call(self, state: PopulationState) -> tuple[int, Context]:
         """Return the call that advances a population and keeps what others read of it later."""
-        mine = [h for (index, _), h in self._histories.items() if index == state.plan.index]
+        mine = [h for (index, *_), h in self._histories.items() if index == state.plan.index]
         if not mine:
             return state.address, state.context
         rows = [h.state.states[h.variable] for h in mine]
@@ -163,6 +189,7 @@ class Couplings:
             np.array([row.ctypes.data for row in rows], np.int64),
             np.array([h.values.ctypes.data for h in mine], np.int64),
             np.array([h.length for h in mine], np.int64),
+            np.array([h.lanes for h in mine], np.int64),
         ]
         entry = feeders.remember[self._machine.real]
         return entry.address, Context([state.address, state.context.address, len(mine), *columns])
@@ -190,7 +217,8 @@ class Couplings:
             source = self._population_of(coupling.pre)
             for index in np.unique(source[here]):
                 chosen = np.flatnonzero(here & (source == index))
-                made.append(self._sum(coupling, pair, state, int(index), chosen, into))
+                add = self._windows if self._is_windowed(coupling, pair) else self._sum
+                made.append(add(coupling, pair, state, int(index), chosen, into))
             if pair.total is not None:
                 made.append(self._finish(coupling, pair, state, into, row))
         return made
@@ -235,7 +263,7 @@ class Couplings:
                 read = self._readable(index, variable)
                 given["place", variable] = pre.astype(np.uint32)
             else:
-                history = self._histories[index, variable]
+                history = self._histories[index, variable, 1]
                 read, length = history.values, history.length
                 places = pre * 2 * length + length - reach.whole
                 given["place", variable] = places.astype(np.uint32)
@@ -250,6 +278,47 @@ class Couplings:
             given["parameter", name] = (
                 np.ascontiguousarray(value, np.float64) if name in arrays else float(value)
             )
+        return made_of(kernel, given)
+
+    @staticmethod
+    def _is_windowed(coupling: PlanCoupling, pair: Pair) -> bool:
+        """Whether the past alone decides what a coupling brings in the next steps."""
+        return coupling.delay is not None and is_plain_sum(pair)
+
+    def _windows(
+        self, coupling: PlanCoupling, pair: Pair, state: PopulationState, index: int,
+        chosen: Ints, row: np.ndarray,
+    ) -> Feeder:  # fmt: skip
+        """As `_sum`, for delayed sums of states: several steps, and all lanes, at once."""
+        assert coupling.delay is not None
+        lanes = coupling.lanes
+        n = state.plan.size // lanes
+        local = (coupling.post[chosen] - state.plan.offset) // lanes
+        start = np.searchsorted(local, np.arange(n + 1)).astype(np.int64)
+        pre = (coupling.pre[chosen] - self._offsets[index]) // lanes
+        reach = Reach.of(coupling.delay[chosen], self._plan.dt)
+        history = self._histories[index, pair.pre[0], lanes]
+        steps = int(min(reach.whole.min() + 1, max(1, WIDEST // lanes)))
+        width = min(WIDEST, -(-steps * lanes // VECTOR) * VECTOR)
+        tiles = -(-steps * lanes // width)
+        kernel = generate_windows(
+            precision=self._machine.precision, lanes=lanes, steps=steps, width=width, tiles=tiles,
+            between=reach.is_between, scaled=coupling.factor is not None,
+        )  # fmt: skip
+        factor = np.ones(0) if coupling.factor is None else coupling.factor
+        places = pre * 2 * history.length + history.length - reach.whole
+        given: dict[tuple[str, str], Any] = {
+            ("n", ""): n,
+            ("row", ""): row,
+            ("start", ""): start,
+            ("scratch", ""): zeros(n * width * tiles, np.float64),
+            ("length", ""): history.length,
+            ("place", ""): places.astype(np.uint32),
+            ("weight", ""): np.ascontiguousarray(coupling.weight[chosen]),
+            ("fraction", ""): np.ascontiguousarray(reach.fraction),
+            ("factor", ""): np.ascontiguousarray(np.resize(factor, width * tiles)),
+            ("past", ""): history.values,
+        }
         return made_of(kernel, given)
 
     def _finish(

@@ -59,6 +59,8 @@ class PopulationState:
         Injected current in a step [pA].
     couplings : dict
         Coupling -> (n,) real.
+    normals : list of (n,) real
+        Random numbers of a step, where they are handed over.
     spikes : int32
         Region for the global ids of a step.
     """
@@ -71,6 +73,7 @@ class PopulationState:
     parameters: dict[str, Any] = field(default_factory=dict)
     drives: dict[str, np.ndarray] = field(default_factory=dict)
     couplings: dict[str, np.ndarray] = field(default_factory=dict)
+    normals: list[np.ndarray] = field(default_factory=list)
     address: int = 0
     context: Context = field(default_factory=lambda: Context([]))
 
@@ -85,6 +88,8 @@ class PopulationState:
         self.drives = {r: zeros(n, real) for r in self.driven}
         self.injected = zeros(n, real) if self.is_injected else None
         self.couplings = {c.name: zeros(n, real) for c in spec.couplings}
+        if self.plan.lanes is not None:
+            self.normals = [zeros(n, real) for _ in range(spec.n_normals)]
         # A relay rarely emits what it could: its region covers that many spikes for one neuron
         # and the kernel says so when it does not suffice.
         self.spikes = np.zeros(n * self.largest, np.int32)
@@ -105,14 +110,16 @@ class PopulationState:
     def prepare(self) -> None:
         """Compute constants from the parameters, choose the kernel, fill its context."""
         spec, machine = self.spec, self.machine
-        constants = spec.constants(self.parameters, machine.dt)
+        constants = self.plan.constants
+        if constants is None:
+            constants = spec.constants(self.parameters, machine.dt)
         values: dict[str, Any] = {**self.parameters, **constants}
         held = self._refractory_steps()
         values["refractory_steps"] = held
         arrays = {name for name, value in values.items() if np.ndim(value) > 0}
         kernel = generate(
             spec, precision=machine.precision, arrays=arrays, driven=self.driven,
-            injected=self.is_injected,
+            injected=self.is_injected, normals_given=self.plan.lanes is not None,
         )  # fmt: skip
         loaded = load(kernel)
         self.address = loaded.address
@@ -173,6 +180,8 @@ class PopulationState:
                 return self.injected
             case "coupling":
                 return self.couplings[f.name]
+            case "normal":
+                return self.normals[int(f.name)]
             case "refractory":
                 return self.refractory
 

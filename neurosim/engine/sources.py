@@ -25,7 +25,7 @@ from neurosim.engine.trains import RateTable, poisson_thresholds, rate_table, sc
 from neurosim.errors import DescriptionError, UnsupportedError
 from neurosim.kernels import feeders, sources
 from neurosim.kernels.poisson import GROUP
-from neurosim.kernels.random import CURRENT, DRIVE, SOURCE, make_key
+from neurosim.kernels.random import CURRENT, DRIVE, NOISE, SOURCE, make_key
 from neurosim.lower.plan import Plan, PlanDrive, PlanInjection, PlanPopulation
 from neurosim.lower.values import nearest_steps
 
@@ -79,6 +79,26 @@ def emitted_at_once(plan: Plan, sources: Mapping[int, SourceState]) -> dict[int,
     """
     relays = {p.index: RELAY_LIMIT for p in plan.populations if p.spec and p.spec.multiplicity}
     return {k: s.multiplicity for k, s in sources.items()} | relays
+
+
+def make_lane_normals(state: PopulationState) -> Feeder:
+    """Return the call that draws the noise of nodes in several lanes."""
+    plan, machine = state.plan, state.machine
+    assert plan.lanes is not None
+    count = plan.lanes.count
+    nodes = plan.size // count
+    trials = sorted(set(plan.lanes.trial))
+    keys = [make_key(machine.seed, NOISE, plan.index, trial) for trial in trials]
+    context = Context(
+        [
+            plan.offset // count, count, len(state.normals), len(trials),
+            np.array([[int(word) for word in key] for key in keys], np.int64),
+            np.array([trials.index(trial) for trial in plan.lanes.trial], np.int64),
+            zeros(2 * nodes, np.float64), nodes,
+            np.array([row.ctypes.data for row in state.normals], np.int64),
+        ]
+    )  # fmt: skip
+    return Feeder(feeders.lane_normals[machine.real].address, context)
 
 
 def make_source(plan: PlanPopulation, machine: Machine) -> SourceState:

@@ -54,3 +54,13 @@ def additive(state: str) -> Pair:
 def diffusive(state: str) -> Pair:
     """Return the coupling that sums w_ij (x_j - x_i)."""
     return Pair(pre_symbol(state) - post_symbol(state), (state,), (state,))
+
+
+def is_plain_sum(pair: Pair | None) -> bool:
+    """Whether a connection brings w_ij x_j, and the sum stays as it is."""
+    return (
+        pair is not None
+        and pair.total is None
+        and len(pair.pre) == 1
+        and pair.expression == pre_symbol(pair.pre[0])
+    )

@@ -26,7 +26,13 @@ from neurosim.kernels.jit import (
     uint32_at,
 )
 from neurosim.kernels.poisson import GROUP, poisson_by_inversion, poisson_numbers
-from neurosim.kernels.random import normal_quantile, philox4x32, uniform53
+from neurosim.kernels.random import (
+    NOISE,
+    normal_quantile,
+    normal_quantile_selects,
+    philox4x32,
+    uniform53,
+)
 
 
 @kernel
@@ -158,17 +164,25 @@ def add_poisson_each(n, row, weight, silent, mean, parts, first_id, step, key):
 
 
 @kernel
-def keep(n, state, past, length, step):
+def keep(n, state, past, length, lanes, step):
     """Put the state at `step` into its history.
 
     state : (n,) real
-    past  : (n * 2 * length,) real, written   n rows; a time stands in each at two places
+    past  : (n * 2 * length,) real, written   rows of `lanes` neurons side by side; a time stands in
+            each at two places
     """
     at = step % length
-    for k in range(n):
-        row = 2 * length * k + at
-        past[row] = state[k]
-        past[row + length] = state[k]
+    if lanes == 1:
+        for k in range(n):
+            row = 2 * length * k + at
+            past[row] = state[k]
+            past[row + length] = state[k]
+        return
+    for node in range(n // lanes):
+        row = (2 * length * node + at) * lanes
+        for lane in range(lanes):
+            past[row + lane] = state[node * lanes + lane]
+            past[row + length * lanes + lane] = state[node * lanes + lane]
 
 
 def of_either_precision(make: Callable[[Any, int], Any]) -> dict[Any, Entry]:
@@ -274,26 +288,97 @@ def poisson_drive_each(real: Any, size: int) -> Any:
     return poisson_drive_each
 
 
+@kernel
+def node_normals(n, first, second, first_id, draw, step, key0, key1):
+    """Draw two standard normals for every node: those that its own kernel would draw.
+
+    first, second : (n,) float64, written
+    draw          : number of the block of the generator
+    """
+    for k in range(n):
+        w0, w1, w2, w3 = philox4x32(
+            first_id + k, step, draw + ((step >> 32) << 16), NOISE, key0, key1
+        )
+        first[k] = normal_quantile_selects(uniform53(w0, w1))
+        second[k] = normal_quantile_selects(uniform53(w2, w3))
+
+
+@kernel
+def to_lanes(n, lanes, row, value, key_of_lane, key):
+    """Give the value of a node to all of its lanes that have this key.
+
+    row         : (n * lanes,) real, written
+    value       : (n,) float64
+    key_of_lane : (lanes,) int64
+    """
+    real = row.dtype.type
+    for k in range(n):
+        for lane in range(lanes):
+            if key_of_lane[lane] == key:
+                row[k * lanes + lane] = real(value[k])
+
+
+@of_either_precision
+def lane_normals(real: Any, size: int) -> Any:
+    """Draw the noise of nodes that stand in several lanes side by side: once for every key.
+
+    ctx: first id of the nodes, lanes, number of normals, number of keys, keys (n_keys, 2) uint64,
+    key of each lane, scratch (2, n_nodes) float64, n_nodes; addresses of the rows of normals.
+    """
+
+    def lane_normals(ctx, lo, hi, step):
+        word = int64_at(ctx, 9)
+        lanes, count, n_keys = word[1], word[2], word[3]
+        key = int64_at(word[4], 2 * n_keys)
+        key_of_lane = int64_at(word[5], lanes)
+        rows = int64_at(word[8], count)
+        begin = lo // lanes
+        n = hi // lanes - begin
+        first = float64_at(word[6] + 8 * begin, n)
+        second = float64_at(word[6] + 8 * (word[7] + begin), n)
+        for draw in range((count + 1) // 2):
+            for k in range(n_keys):
+                node_normals(
+                    n, first, second, word[0] + begin, draw, step,
+                    np.uint64(key[2 * k]), np.uint64(key[2 * k + 1]),
+                )  # fmt: skip
+                width = n * lanes
+                to_lanes(
+                    n, lanes, reals_at(rows[2 * draw] + size * lo, width, real), first,
+                    key_of_lane, k,
+                )  # fmt: skip
+                if 2 * draw + 1 < count:
+                    to_lanes(
+                        n, lanes, reals_at(rows[2 * draw + 1] + size * lo, width, real), second,
+                        key_of_lane, k,
+                    )  # fmt: skip
+        return 0
+
+    return lane_normals
+
+
 @of_either_precision
 def remember(real: Any, size: int) -> Any:
     """Advance a block of a population by its own kernel, and keep states that are read later.
 
     ctx: address of the kernel, its ctx, number of states; addresses of those, of their histories,
-    and lengths of these. Returns what the kernel does.
+    and lengths and lanes of these. Returns what the kernel does.
     """
 
     def remember(ctx, lo, hi, step):
-        word = int64_at(ctx, 6)
+        word = int64_at(ctx, 7)
         spikes = call_entry(word[0], word[1], lo, hi, step)
         n = hi - lo
         state = int64_at(word[3], word[2])
         past = int64_at(word[4], word[2])
         length = int64_at(word[5], word[2])
+        lanes = int64_at(word[6], word[2])
         for v in range(word[2]):
             width = 2 * length[v]
             keep(
                 n, reals_at(state[v] + size * lo, n, real),
-                reals_at(past[v] + size * width * lo, width * n, real), length[v], step + 1,
+                reals_at(past[v] + size * width * lo, width * n, real), length[v], lanes[v],
+                step + 1,
             )  # fmt: skip
         return spikes
 

@@ -5,9 +5,10 @@
 models it has never seen. With ``NUMBA_DISABLE_JIT=1`` everything here has a plain Python form and
 the same kernels run as ordinary functions, on one thread.
 
-Flags: "nsz" and "contract" only. "reassoc" would make results depend on where a block ends, and
-"nnan"/"ninf" let the compiler delete every finiteness check (measured: `x != x` finds no NaN under
-them). error_model="numpy" drops the branch for division by zero that would stop vectorisation.
+Flags: "nsz" and "contract" only, and in an `exact_entry` "nsz" alone. "reassoc" would make results
+depend on where a block ends, and "nnan"/"ninf" let the compiler delete every finiteness check
+(measured: `x != x` finds no NaN under them). error_model="numpy" drops the branch for division by
+zero that would stop vectorisation.
 """
 
 from __future__ import annotations
@@ -42,6 +43,10 @@ FLAGS: dict[str, Any] = {
 # distinct at run time; a neuron model has a dozen arrays.
 binding.set_option("neurosim", "--runtime-memory-check-threshold=1000")
 binding.set_option("neurosim", "--memory-check-merge-threshold=10000")
+
+EXACT_FLAGS: dict[str, Any] = {**FLAGS, "fastmath": {"nsz"}}
+"""Without "contract": a product and a sum are rounded one by one wherever they stand, in a vector,
+in what is left of it, or before the loop."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -102,14 +107,17 @@ class Entry:
 
     _uncompiled: ClassVar[dict[int, Callable[[int, int, int, int], int]]] = {}
 
-    def __init__(self, function: Callable[[int, int, int, int], int]) -> None:
+    def __init__(
+        self, function: Callable[[int, int, int, int], int], flags: dict[str, Any] = FLAGS
+    ) -> None:
         self.source = function
+        self.flags = flags
         self.__doc__ = function.__doc__
 
     @cached_property
     def _compiled(self) -> Any:
         arguments = (types.int64,) * 4
-        compiled: Any = CFunc(self.source, (arguments, types.int64), locals={}, options=FLAGS)
+        compiled: Any = CFunc(self.source, (arguments, types.int64), locals={}, options=self.flags)
         compiled._cache = _KernelCache(self.source)
         compiled.compile()
         return compiled
@@ -145,6 +153,15 @@ class Entry:
 def entry(function: Callable[[int, int, int, int], int]) -> Entry:
     """Give `function` an address; it is compiled when the address is first asked for."""
     return Entry(function)
+
+
+def exact_entry(function: Callable[[int, int, int, int], int]) -> Entry:
+    """As `entry`, with every operation rounded by itself.
+
+    What is computed of one element then depends neither on how many others there are nor on
+    whether a parameter is one number or an array.
+    """
+    return Entry(function, EXACT_FLAGS)
 
 
 FLUSH = -1

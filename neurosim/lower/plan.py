@@ -29,6 +29,24 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Lanes:
+    """Several simulations of one network side by side, the lane fastest.
+
+    Element k * count + b of a population of n * count is node k of lane b.
+
+    Attributes
+    ----------
+    count : int
+        How many.
+    trial : tuple of int
+        Realisation of the noise in each lane.
+    """
+
+    count: int
+    trial: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class PlanPopulation:
     """One population.
 
@@ -47,6 +65,10 @@ class PlanPopulation:
     parameters: Mapping[str, Value]
     initial: Mapping[str, Value]
     refractory_steps: int | Ints
+    lanes: Lanes | None = None
+    """How nodes of several simulations stand side by side; None for one simulation."""
+    constants: Mapping[str, Value] | None = None
+    """What the program reads besides parameters, where that is known already."""
 
     @property
     def ids(self) -> range:
@@ -143,6 +165,11 @@ class PlanCoupling:
         What a connection computes; None for what the inlet says, x_j or x_j - x_i.
     parameters : mapping
         Parameter of `pair` -> float, or (n_connections,) float64.
+    lanes : int
+        Above 1, each connection stands for as many: from lane 0 of its source (the id given), lane
+        1 and so on to those of its target.
+    factor : (lanes,) float64 or None
+        What weights are multiplied by in each lane.
     """
 
     index: int
@@ -157,6 +184,8 @@ class PlanCoupling:
     delay: Floats | None = None
     pair: Pair | None = None
     parameters: Mapping[str, Value] = field(default_factory=dict)
+    lanes: int = 1
+    factor: Floats | None = None
 
 
 @dataclass(frozen=True)
