@@ -70,13 +70,22 @@ def test_branch_points_transcritical_and_pitchfork(power: int) -> None:
     assert np.array_equal(branch.stable[away], branch.values[away] < 0)
 
 
+@pytest.mark.parametrize("low", [-1.0, -0.5, -0.125, -0.01])
+def test_a_branch_point_on_which_a_step_ends_is_found(low: float) -> None:
+    """Steps are 0.01 of the interval at first, so that some end exactly at 0."""
+    branch = continue_fixed_points(
+        lambda x, mu: mu * x[0] - x[0] ** 3, "mu", (low, low + 1), [0.0], LINE, mu=low
+    )
+    assert kinds(branch) == ["branch point"]
+
+
 def test_all_branches_of_a_pitchfork() -> None:
     diagram = bifurcation_diagram(lambda x, mu: mu * x[0] - x[0] ** 3, "mu", (-1, 2), LINE)
     assert len(diagram.branches) == 2
     assert {b.kind for b in diagram.bifurcations} == {"branch point"}
     assert np.abs([b.value for b in diagram.bifurcations]).max() < 1e-7
     fork = diagram.branches[1]
-    assert np.abs(fork["x"] ** 2 - fork.values).max() < 1e-9
+    assert np.abs(fork["x"] ** 2 - fork.values).max() < 1e-7
 
 
 @settings(max_examples=10)

@@ -156,24 +156,31 @@ def follow(curve: Curve, start: Place, steps: Steps) -> Followed:
     while len(places) <= steps.most:
         here = places[-1]
         found = correct(curve, here.z + length * here.tangent, here.tangent)
-        there = None
+        there, changed = None, list[str]()
         if found is not None:
             z, derivative, iterations = found
             tangent = tangent_at(derivative, here.tangent)
             turn = float(tangent @ here.tangent)
             there = curve.place(z, tangent, derivative)
-            changed = [k for k, v in there.tests.items() if v * here.tests.get(k, 0.0) < 0]
+            changed = [k for k, v in there.tests.items() if _changed(here.tests[k], v)]
             ended = [k for k in changed if k in curve.ends]
             rough = turn < MOST_TURN and length > 100 * steps.smallest
             unclear = not ended and not curve.explained(here, there, changed)
             if rough or (unclear and length > 100 * steps.smallest):
                 there = None
+        located: list[tuple[str, Place]] = []
+        if there is not None:
+            for name in changed:
+                at = locate(curve, here, there, length, name)
+                if at is None and length > 100 * steps.smallest:
+                    there = None  # a shorter step may come to where it can be located
+                    break
+                located.append((name, there if at is None else at))
         if there is None:
             length /= 2
             if length < steps.smallest:
                 return Followed(places=places, marks=marks, end="stuck")
             continue
-        located = [(name, at) for name in changed if (at := locate(curve, here, length, name))]
         located.sort(key=lambda pair: float((pair[1].z - here.z) @ here.tangent))
         for name, at in located:
             if name in curve.ends:
@@ -189,20 +196,31 @@ def follow(curve: Curve, start: Place, steps: Steps) -> Followed:
     return Followed(places=places, marks=marks, end="most")
 
 
-def locate(curve: Curve, here: Place, length: float, name: str) -> Place | None:
-    """Return the point at which a test is 0, between a place and the next one."""
+def _changed(before: float, now: float) -> bool:
+    """Whether a test has changed its sign; a point exactly at 0 is past it."""
+    return before * now < 0 or (now == 0 and before != 0)
+
+
+def locate(curve: Curve, here: Place, there: Place, length: float, name: str) -> Place | None:
+    """Return the point at which a test is 0, from one place to the next, a step of `length` apart.
+
+    None if Newton's method fails on the way.
+    """
     from scipy.optimize import brentq
 
-    known: dict[float, Place] = {}
+    known = {0.0: here, length: there}
 
     def test(s: float) -> float:
-        if s == 0.0:
-            return float(here.tests[name])
-        found = correct(curve, here.z + s * here.tangent, here.tangent)
-        if found is None:
-            raise FlowError("no point")
-        z, derivative, _ = found
-        known[s] = curve.place(z, tangent_at(derivative, here.tangent), derivative)
+        if s not in known:
+            # At a branch point itself the equations are singular: beside it they are not.
+            for beside in (s, s + 1e-10 * length, s - 1e-10 * length):
+                found = correct(curve, here.z + beside * here.tangent, here.tangent)
+                if found is not None:
+                    break
+            else:
+                raise FlowError("no point")
+            z, derivative, _ = found
+            known[s] = curve.place(z, tangent_at(derivative, here.tangent), derivative)
         return float(known[s].tests[name])
 
     try:

@@ -34,7 +34,7 @@ RENEWED = 3
 PERIOD = 0.2
 """Weight of the logarithm of the period among the unknowns."""
 
-CYCLE_STEPS = Steps(first=0.01, smallest=1e-6, largest=0.05, most=300)
+CYCLE_STEPS = Steps(first=0.01, smallest=1e-6, largest=0.03, most=400)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
