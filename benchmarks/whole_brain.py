@@ -1,6 +1,6 @@
 """A Wilson-Cowan network with delays, one run and a sweep, beside neurolib on the same network.
 
-94 nodes, a drawn connectome of density 0.5, delays of 10 m/s rounded to the step of 0.1 ms (as
+94 nodes, all connected (neurolib takes every pair, whether connected or not), delays of 10 m/s rounded to the step of 0.1 ms (as
 neurolib does), Euler steps, Ornstein-Uhlenbeck noise on both variables of every node. Without noise
 the traces of the two programs are compared.
 """
@@ -58,7 +58,7 @@ sigma : ms**-0.5
 
 def matrices() -> dict[str, Any]:
     """Return what both programs are handed."""
-    connectome = synthetic_connectome(NODES, seed=1, density=0.5)
+    connectome = synthetic_connectome(NODES, seed=1, density=1.0)
     assert connectome.lengths is not None
     steps = np.rint(connectome.delays(SPEED) / DT)
     random = np.random.default_rng(1)
