@@ -1,8 +1,8 @@
 """A Wilson-Cowan network with delays, one run and a sweep, beside neurolib on the same network.
 
-94 nodes, all connected (neurolib takes every pair, whether connected or not), delays of 10 m/s rounded to the step of 0.1 ms (as
-neurolib does), Euler steps, Ornstein-Uhlenbeck noise on both variables of every node. Without noise
-the traces of the two programs are compared.
+94 nodes, all connected (neurolib takes every pair, whether connected or not), delays of 10 m/s
+rounded to the step of 0.1 ms (as neurolib does), Euler steps, Ornstein-Uhlenbeck noise on both
+variables of every node. Without noise the traces of the two programs are compared.
 """
 
 from __future__ import annotations
