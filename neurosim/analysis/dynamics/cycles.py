@@ -308,7 +308,7 @@ def close_cycle(
     scale = np.tile(field.scale, m)
     first, guess = nodes, period
     direction = field.raw_many(first, values) / field.scale[:, None] ** 2
-    worst, reached = np.inf, "the segments do not meet"
+    worst, reached, closed = np.inf, "the segments do not meet", 0
     for _ in range(30):
         try:
             result = flow(field, nodes, period / m, values, method=method)
@@ -327,10 +327,13 @@ def close_cycle(
         step = np.linalg.lstsq(
             system * weights[:, None] * columns, -residual * weights, rcond=None
         )[0]
-        if size < CLOSED and float(np.abs(step).max()) < 1e-6:
+        left = float(np.abs(step).max())
+        closed += size < CLOSED
+        # Where the cycle is nearly neutral, the noise of integration keeps steps from vanishing.
+        if size < CLOSED and (left < 1e-9 or (closed >= 3 and left < 1e-6)):
             return _cycle(field, nodes, period, result, float(np.abs(gaps / scale).max()))
         worst = min(worst, size)
-        step *= min(1.0, 0.3 / float(np.abs(step).max()))
+        step *= min(1.0, 0.3 / max(left, 1e-300))
         nodes = nodes + (step[:-1] * scale).reshape(m, n).T
         period = period + float(step[-1]) * guess
         if not (period > 0.05 * guess and np.isfinite(nodes).all()):
