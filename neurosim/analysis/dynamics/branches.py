@@ -154,9 +154,11 @@ class FixedPointCurve:
 
     def place(self, z: Floats, tangent: Floats, derivative: Floats) -> Place:
         """Eigenvalues and tests at a point of the branch."""
-        x, _ = self.at(z)
+        x, values = self.at(z)
         n = x.size
-        eigenvalues, _ = sorted_eigenvalues(derivative[:, :n] / self.scale[:n])
+        # `derivative` was taken before the last correction, which would show in the ninth digit.
+        jacobian = self.field.raw_jacobian(x[:, None], values)[:, :, 0]
+        eigenvalues, _ = sorted_eigenvalues(jacobian)
         size = max(float(np.abs(eigenvalues).max()), 1e-300)
         u = eigenvalues / size
         i, j = np.triu_indices(n, 1)
