@@ -137,6 +137,14 @@ def determinism(repeats: int = 9, scale: float = 0.3, into: Path = RESULTS) -> N
 
 
 @app.command()
+def memories(repeats: int = 5, into: Path = RESULTS) -> None:
+    """Sweeps of Hopfield networks from patterns in bits, beside a dense matrix in numpy."""
+    from benchmarks.memories import measure
+
+    keep("memories", measure(repeats), f"python -m benchmarks memories --repeats {repeats}", into)
+
+
+@app.command()
 def scaling(
     repeats: int = 3,
     synapses: Annotated[list[int], typer.Option(help="left out: 10^5 to 3*10^8")] = [],  # noqa: B006

@@ -18,6 +18,7 @@ _HOMES = {
     "neurosim.compare.certificate": ("Certificate",),
     "neurosim.compare.certify": ("certify",),
     "neurosim.compare.explain": ("explain",),
+    "neurosim.describe.binary": ("Binary",),
     "neurosim.describe.currents": ("ConstantCurrent", "NoiseCurrent", "StepCurrent"),
     "neurosim.describe.distributions": (
         "Exponential", "FunctionOfDistance", "LogNormal", "Normal", "Uniform",
@@ -26,12 +27,15 @@ _HOMES = {
         "encode_delta", "encode_latency", "encode_rate",
     ),
     "neurosim.describe.explicit": ("Conv2D", "DistanceDependent", "FromList", "FromMatrix"),
+    "neurosim.describe.interactions": ("ExponentialInteraction", "Linear", "Polynomial"),
     "neurosim.describe.network": ("Network",),
     "neurosim.describe.neurons": (
         "AdEx", "ExponentialIF", "FitzHughNagumo", "GIF", "HodgkinHuxley", "Izhikevich", "LIF",
         "MorrisLecar", "Parrot", "PerfectIntegrator", "QuadraticIF", "TraubMiles",
         "TwoCompartment",
     ),
+    "neurosim.describe.pattern_coupling": ("PatternCoupling",),
+    "neurosim.describe.patterns": ("Patterns",),
     "neurosim.describe.population": ("Population", "View"),
     "neurosim.describe.positions": ("Grid", "Line", "RandomPositions"),
     "neurosim.describe.projection": ("Projection",),
@@ -51,6 +55,7 @@ _HOMES = {
         "AlphaConductance", "AlphaCurrent", "BetaConductance", "Delta", "ExpConductance",
         "ExpCurrent", "GapJunction", "NMDA", "Pulse", "Receptors",
     ),
+    "neurosim.energies": ("energy",),
     "neurosim.equations": ("NeuronModel",),
     "neurosim.errors": (
         "ApproximationWarning", "CapacityError", "ConvergenceError", "DescriptionError",
@@ -83,6 +88,7 @@ if TYPE_CHECKING:
     from neurosim.compare.certificate import Certificate as Certificate
     from neurosim.compare.certify import certify as certify
     from neurosim.compare.explain import explain as explain
+    from neurosim.describe.binary import Binary as Binary
     from neurosim.describe.currents import ConstantCurrent as ConstantCurrent
     from neurosim.describe.currents import NoiseCurrent as NoiseCurrent
     from neurosim.describe.currents import StepCurrent as StepCurrent
@@ -98,6 +104,9 @@ if TYPE_CHECKING:
     from neurosim.describe.explicit import DistanceDependent as DistanceDependent
     from neurosim.describe.explicit import FromList as FromList
     from neurosim.describe.explicit import FromMatrix as FromMatrix
+    from neurosim.describe.interactions import ExponentialInteraction as ExponentialInteraction
+    from neurosim.describe.interactions import Linear as Linear
+    from neurosim.describe.interactions import Polynomial as Polynomial
     from neurosim.describe.network import Network as Network
     from neurosim.describe.neurons import GIF as GIF
     from neurosim.describe.neurons import LIF as LIF
@@ -112,6 +121,8 @@ if TYPE_CHECKING:
     from neurosim.describe.neurons import QuadraticIF as QuadraticIF
     from neurosim.describe.neurons import TraubMiles as TraubMiles
     from neurosim.describe.neurons import TwoCompartment as TwoCompartment
+    from neurosim.describe.pattern_coupling import PatternCoupling as PatternCoupling
+    from neurosim.describe.patterns import Patterns as Patterns
     from neurosim.describe.population import Population as Population
     from neurosim.describe.population import View as View
     from neurosim.describe.positions import Grid as Grid
@@ -148,6 +159,7 @@ if TYPE_CHECKING:
     from neurosim.describe.synapses import GapJunction as GapJunction
     from neurosim.describe.synapses import Pulse as Pulse
     from neurosim.describe.synapses import Receptors as Receptors
+    from neurosim.energies import energy as energy
     from neurosim.equations import NeuronModel as NeuronModel
     from neurosim.errors import ApproximationWarning as ApproximationWarning
     from neurosim.errors import CapacityError as CapacityError

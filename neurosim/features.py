@@ -90,6 +90,7 @@ are things that can be done to one that runs."""
 
 _TITLES = {
     "neuron:Parrot/none": "Parrot",
+    "neuron:Binary": "Binary",
     "neuron:equations": "equations of your own",
     "receptor:jump": "arrivals add to a state",
     "receptor:delta": "arrivals add to a held state, and are lost while the neuron is refractory",
@@ -135,6 +136,7 @@ _TITLES = {
     "rule:FromList": "FromList",
     "rule:FromMatrix": "FromMatrix",
     "rule:Conv2D": "Conv2D",
+    "rule:PatternCoupling": "PatternCoupling",
     "view:part": "some neurons of a population",
     "view:several": "neurons of several populations",
     "weight:one": "one for all synapses",
@@ -277,6 +279,8 @@ def neuron_key(model: Any) -> str:
     """Return the feature key of a neuron model: class and kinds of receptors, or "equations"."""
     if type(model).__name__ == "NeuronModel" or not _is_built_in(model):
         return "neuron:equations"
+    if not hasattr(model, "synapses"):
+        return f"neuron:{type(model).__name__}"
     return f"neuron:{type(model).__name__}/{synapse_kinds(model)}"
 
 

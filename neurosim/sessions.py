@@ -19,7 +19,7 @@ from neurosim.describe.population import Selectable
 from neurosim.describe.projection import Projection
 from neurosim.engine.clock import Recorded
 from neurosim.engine.wiring import enumerate_connections
-from neurosim.errors import DescriptionError, UnknownNameError, warn
+from neurosim.errors import DescriptionError, UnknownNameError, UnsupportedError, warn
 from neurosim.lower.lowering import lower
 from neurosim.lower.plan import Floats, Ints, Plan, PlanProjection, PlanRecorder
 from neurosim.lower.values import settable_value
@@ -169,16 +169,26 @@ def connections_of(plan: Plan, projection: str | Projection) -> Connections:
                 weight=found.weight,
                 delay=times_of(found.delay_steps, plan.dt),
             )
-    for c in plan.couplings:
-        if c.name == name:
-            order = np.lexsort((c.post_position, c.pre_position))
-            return Connections(
-                pre=c.pre_position[order],
-                post=c.post_position[order],
-                weight=c.weight[order],
-                delay=np.zeros(order.size) if c.delay is None else c.delay[order],
-            )
-    known = [p.name for p in plan.projections] + [c.name for c in plan.couplings]
+    parts = [c for c in (*plan.couplings, *plan.recurrences) if c.name == name]
+    if parts:
+        pre = np.concatenate([c.pre_position for c in parts])
+        post = np.concatenate([c.post_position for c in parts])
+        delays = [np.zeros(c.pre.size) if c.delay is None else c.delay for c in parts]
+        delay = np.concatenate(delays)
+        order = np.lexsort((post, pre))
+        return Connections(
+            pre=pre[order],
+            post=post[order],
+            weight=np.concatenate([c.weight for c in parts])[order],
+            delay=delay[order],
+        )
+    if any(m.name == name for m in plan.memories):
+        raise UnsupportedError(
+            f"Projection {name!r}: its connections", "patterns couple without any",
+            "PatternCoupling.fields and .energy, for any state",
+        )  # fmt: skip
+    known = [p.name for p in plan.projections]
+    known += [c.name for c in (*plan.couplings, *plan.recurrences)]
     raise UnknownNameError("session.connections: projection", name, known)
 
 

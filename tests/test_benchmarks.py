@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import benchmarks.__main__ as command_line
 import neurosim_models
-from benchmarks import compare, environments, keeping, limits, scaling, tables
+from benchmarks import compare, environments, keeping, limits, memories, scaling, tables
 from benchmarks.peers import parameters
 from benchmarks.workloads import PEERS, WORKLOADS, Workload
 from neurosim_models import brunel_2000, microcircuit
@@ -470,3 +470,24 @@ def test_a_tiny_network_against_a_peer(tmp_path: Path, monkeypatch: pytest.Monke
         assert 1e6 < side["peak_bytes"] < 2e9
         assert 0 < side["seconds_per_second"]["median"] < 60
     assert (tmp_path / "comparison.md").exists()
+
+
+# --- associative memories -------------------------------------------------------------------------
+
+
+@pytest.mark.compiled
+def test_memories_are_measured_beside_their_dense_matrix() -> None:
+    """Both sides end near one pattern, which `measure` checks; ours is smaller at any size."""
+    ours, dense = memories.measure(repeats=1, sizes=[(1_000, 20)])
+    assert ours["name"] == "neurosim"
+    assert ours["median_s"] > 0
+    assert ours["less_memory_than_dense"] > 20
+    assert dense["bytes"] == 4_000_000
+
+
+def test_hebbs_weights_are_those_of_the_definition() -> None:
+    patterns = memories.random_patterns(70, 3)
+    entries = patterns.dense().astype(float)
+    expected = entries.T @ entries / 70
+    np.fill_diagonal(expected, 0)
+    np.testing.assert_allclose(memories.dense_weights(patterns), expected, atol=1e-6)

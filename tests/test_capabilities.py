@@ -22,7 +22,7 @@ def test_the_catalogue_has_every_model_and_kind_there_is() -> None:
     assert {*f.NEURONS, "Parrot"} == set(ns._HOMES["neurosim.describe.neurons"])
     assert {*f.SYNAPSES, "Receptors"} == set(ns._HOMES["neurosim.describe.synapses"])
     keys = {
-        "rule": ("describe.rules", "describe.explicit"),
+        "rule": ("describe.rules", "describe.explicit", "describe.pattern_coupling"),
         "source": ("describe.sources",),
         "current": ("describe.currents",),
     }
@@ -138,6 +138,8 @@ def rich_networks() -> Iterator[ns.Network]:
         "counter", equations="n : 1", inputs={"in": "jump n"}, threshold="n >= 2", reset="n = 0"
     )
     net.population("counter", 1, counter)
+    units = net.population("units", 3, ns.Binary())
+    net.project(units, units, ns.PatternCoupling([[1, -1, 1]]))
     yield net
 
 

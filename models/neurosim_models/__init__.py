@@ -21,5 +21,6 @@ from neurosim_models.brette_2007 import cobahh as cobahh
 from neurosim_models.brette_2007 import vogels_abbott_coba as vogels_abbott_coba
 from neurosim_models.brette_2007 import vogels_abbott_cuba as vogels_abbott_cuba
 from neurosim_models.brunel_2000 import brunel as brunel
+from neurosim_models.hopfield_1982 import hopfield as hopfield
 from neurosim_models.microcircuit import potjans_diesmann as potjans_diesmann
 from neurosim_models.thalamocortical import izhikevich_2003 as izhikevich_2003

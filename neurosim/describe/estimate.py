@@ -11,6 +11,7 @@ import numpy as np
 
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
 from neurosim.describe.explicit import ExplicitRule, located
+from neurosim.describe.pattern_coupling import PatternCoupling
 from neurosim.describe.positions import distances
 from neurosim.describe.projection import Projection
 from neurosim.describe.recorders import Recorder
@@ -110,7 +111,10 @@ def estimate(
     for p in network.projections.values():
         # Explicit weights and delays stay with the description, and couplings with their lists.
         memory += 8.0 * sum(np.size(x) for x in (p.weight, p.delay) if isinstance(x, np.ndarray))
-        memory += 40.0 * p.expected_connections() if p.continuous else 0.0
+        if isinstance(p.rule, PatternCoupling):
+            memory += p.rule.stored_bytes
+        elif p.continuous:
+            memory += 40.0 * p.expected_connections()
     memory += history_bytes(network, accumulator, step)
     total = sum(p.expected_connections() for p in network.projections.values())
     turned = max(

@@ -31,11 +31,15 @@ SCHEMA = 1
 """Raised whenever older versions could misread a file."""
 
 MODULES = (
+    "neurosim.describe.binary",
     "neurosim.describe.currents",
     "neurosim.describe.distributions",
     "neurosim.describe.explicit",
     "neurosim.describe.formulas",
+    "neurosim.describe.interactions",
     "neurosim.describe.neurons",
+    "neurosim.describe.pattern_coupling",
+    "neurosim.describe.patterns",
     "neurosim.describe.positions",
     "neurosim.describe.rules",
     "neurosim.describe.sources",

@@ -115,7 +115,7 @@ def _feed_array(value: np.ndarray[Any, Any], state: hashlib._Hash) -> None:
     if value.dtype.kind not in "biuf":
         _feed_sequence(value.tolist(), state)
         return
-    if value.dtype.kind in "iu" and value.size and max(value.max(), -value.min()) > 2**53:
+    if value.dtype.kind in "iu" and value.size and max(int(value.max()), -int(value.min())) > 2**53:
         state.update(b"integers ")
         numbers_ = value.astype("<i8")
     else:

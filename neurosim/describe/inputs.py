@@ -151,11 +151,19 @@ def make_initial_values(target: View, states: dict[str, Any]) -> list[InitialVal
                 number = _per_neuron(to_float(value, units[state], place), target, place)
                 if isinstance(number, np.ndarray):
                     number = number[start:stop]
+            check_state(population.model, state, number, place)
             made.append(
                 InitialValue(population=population, indices=indices, state=state, value=number)
             )
             start = stop
     return made
+
+
+def check_state(model: Any, state: str, value: Any, place: str) -> None:
+    """Refuse values that the model knows a state cannot have."""
+    check = getattr(model, "check_state", None)
+    if check is not None:
+        check(state, value, place)
 
 
 def _per_neuron(number: float | Floats, target: Selectable, place: str) -> float | Floats:

@@ -104,17 +104,20 @@ def make_projection(
         hint = f"Call it to make one: {rule.__name__}(...)." if isinstance(rule, type) else None
         raise DescriptionError(f"{place}: rule", rule, "a connection rule such as AllToAll()", hint)
     rule.check(sources, targets, place)
-    source = _readable(sources, source, place)
+    source = _readable(sources, rule.source_of(sources, source), place)
     unit, word, nonnegative = _input(targets, receptor, source, place)
     if isinstance(rule, ExplicitRule):
         rule = rule.in_unit(unit, place)
+    strength_ = _weight(weight, unit, sources, targets, rule, nonnegative, place)
+    time = _delay(delay, sources, targets, rule, source, place)
+    rule.check_strength(strength_, time, place)
     return Projection(
         name=name,
         pre=_whole(sources),
         post=_whole(targets),
         rule=rule,
-        weight=_weight(weight, unit, sources, targets, rule, nonnegative, place),
-        delay=_delay(delay, sources, targets, rule, source, place),
+        weight=strength_,
+        delay=time,
         receptor=word,
         source=source,
         release=_release(release, source is not None, place),

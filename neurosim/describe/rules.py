@@ -36,6 +36,13 @@ class Rule:
             Naming `place`, the projection.
         """
 
+    def check_strength(self, weight: Any, delay: Any, place: str) -> None:
+        """Refuse checked weights and delays that the rule has no place for."""
+
+    def source_of(self, pre: Selectable, source: str | None) -> str | None:
+        """Return the state that is read, as the user wrote it or as the rule implies."""
+        return source
+
     def expected_connections(self, pre: Selectable, post: Selectable) -> float:
         """Return the expected number of connections."""
         raise NotImplementedError

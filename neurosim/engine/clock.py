@@ -19,6 +19,7 @@ from neurosim.describe.estimate import CACHE_BYTES
 from neurosim.describe.projection import INJECTED
 from neurosim.engine import layout
 from neurosim.engine.arrays import scattered_zeros, zeros
+from neurosim.engine.binary import make_neurons
 from neurosim.engine.context import Context
 from neurosim.engine.couplings import Couplings
 from neurosim.engine.generate import BAD_MULTIPLICITY
@@ -124,8 +125,8 @@ class Engine:
         self._machine.depth = depth
         self._machine.scale = self.synapses.scale
         self.neurons: dict[int, PopulationState] = {
-            p.index: PopulationState(
-                p, self._machine, self._driven(p.index), self._is_injected(p.index)
+            p.index: make_neurons(
+                p, self._machine, self._driven(p.index), self._is_injected(p.index), plan
             )
             for p in plan.populations
             if p.spec is not None
@@ -187,7 +188,10 @@ class Engine:
         return made
 
     def _make_blocks(self) -> None:
-        whole = frozenset(k for k, s in self.sources.items() if s.whole)
+        whole = frozenset(
+            [k for k, s in self.sources.items() if s.whole]
+            + [k for k, s in self.neurons.items() if s.whole]
+        )
         self._block_map = layout.map_blocks(self.plan, whole)
         m = self._block_map
         n_blocks = m.lo.size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -76,6 +76,8 @@ class PopulationState:
     normals: list[np.ndarray] = field(default_factory=list)
     address: int = 0
     context: Context = field(default_factory=lambda: Context([]))
+    whole: ClassVar[bool] = False
+    """Whether the population must stay in one block."""
 
     def __post_init__(self) -> None:
         spec = self.plan.spec

@@ -30,6 +30,8 @@ def why_not_laned(plan: Plan) -> str | None:
     for p in plan.populations:
         if p.spec is None:
             return f"population {p.name!r} is a source"
+        if p.binary is not None:
+            return f"population {p.name!r} has binary units, which update one by one"
         if p.spec.threshold is not None or p.spec.hazard is not None:
             return f"population {p.name!r} fires"
         if p.spec.refractory is not None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from neurosim.describe.binary import Binary
 from neurosim.describe.currents import StepCurrent
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
 from neurosim.describe.explicit import ExplicitRule, FromList, located
 from neurosim.describe.model_protocol import is_source
 from neurosim.describe.network import Network
+from neurosim.describe.pattern_coupling import PatternCoupling
 from neurosim.describe.population import Population
 from neurosim.describe.positions import distances
 from neurosim.describe.projection import Projection
@@ -34,6 +37,7 @@ from neurosim.lower.plan import (
     PlanCoupling,
     PlanDrive,
     PlanInjection,
+    PlanMemory,
     PlanPopulation,
     PlanProjection,
     PlanRecorder,
@@ -74,10 +78,17 @@ def lower(network: Network, dt: float) -> Plan:
     populations = tuple(lower_population(p, network, dt) for p in network.populations.values())
     projections: list[PlanProjection] = []
     couplings: list[PlanCoupling] = []
+    recurrences: list[PlanCoupling] = []
+    memories: list[PlanMemory] = []
     index_of: dict[str, int] = {}
     for number, projection in enumerate(network.projections.values()):
-        if projection.continuous:
-            couplings.append(lower_coupling(projection, number, network, populations, dt))
+        if isinstance(projection.rule, PatternCoupling):
+            memories.append(lower_memory(projection, number))
+        elif projection.continuous:
+            coupling = lower_coupling(projection, number, network, populations, dt)
+            live, read_before = split_recurrence(coupling, populations)
+            recurrences += live
+            couplings += read_before
         else:
             index_of[projection.name] = len(projections)
             projections.append(lower_projection(projection, number, network, populations, dt))
@@ -92,6 +103,8 @@ def lower(network: Network, dt: float) -> Plan:
         populations=populations,
         projections=tuple(projections),
         couplings=tuple(couplings),
+        recurrences=tuple(recurrences),
+        memories=tuple(memories),
         drives=tuple(
             PlanDrive(k, d.target.ids, d.receptor, d.source, d.weight)
             for k, d in enumerate(network.drives)
@@ -184,6 +197,7 @@ def lower_population(population: Population, network: Network, dt: float) -> Pla
         parameters=parameters,
         initial=realise_initial(population, network.seed, network),
         refractory_steps=steps,
+        binary=population.model if isinstance(population.model, Binary) else None,
     )
 
 
@@ -456,6 +470,47 @@ def refuse_negative_conductance(projection: Projection, weights: Floats, place: 
                     place, float(weights.min()), "weights of at least 0",
                     "It is a conductance; a distribution stays above 0 with redraw=(0, None).",
                 )  # fmt: skip
+
+
+def split_recurrence(
+    coupling: PlanCoupling, populations: tuple[PlanPopulation, ...]
+) -> tuple[list[PlanCoupling], list[PlanCoupling]]:
+    """Part the connections within binary populations, which a sweep reads live, from the others.
+
+    A coupling without any connection is one of the others.
+    """
+    live = np.zeros(coupling.pre.size, np.bool_)
+    for p in populations:
+        if p.binary is not None and coupling.source == "s" and coupling.delay is None:
+            sources = (coupling.pre >= p.ids.start) & (coupling.pre < p.ids.stop)
+            live |= sources & (coupling.post >= p.ids.start) & (coupling.post < p.ids.stop)
+
+    def part(chosen: np.ndarray) -> list[PlanCoupling]:
+        names = ("pre", "post", "weight", "pre_position", "post_position")
+        rows: dict[str, Any] = {
+            name: np.ascontiguousarray(getattr(coupling, name)[chosen]) for name in names
+        }
+        return [replace(coupling, **rows)]
+
+    if not live.any():
+        return [], [coupling]
+    return part(live), part(~live) if not live.all() else []
+
+
+def lower_memory(projection: Projection, number: int) -> PlanMemory:
+    """Lower one coupling through patterns."""
+    rule = projection.rule
+    assert isinstance(rule, PatternCoupling)
+    assert isinstance(projection.weight, float)
+    return PlanMemory(
+        index=number,
+        name=projection.name,
+        population=projection.pre.segments[0][0].index,
+        patterns=rule.patterns,
+        interaction=rule.interaction,
+        weights=rule.weights,
+        weight=projection.weight,
+    )
 
 
 def lower_recorder(

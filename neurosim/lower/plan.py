@@ -21,6 +21,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from neurosim.describe.binary import Binary
+from neurosim.describe.interactions import Interaction
+from neurosim.describe.patterns import Patterns
 from neurosim.equations.pairs import Pair
 from neurosim.equations.spec import ModelSpec, Value
 
@@ -51,7 +54,8 @@ class PlanPopulation:
     """One population.
 
     Exactly one of `spec` (neurons with equations) and `source` (spike sources, see
-    `neurosim.describe.sources`) is given.
+    `neurosim.describe.sources`) is given. Where `binary` is given, too, `spec` tells names and
+    units only: the program is the sweep of `neurosim.describe.binary`.
     """
 
     index: int
@@ -69,6 +73,7 @@ class PlanPopulation:
     """How nodes of several simulations stand side by side; None for one simulation."""
     constants: Mapping[str, Value] | None = None
     """What the program reads besides parameters, where that is known already."""
+    binary: Binary | None = None
 
     @property
     def ids(self) -> range:
@@ -189,6 +194,30 @@ class PlanCoupling:
 
 
 @dataclass(frozen=True)
+class PlanMemory:
+    """A coupling of all units of a population through patterns, read live within a sweep.
+
+    Attributes
+    ----------
+    population : int
+        Index of the population.
+    patterns : Patterns
+    interaction : Interaction
+    weights : (n_patterns,) float64 or None
+    weight : float
+        Factor of the field.
+    """
+
+    index: int
+    name: str
+    population: int
+    patterns: Patterns
+    interaction: Interaction
+    weights: Floats | None
+    weight: float
+
+
+@dataclass(frozen=True)
 class PlanDrive:
     """An independent source per target neuron, without synapses. `ids` are global."""
 
@@ -246,7 +275,11 @@ class Approximation:
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole network, ready for a backend."""
+    """A whole network, ready for a backend.
+
+    `recurrences` are those parts of continuous couplings that lie within one binary population and
+    have no delay: a sweep reads them live. `couplings` are all others.
+    """
 
     name: str
     seed: int
@@ -255,6 +288,8 @@ class Plan:
     populations: tuple[PlanPopulation, ...]
     projections: tuple[PlanProjection, ...] = ()
     couplings: tuple[PlanCoupling, ...] = ()
+    recurrences: tuple[PlanCoupling, ...] = ()
+    memories: tuple[PlanMemory, ...] = ()
     drives: tuple[PlanDrive, ...] = ()
     injections: tuple[PlanInjection, ...] = ()
     recorders: tuple[PlanRecorder, ...] = ()

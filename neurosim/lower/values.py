@@ -19,6 +19,7 @@ from neurosim.describe.distributions import (
     Normal,
     Uniform,
 )
+from neurosim.describe.inputs import check_state
 from neurosim.describe.population import Population
 from neurosim.errors import DescriptionError, UnknownNameError, brief
 from neurosim.lower.plan import Draw, Floats, Ints
@@ -174,6 +175,8 @@ def settable_value(population: Population, name: str, value: Any, size: int, pla
         )
     if name in model.parameter_units:
         check_parameter(population, name, number, place)
+    else:
+        check_state(model, name, number, place)
     return number
 
 

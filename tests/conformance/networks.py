@@ -567,3 +567,34 @@ def combined() -> ns.Network:
     net.drive(inh, ns.Poisson(rate=1500), weight=0.8)
     net.inject(exc[:4], ns.StepCurrent(times=[10.0, 25.0], amplitudes=[150.0, -50.0]))
     return everything(net)
+
+
+# --- binary units -------------------------------------------------------------------------------
+
+
+def binary(update: Any) -> ns.Network:
+    """Binary units that patterns, weights, rates and spikes reach, and that reach rates."""
+    n, generator = 10, np.random.default_rng(8)
+    net = ns.Network("binary", seed=5)
+    trains = [[0.5, 3.0, 12.0], [5.0, 5.0, 14.0, 20.0], [7.5, 8.0, 25.0]]
+    source = net.population("source", 3, ns.SpikeTimes(trains))
+    model = ns.Binary(update=update, bias=generator.normal(0, 0.3, n), tau_spikes=4.0)
+    units = net.population("units", n, model)
+    rate = ns.NeuronModel(
+        "rate", equations="dx/dt = (-x + c)/tau : 1\ntau : ms\nc : 1", inputs={"c": "additive"},
+        parameters={"tau": 6.0}, initial={"x": 0.3},
+    )  # fmt: skip
+    rates = net.population("rates", 4, rate)
+    patterns = np.where(generator.random((3, n)) < 0.5, -1, 1)
+    net.project(units, units, ns.PatternCoupling(patterns), weight=0.7)
+    some = ns.FromMatrix(generator.normal(0, 0.4, (n, n)) * (1 - np.eye(n)))
+    net.project(units, units, some, source="s")
+    net.project(units, rates, ns.FixedProbability(0.5), weight=0.5, source="s")
+    net.project(rates, units, ns.FixedProbability(0.5), weight=-0.9, source="x")
+    net.project(source, units, ns.AllToAll(), weight=ns.Normal(0, 2), delay=1.5)
+    net.initialise(units, s=np.where(generator.random(n) < 0.5, -1, 1))
+    return everything(net)
+
+
+add("binary:sequential", partial(binary, "sequential"), dt=0.5, steps=60, spikes=False)
+add("binary:synchronous", partial(binary, "synchronous"), dt=0.5, steps=60, spikes=False)

@@ -17,7 +17,7 @@ from neurosim.describe.projection import INJECTED
 from neurosim.engine.replay import Replay
 from neurosim.engine.wiring import enumerate_connections
 from neurosim.lower.lowering import lower
-from neurosim.lower.plan import PlanPopulation
+from neurosim.lower.plan import Plan, PlanPopulation
 from tests.oracles import advance, after_reset, value_of
 
 
@@ -76,6 +76,58 @@ class Cell:
         return self.spec.threshold is not None and bool(value_of(self.spec.threshold, names))
 
 
+class Unit:
+    """One of the binary units of a population, asked in the order of the units or all together.
+
+    Each is asked once in a step at most, and none before one with a smaller number.
+    """
+
+    def __init__(self, population: PlanPopulation, k: int, plan: Plan, group: list[Unit]) -> None:
+        assert population.spec is not None
+        assert population.binary is not None
+        self.spec, self.model, self.k, self.group = population.spec, population.binary, k, group
+        self.parameters = of_neuron(population.parameters, k)
+        self.state = of_neuron(population.initial, k)
+        self.size, self.dt, self.steps = population.size, plan.dt, 0
+        self.before: list[float] = []
+        self.weight = np.zeros(population.size)
+        for c in plan.recurrences:
+            here = c.post == population.offset + k
+            np.add.at(self.weight, c.pre[here] - population.offset, c.weight[here])
+        for memory in plan.memories:
+            if memory.population == population.index:
+                entries = memory.patterns.dense().astype(float)
+                self.weight += memory.weight * entries[:, k] @ entries / population.size
+                self.weight[k] -= memory.weight * entries[:, k] @ entries[:, k] / population.size
+        group.append(self)
+
+    def step(
+        self, arriving: Mapping[str, float], inputs: Mapping[str, float], normals: Any, uniform: Any
+    ) -> int:
+        """Do one step; there are no spikes."""
+        together = self.model.update == "synchronous"
+        if self.k == 0:
+            for unit in self.group:
+                unit.before = [other.state["s"] for other in self.group]
+        first, last = (round(n * self.dt * self.size) for n in (self.steps, self.steps + 1))
+        asked = any(turn % self.size == self.k for turn in range(first, last))
+        if together:
+            first, last = (int(n * self.dt + 1e-6) for n in (self.steps, self.steps + 1))
+            asked = last > first
+        self.steps += 1
+        states = self.before if together else [unit.state["s"] for unit in self.group]
+        h = float(self.weight @ states) + self.parameters["bias"] + inputs["field"]
+        h += self.state.get("h_spikes", 0.0)
+        low, high = self.model.values
+        if asked and h != 0:
+            self.state = {**self.state, "s": float(high if h > 0 else low)}
+        if "h_spikes" in self.state:
+            decay = math.exp(-self.dt / self.parameters["tau_spikes"])
+            field = decay * self.state["h_spikes"] + arriving.get("spikes", 0.0)
+            self.state = {**self.state, "h_spikes": field}
+        return 0
+
+
 class Outcome:
     """What a network did.
 
@@ -113,8 +165,9 @@ def simulate(
     where = {
         p.offset + k: (p.index, k) for p in plan.populations for k in range(p.size)
     }  # global id -> place
-    cells = {
-        (p.index, k): Cell(p, k, dt)
+    groups: dict[int, list[Unit]] = defaultdict(list)
+    cells: dict[tuple[int, int], Any] = {
+        (p.index, k): Cell(p, k, dt) if p.binary is None else Unit(p, k, plan, groups[p.index])
         for p in plan.populations
         if p.spec is not None
         for k in range(p.size)

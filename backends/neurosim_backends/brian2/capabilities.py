@@ -248,6 +248,13 @@ RUNTIME = Capabilities(
     backend="brian2",
     title="Brian2 in this process: its state updaters on our equations, what is random replayed",
     supports={
+        "neuron:Binary": refused(
+            "Brian2 advances all neurons together, and has no sweep of single updates",
+            "backend='cpu'",
+        ),
+        "rule:PatternCoupling": refused(
+            "Brian2 stores weights, not patterns", "backend='cpu', or FromMatrix with the weights"
+        ),
         "synapse:release": refused(
             "which synapses fail is drawn where spikes are delivered, and cannot be replayed",
             "release=1 with weights scaled by the probability, which keeps the mean; or a script "

@@ -39,6 +39,11 @@ def _neurons() -> dict[str, Support]:
 
 
 _NO_FORM = {
+    "neuron:Binary": refused(
+        "binary neurons of NEST update at random times of their own, not once in a sweep, and send "
+        "their changes as spikes with a delay",
+        "backend='cpu'",
+    ),
     "neuron:equations": refused(
         "NEST has compiled models only; equations of your own would have to go through NESTML, "
         "which this backend does not write yet",

@@ -1,0 +1,139 @@
+"""Energies of binary units: what their updates lower."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from neurosim.backend import Session
+from neurosim.describe.estimate import DEFAULT_DT
+from neurosim.describe.inputs import check_state
+from neurosim.describe.network import Network
+from neurosim.describe.pattern_coupling import PatternCoupling
+from neurosim.errors import DescriptionError, UnknownNameError, brief
+from neurosim.lower.lowering import lower
+from neurosim.lower.plan import Ints, Plan, PlanPopulation
+from neurosim.sessions import PlanSession
+
+
+def energy(subject: Network | Session, states: Mapping[str, Any] | None = None) -> float:
+    """Return the energy of all binary units of a network or session.
+
+        E = -1/2 sum_ij w_ij s_i s_j - sum_i bias_i s_i + the energies of patterns
+
+    With updates of single units at T = 0 it never rises; at T > 0 states occur as often as
+    exp(-E/T) says.
+
+    Parameters
+    ----------
+    subject : Network or Session
+        Of a session its present state counts, of a network that at the start.
+    states : mapping, optional
+        Binary population -> (size,) values that count instead.
+
+    Raises
+    ------
+    DescriptionError
+        If there is no energy: weights that are not symmetric, a unit coupled to itself, input that
+        is not of binary units; or no binary unit.
+    """
+    if isinstance(subject, PlanSession):
+        network, plan = subject.network, subject.plan
+    elif isinstance(subject, Network):
+        network, plan = subject, lower(subject, subject.dt or DEFAULT_DT)
+    else:
+        raise DescriptionError("energy: subject", subject, "a neurosim.Network or a session")
+    units = [p for p in plan.populations if p.binary is not None]
+    if not units:
+        raise DescriptionError("energy: subject", network.name, "a network with binary units")
+    given = dict(states or {})
+    for name in given:
+        if name not in {p.name for p in units}:
+            raise UnknownNameError("energy: states", name, [p.name for p in units])
+    s = np.zeros(plan.size)
+    session = subject if isinstance(subject, PlanSession) else None
+    for p in units:
+        present = p.initial["s"]
+        if session is not None:
+            present = session.get(network.populations[p.name], "s")
+        s[p.ids] = _state_of(p, given.get(p.name, present))
+    _refuse_other_input(plan, units)
+    total = _pairs(plan, s)
+    for p in units:
+        total -= float(np.sum(p.parameters["bias"] * s[p.ids]))
+    for memory in plan.memories:
+        rule = PatternCoupling(memory.patterns, memory.interaction, memory.weights)
+        total += memory.weight * rule.energy(s[plan.populations[memory.population].ids])
+    return total
+
+
+def _state_of(p: PlanPopulation, value: Any) -> Any:
+    place = f"energy: states[{p.name!r}]"
+    array = np.asarray(value, np.float64)
+    if array.ndim and array.size != p.size:
+        raise DescriptionError(place, brief(value), f"{p.size} values, one per unit")
+    check_state(p.binary, "s", array, place)
+    return array.ravel() if array.ndim else array
+
+
+def _is_of(plan: Plan, units: list[PlanPopulation], ids: Ints) -> Any:
+    """Return which global ids are binary units: bool of the same shape."""
+    binary = np.zeros(plan.size, np.bool_)
+    for p in units:
+        binary[p.ids] = True
+    return binary[ids]
+
+
+def _refuse_other_input(plan: Plan, units: list[PlanPopulation]) -> None:
+    hint = "Energies are of binary units and what couples them."
+    for projection in plan.projections:
+        if _is_of(plan, units, projection.post).any():
+            raise DescriptionError(
+                f"Projection {projection.name!r}", "spikes", "no spikes into binary units", hint
+            )
+    for drive in plan.drives:
+        if _is_of(plan, units, drive.ids).any():
+            raise DescriptionError("A drive", "spikes", "no spikes into binary units", hint)
+    for coupling in plan.couplings:
+        into = _is_of(plan, units, coupling.post)
+        if (into & ~_is_of(plan, units, coupling.pre)).any():
+            raise DescriptionError(
+                f"Projection {coupling.name!r}", coupling.source,
+                "states of binary units into binary units", hint,
+            )  # fmt: skip
+
+
+def _pairs(plan: Plan, s: Any) -> float:
+    """Return -1/2 s W s; refuse weights that are not symmetric, and those of a unit on itself."""
+    from scipy.sparse import coo_array
+
+    binary = [p for p in plan.populations if p.binary is not None]
+    parts = [(c, _is_of(plan, binary, c.post)) for c in (*plan.recurrences, *plan.couplings)]
+    if not any(inside.any() for _, inside in parts):
+        return 0.0
+    pre = np.concatenate([c.pre[inside] for c, inside in parts])
+    post = np.concatenate([c.post[inside] for c, inside in parts])
+    weight = np.concatenate([c.weight[inside] for c, inside in parts])
+    matrix = coo_array((weight, (pre, post)), shape=(plan.size, plan.size)).tocsr()
+    if matrix.diagonal().any():
+        k = int(np.flatnonzero(matrix.diagonal())[0])
+        raise DescriptionError(
+            f"energy: weight of {_named(plan, k)} on itself", float(matrix[k, k]), "0",
+            "AllToAll(autapses=False) leaves it out.",
+        )  # fmt: skip
+    rows, columns = (matrix - matrix.T).nonzero()
+    if rows.size:
+        i, j = int(rows[0]), int(columns[0])
+        raise DescriptionError(
+            f"energy: weights between {_named(plan, i)} and {_named(plan, j)}",
+            (float(matrix[i, j]), float(matrix[j, i])), "equal weights in both directions",
+            "Only symmetric weights have an energy.",
+        )  # fmt: skip
+    return -0.5 * float(s @ (matrix @ s))
+
+
+def _named(plan: Plan, k: int) -> str:
+    p = next(p for p in plan.populations if k in p.ids)
+    return f"{p.name}[{k - p.offset}]"
