@@ -8,7 +8,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS := dev,analysis,brian2,datasets,nest,tutorials
+EXTRAS := dev,analysis,brian2,datasets,nest,torch,tutorials
 WORKERS ?= 2
 PYTHON ?=
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from neurosim.describe.checks import check_name, to_int
 from neurosim.describe.contents import Contents
 from neurosim.describe.estimate import Estimate, estimate
+from neurosim.describe.explicit import FromList
 from neurosim.describe.inputs import (
     Drive,
     Injection,
@@ -288,6 +292,48 @@ class Network(Contents):
         other._drives = list(self._drives)
         other._injections = list(self._injections)
         other._recorders = list(self._recorders)
+        return other
+
+    @explained_call("net.with_weights")
+    def with_weights(self, weights: Mapping[str, Any]) -> Network:
+        """Return the same network with the connections of some projections listed, and weighted.
+
+        Parameters
+        ----------
+        weights : mapping of str to Connections
+            Projection -> what ``session.connections`` tells of it, such as after a training; all
+            of a session on snnTorch at once: ``session.weights()``. Anything with `pre`, `post`
+            (positions), `weight` and `delay` [ms] will do.
+
+        Returns
+        -------
+        Network
+            A new one. Populations are the same objects.
+
+        Raises
+        ------
+        UnknownNameError
+            For a projection that does not exist.
+        DescriptionError
+            If connections, or their weights, are not possible.
+        """
+        other = self.copy()
+        for name, found in weights.items():
+            if name not in self._projections:
+                raise UnknownNameError("net.with_weights", name, self._projections)
+            p = self._projections[name]
+            place = f"net.with_weights: {name!r}"
+            if not all(hasattr(found, part) for part in ("pre", "post", "weight", "delay")):
+                raise DescriptionError(place, found, "connections, as session.connections tells")
+            if not np.all(np.isfinite(found.weight)):
+                raise DescriptionError(f"{place}: weight", found.weight, "finite numbers")
+            pairs = np.stack([found.pre, found.post], axis=1)
+            delay = None if p.continuous and not np.any(found.delay) else found.delay
+            other._projections[name] = make_projection(
+                name, p.pre, p.post, FromList(pairs, found.weight, delay), weight=1.0, delay=None,
+                receptor=p.receptor, source=p.source, plasticity=None, release=p.release,
+                where=_caller(),
+            )  # fmt: skip
         return other
 
     def estimate(

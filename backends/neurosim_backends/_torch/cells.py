@@ -1,0 +1,176 @@
+"""One population as a module: its states go in with what arrives, and come out with its spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from neurosim.equations.spec import ModelSpec, Value
+from neurosim.lower.plan import PlanPopulation
+from neurosim.lower.values import LONGEST_HOLD, nearest_steps
+from neurosim_backends._torch.expressions import Step, step_of
+
+
+class CellState(NamedTuple):
+    """What a population carries from one step to the next; every tensor is (batch, size).
+
+    Attributes
+    ----------
+    values : tuple of tensors
+        The states, in the order of the model.
+    held : tensor or None
+        For how many steps neurons are still refractory; None where there is no such time.
+    """
+
+    values: tuple[torch.Tensor, ...]
+    held: torch.Tensor | None = None
+
+
+Surrogate = Callable[[torch.Tensor], torch.Tensor]
+"""Margin above the threshold -> spikes, with the gradient that stands in for that of a step."""
+
+
+class Cell:
+    """A population that follows the Plan; mixed into a module of one of the libraries.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+    size : int
+    layer : str
+        What advances it, for those who ask.
+    given : frozenset of str
+        What reaches it, as in `neurosim_backends._torch.expressions.step_of`.
+    parameters_now : dict
+        Parameter -> float or (size,) float64.
+    """
+
+    layer = ""
+
+    def take(
+        self, population: PlanPopulation, parameters: Mapping[str, Value], dt: float,
+        given: Collection[str], surrogate: Surrogate,
+    ) -> None:  # fmt: skip
+        """Take on a population; the module is there."""
+        assert population.spec is not None
+        self.spec: ModelSpec = population.spec
+        self.population = population.name
+        self.size = population.size
+        self.given = frozenset(given)
+        self.dt = dt
+        self.surrogate = surrogate
+        self.parameters_now = dict(parameters)
+        self.step: Step = step_of(self.spec, self.given)
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Compute what a step reads from the parameters."""
+        spec, module = self.spec, self._module
+        values: dict[str, Any] = {
+            **self.parameters_now,
+            **spec.constants(self.parameters_now, self.dt),
+        }
+        for name in sorted(self.step.reads):
+            self._keep(f"c_{name}", values[name])
+        self.holds = self._hold_steps()
+        if self.holds is not None:
+            self._keep("hold", self.holds)
+        module.to(self._like)
+
+    def _hold_steps(self) -> Any:
+        spec = self.spec
+        if spec.refractory is None:
+            return None
+        place = f"Population {self.population!r}: {spec.refractory}"
+        return nearest_steps(self.parameters_now[spec.refractory], self.dt, place, LONGEST_HOLD)
+
+    @property
+    def _module(self) -> torch.nn.Module:
+        assert isinstance(self, torch.nn.Module)
+        return self
+
+    @property
+    def _like(self) -> torch.Tensor:
+        """A tensor of the module's precision and device."""
+        module = self._module
+        if "like" not in module._buffers:
+            module.register_buffer("like", torch.zeros((), dtype=torch.float64), persistent=False)
+        like = module._buffers["like"]
+        assert like is not None
+        return like
+
+    def _keep(self, name: str, value: Any) -> None:
+        like = self._like
+        made = torch.tensor(np.asarray(value, np.float64)).to(like)
+        self._module.register_buffer(name, made, persistent=False)
+
+    # --- running ------------------------------------------------------------------------------
+
+    def constants(self) -> dict[str, Any]:
+        """Return what does not change in a run, by the names of the program."""
+        buffers = self._module._buffers
+        found: dict[str, Any] = {name: buffers[f"c_{name}"] for name in self.step.reads}
+        found["dt"] = self.dt
+        return found
+
+    def forward(
+        self, inputs: Mapping[str, torch.Tensor], state: CellState
+    ) -> tuple[torch.Tensor | None, CellState]:
+        """Do one step.
+
+        Parameters
+        ----------
+        inputs : mapping
+            What `Step.advance` reads besides states and constants.
+        state : CellState
+
+        Returns
+        -------
+        spikes : (batch, size) tensor or None
+            How many spikes each neuron emits, as numbers; None of models that never fire.
+        state : CellState
+            At t + dt, after the reset.
+        """
+        spikes, after, _ = self.advance({**self.constants(), **inputs}, state)
+        return spikes, after
+
+    def advance(
+        self, v: dict[str, Any], state: CellState
+    ) -> tuple[torch.Tensor | None, CellState, tuple[torch.Tensor, ...]]:
+        """Do as `forward`; `v` has the constants, too. Also return states before the reset."""
+        held = state.held
+        v.update(zip(self.spec.states, state.values, strict=True))
+        if held is not None:
+            active = held <= 0
+            v["is_active"] = active
+            v["active"] = active.to(held.dtype)
+        before, fired, margin, number, after = self.step.advance(v)
+        if fired is None:
+            return None, CellState(after, held), before
+        if held is not None:
+            held = torch.where(fired, self._module._buffers["hold"], (held - 1).clamp_min(0))
+        return self._spikes(fired, margin, number, state), CellState(after, held), before
+
+    def _spikes(
+        self, fired: torch.Tensor, margin: torch.Tensor | None, number: Any, state: CellState
+    ) -> torch.Tensor:
+        """Return spikes as numbers, whose gradient is that of the surrogate."""
+        like = state.values[0] if state.values else self._like
+        spikes = fired.to(like.dtype)
+        if margin is not None and margin.requires_grad and torch.is_grad_enabled():
+            # Its value decides nothing: the comparison is the one that was written.
+            smooth = self.surrogate(margin).to(like.dtype)
+            spikes = spikes + (smooth - smooth.detach())
+            if state.held is not None:
+                # Where a neuron is held there is no threshold to cross.
+                spikes = torch.where(state.held <= 0, spikes, spikes.detach())
+        if number is not None:
+            spikes = spikes * number.detach()
+        return spikes
+
+    def extra_repr(self) -> str:
+        """Return what a module shows of itself."""
+        return f"{self.population!r}, {self.size} neurons, {self.layer}"

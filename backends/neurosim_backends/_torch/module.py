@@ -1,0 +1,599 @@
+"""A whole network as a `torch.nn.Module`: (time, batch, ...) in, (time, batch, ...) out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from neurosim.describe.projection import INJECTED
+from neurosim.engine.couplings import pair_of
+from neurosim.engine.replay import Chunk, Replay
+from neurosim.engine.wiring import enumerate_connections
+from neurosim.equations.pairs import Pair
+from neurosim.errors import DescriptionError, UnknownNameError
+from neurosim.lower.plan import Plan, PlanCoupling, PlanPopulation
+from neurosim_backends._torch.cells import Cell, CellState
+from neurosim_backends._torch.expressions import pair_function, total_function
+from neurosim_backends._torch.links import Part, Projection, Wiring
+
+MakeCell = Callable[[PlanPopulation, Mapping[str, Any], Mapping[str, Any], frozenset[str]], Cell]
+"""(population, parameters, states, what reaches it) -> its module."""
+
+
+@dataclass
+class NetworkState:
+    """Where a network stands.
+
+    Attributes
+    ----------
+    step : int
+    cells : dict
+        Population -> `CellState`.
+    under_way : dict
+        Key of a part of a projection -> what has not arrived yet.
+    """
+
+    step: int
+    cells: dict[int, CellState]
+    under_way: dict[str, torch.Tensor]
+
+    def detach(self) -> NetworkState:
+        """Return the same without its past: for truncated backpropagation through time."""
+        cells = {
+            k: CellState(
+                tuple(value.detach() for value in c.values),
+                None if c.held is None else c.held.detach(),
+            )
+            for k, c in self.cells.items()
+        }
+        return NetworkState(
+            self.step, cells, {k: tensor.detach() for k, tensor in self.under_way.items()}
+        )
+
+
+@dataclass
+class Output:
+    """What a network did.
+
+    Attributes
+    ----------
+    spikes : dict
+        Population -> (time, batch, *shape): how many spikes in the step that ends then.
+    states : dict
+        (population, state) -> (time, batch, *shape), at the ends of the steps; those that were
+        asked for.
+    state : NetworkState
+        Where the network stands afterwards; goes into the next call to run on.
+    """
+
+    spikes: dict[str, torch.Tensor]
+    states: dict[tuple[str, str], torch.Tensor]
+    state: NetworkState
+
+
+@dataclass
+class Course:
+    """What one call needs at hand in every step; tables are (time, batch or 1, size).
+
+    Attributes
+    ----------
+    weights : dict
+        Key of a part -> its weights as they are used.
+    constants : dict
+        Population -> what does not change.
+    arrived : dict
+        (population, receptor) -> what is known to arrive.
+    injected, uniforms : dict
+        Population -> table.
+    normals : dict
+        Population -> (time, n_normals, size).
+    outside : dict
+        Source -> what it emits: spikes or currents.
+    """
+
+    weights: dict[str, torch.Tensor]
+    constants: dict[int, dict[str, Any]]
+    arrived: dict[tuple[int, str], torch.Tensor] = field(default_factory=dict)
+    injected: dict[int, torch.Tensor] = field(default_factory=dict)
+    normals: dict[int, torch.Tensor] = field(default_factory=dict)
+    uniforms: dict[int, torch.Tensor] = field(default_factory=dict)
+    outside: dict[int, torch.Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Inlet:
+    """A continuous coupling, or the part of it between two populations."""
+
+    coupling: PlanCoupling
+    keys: tuple[str, ...]
+    post: int
+    pair: Pair
+    value: Callable[[Mapping[str, Any]], Any] | None
+    """None where a connection brings nothing but the state that it reads."""
+    total: Callable[[Mapping[str, Any]], Any] | None
+    parameters: Mapping[str, Any]
+
+
+class PlanModule(torch.nn.Module):  # type: ignore[misc]
+    """A network.
+
+    Attributes
+    ----------
+    cells : ModuleDict
+        Population -> what advances it.
+    projections : ModuleDict
+        Projection -> its weights, the parameters of the module.
+    """
+
+    def __init__(self, plan: Plan, make_cell: MakeCell, trial: int, single: bool) -> None:
+        super().__init__()
+        self.plan = plan
+        self._make_cell = make_cell
+        self._trial = trial
+        self._replay: Replay | None = None
+        self._chunk: Chunk | None = None
+        self.register_buffer(
+            "like", torch.zeros((), dtype=torch.float32 if single else torch.float64),
+            persistent=False,
+        )  # fmt: skip
+        self._names = _usable_names(
+            [p.name for p in plan.populations]
+            + [p.name for p in plan.projections]
+            + [c.name for c in plan.couplings]
+        )
+        self.projections = torch.nn.ModuleDict()
+        self.parts = torch.nn.ModuleDict()
+        self._receptor_of: dict[str, str] = {}
+        self._inlets: list[Inlet] = []
+        self._wire()
+        self.cells = torch.nn.ModuleDict()
+        for p in plan.populations:
+            if p.spec is not None:
+                self._put_cell(p.index, p.parameters, p.initial)
+        self._sources = {p.index: p for p in plan.populations if p.source is not None}
+        self.to(self.like)
+
+    # --- building -----------------------------------------------------------------------------
+
+    def _wire(self) -> None:
+        plan = self.plan
+        offsets = np.array([p.offset for p in plan.populations])
+        for p in plan.projections:
+            found = enumerate_connections(p, plan.seed, plan.dt)
+            wiring = Wiring(
+                p.name, p.pre.size, p.post.size, found.pre_position, found.post_position,
+                p.pre[found.pre_position], p.post[found.post_position], found.weight,
+                found.delay_steps,
+            )  # fmt: skip
+            for key in self._add_projection(wiring, offsets):
+                self._receptor_of[key] = p.receptor
+        for c in plan.couplings:
+            order = np.lexsort((c.post_position, c.pre_position))
+            wiring = Wiring(
+                c.name, int(c.pre_position.max(initial=-1)) + 1,
+                int(c.post_position.max(initial=-1)) + 1, c.pre_position[order],
+                c.post_position[order], c.pre[order], c.post[order], c.weight[order],
+                np.ones(order.size, np.int64),
+            )  # fmt: skip
+            listed = not _is_plain(plan, c)
+            keys = self._add_projection(wiring, offsets, listed=listed)
+            for post in sorted({self._part(key).post for key in keys}):
+                mine = tuple(key for key in keys if self._part(key).post == post)
+                self._inlets.append(self._inlet(c, mine, post, order))
+
+    def _inlet(self, c: PlanCoupling, keys: tuple[str, ...], post: int, order: Any) -> Inlet:
+        spec = self.plan.populations[post].spec
+        assert spec is not None
+        kinds = {inlet.name: inlet.kind for inlet in spec.couplings}
+        pair = pair_of(c, kinds.get(c.coupling, "additive"))
+        plain = _is_plain(self.plan, c)
+        # In the order of the weights, like all that belongs to connections.
+        parameters = {
+            name: torch.tensor(np.asarray(value)[order]) if np.ndim(value) else float(value)
+            for name, value in c.parameters.items()
+        }
+        return Inlet(
+            c, keys, post, pair, None if plain else pair_function(pair), total_function(pair),
+            parameters,
+        )  # fmt: skip
+
+    def _part(self, key: str) -> Part:
+        found = self.parts[key]
+        assert isinstance(found, Part)
+        return found
+
+    def _add_projection(self, wiring: Wiring, offsets: Any, *, listed: bool = False) -> list[str]:
+        """Add the weights of a projection, and its parts; return the keys of these."""
+        made = Projection(wiring)
+        name = self._names[wiring.name]
+        self.projections[name] = made
+        pre = np.searchsorted(offsets, wiring.pre, side="right") - 1
+        post = np.searchsorted(offsets, wiring.post, side="right") - 1
+        keys = []
+        for i in np.unique(pre):
+            for j in np.unique(post[pre == i]):
+                chosen = np.flatnonzero((pre == i) & (post == j))
+                ends = [
+                    (k, self.plan.populations[k].offset, self.plan.populations[k].size)
+                    for k in (int(i), int(j))
+                ]
+                keys.append(f"{name}:{i}:{j}")
+                self.parts[keys[-1]] = Part(made, chosen, ends[0], ends[1], listed=listed)
+        return keys
+
+    def _given(self, population: int) -> frozenset[str]:
+        """Tell what reaches a population, as a step names it."""
+        plan = self.plan
+        ids = plan.populations[population].ids
+
+        def here(targets: Any) -> bool:
+            return bool(np.any((targets >= ids.start) & (targets < ids.stop)))
+
+        given = {
+            f"w:{self._receptor_of[key]}"
+            for key, part in self.parts.items()
+            if part.post == population and key in self._receptor_of
+        }
+        given |= {f"w:{d.receptor}" for d in plan.drives if here(d.ids)}
+        if any(here(i.ids) for i in plan.injections):
+            given.add("I_injected")
+        for c in plan.couplings:
+            if here(c.post):
+                given.add("I_injected" if c.coupling == INJECTED else c.coupling)
+        return frozenset(given)
+
+    def _put_cell(
+        self, population: int, parameters: Mapping[str, Any], states: Mapping[str, Any]
+    ) -> None:
+        p = self.plan.populations[population]
+        cell = self._make_cell(p, parameters, states, self._given(population))
+        assert isinstance(cell, torch.nn.Module)
+        self.cells[self._names[p.name]] = cell
+        cell.to(self.like)
+
+    def cell(self, population: int) -> Cell:
+        """Return what advances a population."""
+        found = self.cells[self._names[self.plan.populations[population].name]]
+        assert isinstance(found, Cell)
+        return found
+
+    def renew(
+        self, population: int, parameters: Mapping[str, Any], states: Mapping[str, Any]
+    ) -> None:
+        """Make a population's cell anew, with other parameters or states."""
+        self._put_cell(population, parameters, states)
+
+    def weights_of(self, name: str) -> Projection:
+        """Return the weights of a projection."""
+        found = self.projections[self._names[name]]
+        assert isinstance(found, Projection)
+        return found
+
+    # --- state --------------------------------------------------------------------------------
+
+    def start(self, batch: int = 1) -> NetworkState:
+        """Return the initial state of so many copies of the network."""
+        cells = {}
+        for p in self.plan.populations:
+            if p.spec is None:
+                continue
+            values = tuple(
+                torch.tensor(np.broadcast_to(p.initial[s], (batch, p.size)).copy()).to(self.like)
+                for s in p.spec.states
+            )
+            held = None
+            if p.spec.refractory is not None:
+                held = self.like.new_zeros((batch, p.size))
+            cells[p.index] = CellState(values, held)
+        under_way = {
+            key: part.start(batch) for key, part in self.parts.items() if key in self._receptor_of
+        }
+        return NetworkState(0, cells, under_way)
+
+    # --- running ------------------------------------------------------------------------------
+
+    def forward(
+        self,
+        inputs: torch.Tensor | Mapping[str, torch.Tensor],
+        state: NetworkState | None = None,
+        record: Iterable[tuple[str, str]] = (),
+    ) -> Output:
+        """Run the network.
+
+        Parameters
+        ----------
+        inputs : (time, batch, *shape) tensor, or mapping of such
+            Spikes or currents of its ``Input`` population; by name where there are several.
+        state : NetworkState, optional
+            Where to begin: ``output.state`` of an earlier call; left out, at the start.
+        record : iterable of (population, state)
+            States to keep.
+
+        Returns
+        -------
+        Output
+            What is random besides is that of the CPU core, the same for all of a batch.
+        """
+        given = self._checked(inputs)
+        n_steps, batch = next(iter(given.values())).shape[:2]
+        state = self.start(batch) if state is None else state
+        course, state = self.open(state, self.replayed(state.step, n_steps), given, batch)
+        wanted = self._wanted(record)
+        spikes: dict[int, list[torch.Tensor]] = {k: [] for k in state.cells}
+        kept: dict[tuple[str, str], list[torch.Tensor]] = {key: [] for key in wanted}
+        for j in range(n_steps):
+            fired, _ = self.advance(j, course, state)
+            for k, now in fired.items():
+                spikes[k].append(now)
+            for key, (k, place) in wanted.items():
+                kept[key].append(state.cells[k].values[place])
+        found = {self.plan.populations[k].name: v for k, v in spikes.items() if v}
+        return Output(
+            {name: self._shaped(torch.stack(v), name) for name, v in found.items()},
+            {key: self._shaped(torch.stack(v), key[0]) for key, v in kept.items()},
+            state,
+        )
+
+    def _checked(self, inputs: Any) -> dict[int, torch.Tensor]:
+        fed = {p.name: p for p in self._sources.values() if hasattr(p.source, "kind")}
+        if isinstance(inputs, torch.Tensor):
+            if len(fed) != 1:
+                raise DescriptionError(
+                    "module: inputs", tuple(inputs.shape),
+                    f"a mapping of the Input populations {', '.join(fed) or '(there are none)'}",
+                )  # fmt: skip
+            inputs = {next(iter(fed)): inputs}
+        made = {}
+        for name in inputs:
+            if name not in fed:
+                raise UnknownNameError("module: inputs", name, fed)
+        for name, p in fed.items():
+            if name not in inputs:
+                raise DescriptionError(f"module: inputs[{name!r}]", None, "a tensor")
+            x = inputs[name]
+            if tuple(x.shape[2:]) not in (p.shape, (p.size,)):
+                raise DescriptionError(
+                    f"module: inputs[{name!r}]",
+                    tuple(x.shape),
+                    f"the shape (time, batch, {p.shape})",
+                )
+            made[p.index] = x.reshape(*x.shape[:2], p.size).to(self.like)
+        lengths = {tuple(x.shape[:2]) for x in made.values()}
+        if len(lengths) != 1:
+            raise DescriptionError(
+                "module: inputs", sorted(lengths), "tensors of one time and one batch"
+            )
+        return made
+
+    def _shaped(self, rows: torch.Tensor, name: str) -> torch.Tensor:
+        shape = next(p.shape for p in self.plan.populations if p.name == name)
+        return rows.reshape(*rows.shape[:2], *shape)
+
+    def _wanted(self, record: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int]]:
+        by_name = {p.name: p for p in self.plan.populations if p.spec is not None}
+        found = {}
+        for name, state in record:
+            if name not in by_name:
+                raise UnknownNameError("module: record", name, by_name)
+            p = by_name[name]
+            assert p.spec is not None
+            if state not in p.spec.states:
+                raise UnknownNameError(f"module: record of {name!r}", state, p.spec.states)
+            found[name, state] = p.index, p.spec.states.index(state)
+        return found
+
+    def replayed(self, first: int, n_steps: int) -> Chunk:
+        """Return what is random, or was given, in these steps."""
+        if self._is_closed:
+            return Chunk(first_step=first, n_steps=n_steps)
+        known = self._chunk
+        if known is not None and (known.first_step, known.n_steps) == (first, n_steps):
+            return known
+        if self._replay is None:
+            self._replay = Replay(self.plan, self._trial)
+        if self._replay.step > first:
+            self._replay.reset()
+        if self._replay.step < first:
+            self._replay.next(first - self._replay.step)
+        self._chunk = self._replay.next(n_steps)
+        return self._chunk
+
+    @property
+    def bytes_per_step(self) -> int:
+        """Memory that one step of what `open` brings together takes."""
+        replayed = self._replay.bytes_per_step if self._replay is not None else 0
+        return replayed + sum(16 * p.size for p in self.plan.populations)
+
+    @property
+    def _is_closed(self) -> bool:
+        """Whether nothing enters but what is handed over."""
+        if self.plan.drives or self.plan.injections:
+            return False
+        return not any(
+            p.spec.n_normals or p.spec.hazard is not None
+            if p.spec is not None
+            else not hasattr(p.source, "kind")
+            for p in self.plan.populations
+        )
+
+    def open(
+        self, state: NetworkState, chunk: Chunk, given: Mapping[int, torch.Tensor], batch: int
+    ) -> tuple[Course, NetworkState]:
+        """Bring together what is known of a run beforehand; what sources send is added up here.
+
+        Parameters
+        ----------
+        state : NetworkState
+        chunk : Chunk
+            What enters from outside.
+        given : mapping
+            ``Input`` population -> (time, batch, size).
+        batch : int
+
+        Returns
+        -------
+        course : Course
+        state : NetworkState
+            A copy, which `advance` changes.
+        """
+        n_steps = chunk.n_steps
+        course = Course(
+            {key: self._part(key).weights() for key in self.parts},
+            {k: self.cell(k).constants() for k in state.cells},
+            injected={k: self._table(t) for k, t in chunk.injected.items()},
+            normals={k: torch.tensor(t).to(self.like) for k, t in chunk.normals.items()},
+            uniforms={k: self._table(t) for k, t in chunk.uniforms.items()},
+        )
+        for place, table in chunk.arrivals.items():
+            course.arrived[place] = self._table(table)
+        for index, p in self._sources.items():
+            if index in given:
+                course.outside[index] = given[index]
+            elif getattr(p.source, "kind", "spikes") == "spikes":
+                course.outside[index] = self._emitted(chunk, index).expand(n_steps, batch, p.size)
+        under_way = dict(state.under_way)
+        for key, receptor in self._receptor_of.items():
+            part = self._part(key)
+            if part.pre in course.outside:
+                rows, under_way[key] = part.arrive_all(
+                    under_way[key], course.outside[part.pre], course.weights[key]
+                )
+                _add(course.arrived, (part.post, receptor), rows)
+        for inlet in self._inlets:
+            if inlet.coupling.coupling == INJECTED:
+                for key in inlet.keys:
+                    part = self._part(key)
+                    x = course.outside[part.pre]
+                    _add(course.injected, inlet.post, part.spread(x, course.weights[key]))
+        self._sent = [
+            (key, self._part(key), receptor)
+            for key, receptor in self._receptor_of.items()
+            if self._part(key).pre not in course.outside
+        ]
+        return course, NetworkState(state.step, dict(state.cells), under_way)
+
+    def _table(self, table: Any) -> torch.Tensor:
+        return torch.tensor(table).to(self.like)[:, None]
+
+    def _emitted(self, chunk: Chunk, population: int) -> torch.Tensor:
+        """Return the spikes of a source in a chunk: (n_steps, 1, size)."""
+        rows = np.zeros((chunk.n_steps, self.plan.populations[population].size))
+        if population in chunk.trains:
+            labels, ids = chunk.trains[population]
+            np.add.at(rows, (labels - 1 - chunk.first_step, ids), 1.0)
+        return self._table(rows)
+
+    def advance(
+        self, j: int, course: Course, state: NetworkState
+    ) -> tuple[dict[int, torch.Tensor], dict[int, tuple[torch.Tensor, ...]]]:
+        """Do step j of a course, and change `state`.
+
+        Returns
+        -------
+        spikes : dict
+            Population -> (batch, size).
+        before : dict
+            Population -> its states before the reset.
+        """
+        coupled = self._coupled(j, course, state.cells)
+        arrived = {place: rows[j] for place, rows in course.arrived.items()}
+        for key, part, receptor in self._sent:
+            brought = part.arrive(state.under_way[key], course.weights[key])
+            _add(arrived, (part.post, receptor), brought)
+        spikes: dict[int, torch.Tensor] = {}
+        before: dict[int, tuple[torch.Tensor, ...]] = {}
+        inputs: dict[int, dict[str, Any]] = {k: dict(c) for k, c in course.constants.items()}
+        for (k, receptor), value in arrived.items():
+            inputs[k][f"w:{receptor}"] = value
+        for (k, name), value in coupled.items():
+            inputs[k][name] = value
+        for k, v in inputs.items():
+            if k in course.injected:
+                v["I_injected"] = course.injected[k][j]
+            if k in course.normals:
+                for n, row in enumerate(course.normals[k][j]):
+                    v[f"normal_{n}"] = row
+            if k in course.uniforms:
+                v["uniform"] = course.uniforms[k][j]
+            fired, state.cells[k], before[k] = self.cell(k).advance(v, state.cells[k])
+            if fired is not None:
+                spikes[k] = fired
+        for key, part, _ in self._sent:
+            state.under_way[key] = part.send(
+                state.under_way[key], spikes[part.pre], course.weights[key]
+            )
+        state.step += 1
+        return spikes, before
+
+    def _coupled(
+        self, j: int, course: Course, cells: Mapping[int, CellState]
+    ) -> dict[tuple[int, str], torch.Tensor]:
+        """Return what continuous couplings bring at t: (population, inlet) -> (batch, size)."""
+        found: dict[tuple[int, str], torch.Tensor] = {}
+        for inlet in self._inlets:
+            if inlet.coupling.coupling == INJECTED:
+                continue
+            sums: dict[int, torch.Tensor] = {}
+            for key in inlet.keys:
+                part = self._part(key)
+                if inlet.value is None:
+                    x = self._read(part.pre, inlet.pair.pre[0], j, course, cells)
+                    _add(sums, 0, part.spread(x, course.weights[key]))
+                    continue
+                v: dict[str, Any] = {
+                    name: value.to(self.like)[part.index] if torch.is_tensor(value) else value
+                    for name, value in inlet.parameters.items()
+                }
+                for name in inlet.pair.pre:
+                    x = self._read(part.pre, name, j, course, cells)
+                    v[f"pre:{name}"] = x[:, part.source]
+                for name in inlet.pair.post:
+                    x = self._read(part.post, name, j, course, cells)
+                    v[f"post:{name}"] = x[:, part.target]
+                brought = inlet.value(v) * course.weights[key]
+                into = brought.new_zeros((brought.shape[0], part.n_post))
+                _add(sums, 0, into.index_add(1, part.target, brought))
+            total = sums[0]
+            if inlet.total is not None:
+                total = inlet.total({"total": total, **inlet.parameters})
+            _add(found, (inlet.post, inlet.coupling.coupling), total)
+        return found
+
+    def _read(
+        self, population: int, name: str, j: int, course: Course, cells: Mapping[int, CellState]
+    ) -> torch.Tensor:
+        if population in course.outside:
+            return course.outside[population][j]
+        spec = self.plan.populations[population].spec
+        assert spec is not None
+        return cells[population].values[spec.states.index(name)]
+
+
+def _add(rows: dict[Any, torch.Tensor], place: Any, more: torch.Tensor) -> None:
+    rows[place] = rows[place] + more if place in rows else more
+
+
+def _is_plain(plan: Plan, c: PlanCoupling) -> bool:
+    """Whether a coupling sums weighted states, as a matrix does."""
+    if c.pair is not None or not c.post.size:
+        return c.pair is None
+    for p in plan.populations:
+        if p.spec is not None and p.offset <= c.post[0] < p.offset + p.size:
+            kinds = {inlet.name: inlet.kind for inlet in p.spec.couplings}
+            return kinds.get(c.coupling, "additive") == "additive"
+    return True
+
+
+def _usable_names(names: Iterable[str]) -> dict[str, str]:
+    """Return names that a module may have: torch reads a dot as a path."""
+    found: dict[str, str] = {}
+    for name in names:
+        wanted = name.replace(".", "_")
+        while wanted in found.values():
+            wanted += "_"
+        found[name] = wanted
+    return found

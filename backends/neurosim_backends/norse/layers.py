@@ -1,0 +1,83 @@
+"""Populations as cells in Norse's form: its own function where it follows the Plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from norse.torch.functional.iaf import IAFFeedForwardState, IAFParameters, iaf_feed_forward_step
+from norse.torch.functional.threshold import threshold
+
+from neurosim.equations.spec import Value
+from neurosim.lower.plan import PlanPopulation
+from neurosim_backends._torch.cells import Cell, CellState, Surrogate
+from neurosim_backends._torch.membranes import Membrane, membrane_of
+from neurosim_backends._torch.module import MakeCell
+
+
+class PlanCell(Cell, torch.nn.Module):  # type: ignore[misc]
+    """A cell as Norse has them, (input, state) -> (spikes, state), with the step of the Plan."""
+
+    layer = "PlanCell, a cell in Norse's form that follows the Plan"
+
+    def __init__(self) -> None:
+        torch.nn.Module.__init__(self)
+
+
+class PlanIAF(Cell, torch.nn.Module):  # type: ignore[misc]
+    """A population that is advanced by Norse's ``iaf_feed_forward_step``."""
+
+    layer = "norse.torch.functional.iaf.iaf_feed_forward_step"
+
+    def __init__(self, membrane: Membrane, method: str, alpha: float) -> None:
+        torch.nn.Module.__init__(self)
+        self.method = method
+        # Norse fires above the threshold, the Plan at it, too: just below it is the same.
+        below = np.nextafter(membrane.threshold, -np.inf)
+        for name, value in (
+            ("v_th", below), ("v_reset", membrane.reset), ("offset", membrane.offset),
+            ("gain", membrane.gain), ("alpha", np.asarray(alpha)),
+        ):  # fmt: skip
+            self.register_buffer(name, torch.tensor(value), persistent=False)
+        self.receptors = membrane.receptors
+
+    def advance(
+        self, v: dict[str, Any], state: CellState
+    ) -> tuple[torch.Tensor | None, CellState, tuple[torch.Tensor, ...]]:
+        """Do one step."""
+        (now,) = state.values
+        entering = self.offset
+        if "I_injected" in v:
+            entering = entering + self.gain * v["I_injected"]
+        for receptor in self.receptors:
+            if f"w:{receptor}" in v:
+                entering = entering + v[f"w:{receptor}"]
+        p = IAFParameters(self.v_th, self.v_reset, self.method, self.alpha)
+        spikes, after = iaf_feed_forward_step(entering, IAFFeedForwardState(now), p)
+        return spikes, CellState((after.v,), state.held), (after.v,)
+
+
+def layer_maker(method: str, alpha: float, dt: float) -> MakeCell:
+    """Return what makes the module of a population."""
+
+    def surrogate(margin: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = threshold(margin, method, torch.as_tensor(alpha).to(margin))
+        return found
+
+    def make(
+        population: PlanPopulation, parameters: Mapping[str, Value],
+        states: Mapping[str, Any], given: frozenset[str],
+    ) -> Cell:  # fmt: skip
+        membrane = membrane_of(population, parameters, dt)
+        made: Cell
+        if membrane is not None and np.all(membrane.decay == 1):
+            made = PlanIAF(membrane, method, alpha)
+        else:
+            made = PlanCell()
+        made.take(population, parameters, dt, given, spike)
+        return made
+
+    spike: Surrogate = surrogate
+    return make
