@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from norse.torch.functional.iaf import IAFFeedForwardState, IAFParameters, iaf_feed_forward_step
-from norse.torch.functional.threshold import threshold
 
 from neurosim.equations.spec import Value
 from neurosim.lower.plan import PlanPopulation
 from neurosim_backends._torch.cells import Cell, CellState, Surrogate
 from neurosim_backends._torch.membranes import Membrane, membrane_of
 from neurosim_backends._torch.module import MakeCell
+
+with warnings.catch_warnings():
+    # Norse 1.1 compiles some functions with torch.jit when it is imported, which torch deprecates.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from norse.torch.functional.iaf import (
+        IAFFeedForwardState,
+        IAFParameters,
+        iaf_feed_forward_step,
+    )
+    from norse.torch.functional.threshold import threshold
 
 
 class PlanCell(Cell, torch.nn.Module):  # type: ignore[misc]
