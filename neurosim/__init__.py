@@ -14,11 +14,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _HOMES = {
+    "neurosim.adaptive": ("solve",),
     "neurosim.backend": ("Connections", "Options", "Session", "backends", "compile", "run"),
     "neurosim.compare.certificate": ("Certificate",),
     "neurosim.compare.certify": ("certify",),
     "neurosim.compare.explain": ("explain",),
     "neurosim.describe.binary": ("Binary",),
+    "neurosim.describe.coupling": ("CouplingFunction",),
     "neurosim.describe.currents": ("ConstantCurrent", "NoiseCurrent", "StepCurrent"),
     "neurosim.describe.distributions": (
         "Exponential", "FunctionOfDistance", "LogNormal", "Normal", "Uniform",
@@ -30,12 +32,15 @@ _HOMES = {
     "neurosim.describe.interactions": ("ExponentialInteraction", "Linear", "Polynomial"),
     "neurosim.describe.network": ("Network",),
     "neurosim.describe.neurons": (
-        "AdEx", "ExponentialIF", "FitzHughNagumo", "GIF", "HodgkinHuxley", "Izhikevich", "LIF",
-        "MorrisLecar", "Parrot", "PerfectIntegrator", "QuadraticIF", "TraubMiles",
-        "TwoCompartment",
+        "AdEx", "ExponentialIF", "FitzHughNagumo", "GIF", "HodgkinHuxley", "Izhikevich",
+        "JansenRit", "Kuramoto", "LIF", "LTC", "LinearRate", "MorrisLecar", "OrnsteinUhlenbeck",
+        "Parrot", "PerfectIntegrator", "PoissonFromRate", "QuadraticIF", "StuartLandau",
+        "ThresholdLinearRate", "TraubMiles", "TwoCompartment", "WilsonCowan", "WongWang",
+        "WongWangEI",
     ),
     "neurosim.describe.pattern_coupling": ("PatternCoupling",),
     "neurosim.describe.patterns": ("Patterns",),
+    "neurosim.describe.noise": ("noisy",),
     "neurosim.describe.population": ("Population", "View"),
     "neurosim.describe.positions": ("Grid", "Line", "RandomPositions"),
     "neurosim.describe.projection": ("Projection",),
@@ -53,7 +58,8 @@ _HOMES = {
     ),
     "neurosim.describe.synapses": (
         "AlphaConductance", "AlphaCurrent", "BetaConductance", "Delta", "ExpConductance",
-        "ExpCurrent", "GapJunction", "NMDA", "Pulse", "Receptors",
+        "ContinuousInput", "ExpCurrent", "GapJunction", "NMDA", "Pulse", "Receptors",
+        "SpikeFilter",
     ),
     "neurosim.energies": ("energy",),
     "neurosim.equations": ("NeuronModel",),
@@ -79,6 +85,7 @@ if TYPE_CHECKING:
     from neurosim import analysis as analysis
     from neurosim import io as io
     from neurosim import plot as plot
+    from neurosim.adaptive import solve as solve
     from neurosim.backend import Connections as Connections
     from neurosim.backend import Options as Options
     from neurosim.backend import Session as Session
@@ -89,6 +96,7 @@ if TYPE_CHECKING:
     from neurosim.compare.certify import certify as certify
     from neurosim.compare.explain import explain as explain
     from neurosim.describe.binary import Binary as Binary
+    from neurosim.describe.coupling import CouplingFunction as CouplingFunction
     from neurosim.describe.currents import ConstantCurrent as ConstantCurrent
     from neurosim.describe.currents import NoiseCurrent as NoiseCurrent
     from neurosim.describe.currents import StepCurrent as StepCurrent
@@ -110,17 +118,29 @@ if TYPE_CHECKING:
     from neurosim.describe.network import Network as Network
     from neurosim.describe.neurons import GIF as GIF
     from neurosim.describe.neurons import LIF as LIF
+    from neurosim.describe.neurons import LTC as LTC
     from neurosim.describe.neurons import AdEx as AdEx
     from neurosim.describe.neurons import ExponentialIF as ExponentialIF
     from neurosim.describe.neurons import FitzHughNagumo as FitzHughNagumo
     from neurosim.describe.neurons import HodgkinHuxley as HodgkinHuxley
     from neurosim.describe.neurons import Izhikevich as Izhikevich
+    from neurosim.describe.neurons import JansenRit as JansenRit
+    from neurosim.describe.neurons import Kuramoto as Kuramoto
+    from neurosim.describe.neurons import LinearRate as LinearRate
     from neurosim.describe.neurons import MorrisLecar as MorrisLecar
+    from neurosim.describe.neurons import OrnsteinUhlenbeck as OrnsteinUhlenbeck
     from neurosim.describe.neurons import Parrot as Parrot
     from neurosim.describe.neurons import PerfectIntegrator as PerfectIntegrator
+    from neurosim.describe.neurons import PoissonFromRate as PoissonFromRate
     from neurosim.describe.neurons import QuadraticIF as QuadraticIF
+    from neurosim.describe.neurons import StuartLandau as StuartLandau
+    from neurosim.describe.neurons import ThresholdLinearRate as ThresholdLinearRate
     from neurosim.describe.neurons import TraubMiles as TraubMiles
     from neurosim.describe.neurons import TwoCompartment as TwoCompartment
+    from neurosim.describe.neurons import WilsonCowan as WilsonCowan
+    from neurosim.describe.neurons import WongWang as WongWang
+    from neurosim.describe.neurons import WongWangEI as WongWangEI
+    from neurosim.describe.noise import noisy as noisy
     from neurosim.describe.pattern_coupling import PatternCoupling as PatternCoupling
     from neurosim.describe.patterns import Patterns as Patterns
     from neurosim.describe.population import Population as Population
@@ -153,12 +173,14 @@ if TYPE_CHECKING:
     from neurosim.describe.synapses import AlphaConductance as AlphaConductance
     from neurosim.describe.synapses import AlphaCurrent as AlphaCurrent
     from neurosim.describe.synapses import BetaConductance as BetaConductance
+    from neurosim.describe.synapses import ContinuousInput as ContinuousInput
     from neurosim.describe.synapses import Delta as Delta
     from neurosim.describe.synapses import ExpConductance as ExpConductance
     from neurosim.describe.synapses import ExpCurrent as ExpCurrent
     from neurosim.describe.synapses import GapJunction as GapJunction
     from neurosim.describe.synapses import Pulse as Pulse
     from neurosim.describe.synapses import Receptors as Receptors
+    from neurosim.describe.synapses import SpikeFilter as SpikeFilter
     from neurosim.energies import energy as energy
     from neurosim.equations import NeuronModel as NeuronModel
     from neurosim.errors import ApproximationWarning as ApproximationWarning

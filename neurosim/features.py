@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.describe.coupling import CouplingFunction
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
 from neurosim.describe.explicit import ExplicitRule, FromList
 from neurosim.describe.network import Network
@@ -26,19 +27,29 @@ BUILT_IN = "neurosim.describe."
 """Modules whose classes have entries of their own; models written elsewhere are equations."""
 
 NEURONS = (
-    "AdEx", "ExponentialIF", "FitzHughNagumo", "GIF", "HodgkinHuxley", "Izhikevich", "LIF",
+    "AdEx", "ExponentialIF", "FitzHughNagumo", "GIF", "HodgkinHuxley", "Izhikevich", "LIF", "LTC",
     "MorrisLecar", "PerfectIntegrator", "QuadraticIF", "TraubMiles", "TwoCompartment",
 )  # fmt: skip
 """Built-in neurons with a membrane."""
 
 SYNAPSES = (
     "ExpCurrent", "AlphaCurrent", "ExpConductance", "AlphaConductance", "BetaConductance", "Delta",
-    "NMDA", "Pulse", "GapJunction",
+    "NMDA", "Pulse", "GapJunction", "ContinuousInput",
 )  # fmt: skip
 """Kinds of synapses; a pair and a single receptor are of one kind."""
 
-CURRENTS = ("ExpCurrent", "AlphaCurrent", "Pulse")
+CURRENTS = ("ExpCurrent", "AlphaCurrent", "Pulse", "ContinuousInput")
 """Kinds that `FitzHughNagumo` takes, whose potential is a plain number."""
+
+PLAIN = ("SpikeFilter",)
+"""Kinds of synapses that make a plain number."""
+
+RATES = {
+    "JansenRit": (), "Kuramoto": (), "LinearRate": PLAIN, "OrnsteinUhlenbeck": (),
+    "PoissonFromRate": (), "StuartLandau": PLAIN, "ThresholdLinearRate": PLAIN,
+    "WilsonCowan": PLAIN, "WongWang": CURRENTS, "WongWangEI": CURRENTS,
+}  # fmt: skip
+"""Rate models -> the kinds of synapses they take."""
 
 SEVERAL = "*+*"
 """Stands for any mixture of kinds: ``"neuron:LIF/*+*"`` for ``"neuron:LIF/Delta+NMDA"``."""
@@ -103,6 +114,7 @@ _TITLES = {
     "mechanism:multiplicity": "several spikes of a neuron in one step",
     "method:exact": "exact",
     "method:exponential_euler": "exponential Euler",
+    "method:semi_implicit": "semi-implicit Euler",
     "method:rk4": "Runge-Kutta of order 4",
     "method:rk2": "Runge-Kutta of order 2",
     "method:euler": "Euler (with noise: Euler-Maruyama)",
@@ -152,6 +164,7 @@ _TITLES = {
     "coupling:additive": "additive",
     "coupling:diffusive": "diffusive (gap junctions)",
     "coupling:injected": "a current into I_e",
+    "coupling:function": "a function of both sides (CouplingFunction)",
     "coupling:delay": "delays, interpolated between steps",
     "record:spikes": "spikes",
     "record:state": "states",
@@ -175,8 +188,11 @@ _TITLES = {
 def features() -> dict[str, Feature]:
     """Return the catalogue, by key, in the order of the groups."""
     titles = {}
-    for name in NEURONS:
-        for kind in ("none", *(CURRENTS if name == "FitzHughNagumo" else SYNAPSES), SEVERAL):
+    taken: dict[str, tuple[str, ...]] = {name: (*SYNAPSES, SEVERAL) for name in NEURONS}
+    taken["FitzHughNagumo"] = (*CURRENTS, SEVERAL)
+    taken |= {n: (*kinds, SEVERAL) if len(kinds) > 1 else kinds for n, kinds in RATES.items()}
+    for name, kinds in taken.items():
+        for kind in ("none", *kinds):
             told = {"none": "without synapses", SEVERAL: "with several kinds of synapses"}
             titles[f"neuron:{name}/{kind}"] = f"{name} {told.get(kind, f'with {kind}')}"
     titles |= _TITLES
@@ -420,6 +436,8 @@ def _strength(value: Any, projection: Any, *, delay: bool = False) -> str:
 def _coupling(projection: Any) -> str:
     if projection.receptor == INJECTED:
         return "injected"
+    if isinstance(projection.source, CouplingFunction):
+        return "function"
     spec = projection.post.segments[0][0].model.neuron_model().spec()
     return str(next(c.kind for c in spec.couplings if c.name == projection.receptor))
 

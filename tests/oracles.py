@@ -81,7 +81,7 @@ def advance(
     """
     names: dict[str, Any] = {"I_injected": 0.0, "dt": dt, "active": float(active)}
     names |= {r.target: 0.0 for r in spec.receptors if r.kind == "pulse"}
-    names |= {c.name: 0.0 for c in spec.couplings}
+    names |= {c.symbol: 0.0 for c in spec.couplings}
     names |= {**states, **parameters, **(inputs or {})}
     names |= spec.constants(parameters, dt) if constants is None else constants
     names |= {f"normal_{k}": z for k, z in enumerate(normals)}

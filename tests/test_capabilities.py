@@ -19,8 +19,8 @@ from neurosim.lower.lowering import lower
 
 def test_the_catalogue_has_every_model_and_kind_there_is() -> None:
     """What the front door offers has a key; nothing else has."""
-    assert {*f.NEURONS, "Parrot"} == set(ns._HOMES["neurosim.describe.neurons"])
-    assert {*f.SYNAPSES, "Receptors"} == set(ns._HOMES["neurosim.describe.synapses"])
+    assert {*f.NEURONS, *f.RATES, "Parrot"} == set(ns._HOMES["neurosim.describe.neurons"])
+    assert {*f.SYNAPSES, *f.PLAIN, "Receptors"} == set(ns._HOMES["neurosim.describe.synapses"])
     keys = {
         "rule": ("describe.rules", "describe.explicit", "describe.pattern_coupling"),
         "source": ("describe.sources",),
@@ -56,7 +56,8 @@ def test_every_pair_of_neuron_and_synapse_exists(key: str) -> None:
     """Each key is a model that can be written, and whose key it is."""
     name, kind = key.removeprefix("neuron:").split("/")
     model = model_of(name, kind)
-    assert model.neuron_model().spec().states
+    spec = model.neuron_model().spec()
+    assert spec.states or spec.hazard is not None
     assert f.feature_of(f.neuron_key(model)).key == key
 
 
@@ -118,8 +119,8 @@ def rich_networks() -> Iterator[ns.Network]:
     for k, (noise, method) in enumerate(
         [
             ("0/ms", "exact"), ("0/ms", "exponential_euler"), ("0/ms", "rk4"), ("0/ms", "rk2"),
-            ("0/ms", "euler"), ("sqrt(1/tau)*xi", "euler"), ("x*sqrt(1/tau)*xi", "heun"),
-            ("x*sqrt(1/tau)*xi", "milstein"),
+            ("0/ms", "euler"), ("0/ms", "semi_implicit"), ("sqrt(1/tau)*xi", "euler"),
+            ("x*sqrt(1/tau)*xi", "heun"), ("x*sqrt(1/tau)*xi", "milstein"),
         ]
     ):  # fmt: skip
         model = ns.NeuronModel(
@@ -132,6 +133,9 @@ def rich_networks() -> Iterator[ns.Network]:
     )  # fmt: skip
     q = net.population("q", 2, rate)
     net.project(q, q, ns.AllToAll(), source="x", receptor="c", delay=2)
+    product = ns.CouplingFunction("x_pre*x_post")
+    net.project(q, q, ns.AllToAll(), source=product, receptor="c")
+    net.population("noise", 1, ns.PoissonFromRate())
     gap = net.population("gap", 2, ns.GIF(synapses=ns.GapJunction()))
     net.project(gap, gap, ns.AllToAll(), source="V_m", receptor="gap")
     counter = ns.NeuronModel(

@@ -369,7 +369,8 @@ def _couplings(plan: Plan, index: int, evidence: Evidence, chosen: Ints) -> dict
             onto = np.zeros((population.size, piece.n_steps))
             np.add.at(onto, local[mine], (read * weight[mine]).T)
             total[coupling.coupling] += onto.T
-    return {name: rows[:, chosen] for name, rows in total.items()}
+    symbols = {c.name: c.symbol for c in spec.couplings}
+    return {symbols[name]: rows[:, chosen] for name, rows in total.items()}
 
 
 def retraceable(plan: Plan, index: int) -> bool:

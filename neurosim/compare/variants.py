@@ -150,7 +150,9 @@ def methods_for(spec: ModelSpec) -> tuple[str, ...]:
     system = system_of(spec)
     if not system.states:
         return ()
-    found = [m for m in METHODS if m != spec.method and refusal(system, m) is None]
+    # No other simulator advances by semi_implicit.
+    others = [m for m in METHODS if m not in (spec.method, "semi_implicit")]
+    found = [m for m in others if refusal(system, m) is None]
     if spec.method == "exponential_euler" and any(
         read - {state} for state, read in system.closed_linear().items()
     ):

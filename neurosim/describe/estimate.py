@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurosim.describe.coupling import CouplingFunction
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
 from neurosim.describe.explicit import ExplicitRule, located
 from neurosim.describe.pattern_coupling import PatternCoupling
@@ -261,9 +262,16 @@ def history_bytes(network: Contents, real: int, dt: float) -> float:
             most = law.longest * dt
         else:
             most = float(np.max(delay, initial=0.0))
+        states: Iterable[str] = [str(projection.source)]
+        if isinstance(projection.source, CouplingFunction):
+            found = projection.source.pairs(
+                projection.pre, projection.post, projection.receptor, ""
+            )
+            states = {state for pair in found.values() for state in pair.pre}
         for population, _ in projection.pre.segments:
-            key = population.name, projection.source
-            longest[key] = max(longest.get(key, 0.0), most)
+            for state in states:
+                key = population.name, state
+                longest[key] = max(longest.get(key, 0.0), most)
     # Every value stands in its history twice.
     return sum(
         2.0 * real * network.populations[name].size * (math.floor(most / dt) + 2)

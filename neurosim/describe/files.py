@@ -32,6 +32,7 @@ SCHEMA = 1
 
 MODULES = (
     "neurosim.describe.binary",
+    "neurosim.describe.coupling",
     "neurosim.describe.currents",
     "neurosim.describe.distributions",
     "neurosim.describe.explicit",
@@ -108,7 +109,7 @@ def _network_content(network: Contents, arrays: list[np.ndarray[Any, Any]]) -> d
         "projections": [
             {"name": p.name, "pre": view(p.pre), "post": view(p.post), "rule": encoded(p.rule),
              "weight": encoded(p.weight), "delay": encoded(p.delay), "receptor": p.receptor,
-             "source": p.source, "release": p.release}
+             "source": encoded(p.source), "release": p.release}
             for p in network.projections.values()
         ],
         "initial_values": [

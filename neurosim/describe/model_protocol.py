@@ -41,6 +41,10 @@ class CouplingLike(Protocol):
     def unit(self) -> str:
         """Unit of the weight."""
 
+    @property
+    def kind(self) -> str:
+        """Either "additive" or "diffusive"."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
@@ -49,6 +53,7 @@ class Port:
     name: str
     unit: str
     nonnegative: bool = False
+    kind: str = "jump"
 
 
 @runtime_checkable

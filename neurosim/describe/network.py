@@ -11,6 +11,7 @@ import numpy as np
 
 from neurosim.describe.checks import check_name, to_int
 from neurosim.describe.contents import Contents
+from neurosim.describe.coupling import CouplingFunction
 from neurosim.describe.estimate import Estimate, estimate
 from neurosim.describe.explicit import FromList
 from neurosim.describe.inputs import (
@@ -122,7 +123,7 @@ class Network(Contents):
         weight: Any = 1.0,
         delay: Any = None,
         receptor: str | None = None,
-        source: str | None = None,
+        source: str | CouplingFunction | None = None,
         plasticity: Any = None,
         release: Any = 1.0,
         name: str | None = None,
@@ -144,8 +145,9 @@ class Network(Contents):
             the start it had its initial value.
         receptor : str, optional
             Where spikes arrive, or the coupling. May be left out where the model has one only.
-        source : str, optional
-            For continuous coupling (gap junctions, rates): the state variable that is read.
+        source : str or CouplingFunction, optional
+            For continuous coupling (gap junctions, rates): the state variable that is read, or what
+            is computed from states of both sides.
         plasticity : None
             No plasticity rule can be simulated yet.
         release : float

@@ -24,7 +24,8 @@ class Inlet:
     name : str
         The receptor's word.
     action : str
-        "jump <state>", "pulse", "additive" or "diffusive", as in ``NeuronModel(inputs=...)``.
+        "jump <state>", "pulse", "additive", "additive <symbol>", "diffusive", as in
+        ``NeuronModel(inputs=...)``.
     unit : str
         Unit of the weight.
     nonnegative : bool
@@ -39,7 +40,7 @@ class Inlet:
     @property
     def continuous(self) -> bool:
         """Whether it is a coupling rather than a receptor of spikes."""
-        return self.action in ("additive", "diffusive")
+        return self.action.split()[0] in ("additive", "diffusive")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,7 @@ class ModelText:
     def couplings(self) -> tuple[Port, ...]:
         """Continuous inputs."""
         return tuple(
-            Port(name=i.name, unit=i.unit, nonnegative=i.nonnegative)
+            Port(name=i.name, unit=i.unit, nonnegative=i.nonnegative, kind=i.action.split()[0])
             for i in self.inlets
             if i.continuous
         )

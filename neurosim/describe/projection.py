@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from neurosim.describe.coupling import CouplingFunction
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
 from neurosim.describe.explicit import ExplicitRule, located
 from neurosim.describe.population import Selectable, View, common_input, kind, require_view
@@ -42,9 +43,10 @@ class Projection:
         [ms]; None where the rule brings the delays, else for the default.
     receptor : str
         A receptor of the post populations; a coupling if `source` is given.
-    source : str or None
-        The state of the pre populations that is read continuously; None for spikes. "current"
-        (with the receptor "I_e") for sources that emit a current.
+    source : str, CouplingFunction or None
+        The state of the pre populations that is read continuously, or what is computed from states
+        of both sides; None for spikes. "current" (with the receptor "I_e") for sources that emit a
+        current.
     release : float
         Probability that a spike passes a synapse.
     unit : str
@@ -60,7 +62,7 @@ class Projection:
     weight: Strength | None
     delay: Strength | None
     receptor: str
-    source: str | None
+    source: str | CouplingFunction | None
     release: float
     unit: str
     where: str = field(default="", compare=False)
@@ -87,7 +89,7 @@ def make_projection(
     weight: Any,
     delay: Any,
     receptor: str | None,
-    source: str | None,
+    source: Any,
     plasticity: object,
     release: Any,
     where: str,
@@ -104,8 +106,13 @@ def make_projection(
         hint = f"Call it to make one: {rule.__name__}(...)." if isinstance(rule, type) else None
         raise DescriptionError(f"{place}: rule", rule, "a connection rule such as AllToAll()", hint)
     rule.check(sources, targets, place)
-    source = _readable(sources, rule.source_of(sources, source), place)
-    unit, word, nonnegative = _input(targets, receptor, source, place)
+    if isinstance(source, CouplingFunction):
+        found, word, nonnegative = _function_inputs(targets, receptor, source, place)
+        source, plain = _checked_function(source, sources, targets, word, place)
+        unit = "1" if plain else found
+    else:
+        source = _readable(sources, rule.source_of(sources, source), place)
+        unit, word, nonnegative = _input(targets, receptor, source, place)
     if isinstance(rule, ExplicitRule):
         rule = rule.in_unit(unit, place)
     strength_ = _weight(weight, unit, sources, targets, rule, nonnegative, place)
@@ -169,7 +176,7 @@ def _whole(view: Selectable) -> View:
     return view if isinstance(view, View) else View(tuple(view.segments), view.shape)
 
 
-def _readable(pre: Selectable, source: str | None, place: str) -> str | None:
+def _readable(pre: Selectable, source: Any, place: str) -> str | None:
     """Return the state that is read, or None if spikes are sent; refuse what cannot be."""
     emit_currents = [
         p.interface.is_source and not p.interface.emits_spikes for p, _ in pre.segments
@@ -193,7 +200,7 @@ def _readable(pre: Selectable, source: str | None, place: str) -> str | None:
             word: object = source
             if not isinstance(word, str) or word not in facts.state_units:
                 raise UnknownNameError(where, source, facts.state_units)
-    return source
+    return None if source is None else str(source)
 
 
 def _input(
@@ -211,6 +218,49 @@ def _input(
     if receptor not in (None, INJECTED):
         raise UnknownNameError(f"{place}: receptor", receptor, [INJECTED])
     return "1", INJECTED, False
+
+
+def _checked_function(
+    function: CouplingFunction, pre: Selectable, post: Selectable, receptor: str, place: str
+) -> tuple[CouplingFunction, bool]:
+    """Return it with its parameters as floats in their units; and whether weights are numbers."""
+    found = function.pairs(pre, post, receptor, place)
+    used = {name for pair in found.values() for name in pair.parameters}
+    in_total = {name for pair in found.values() for name in pair.of_total}
+    values = {}
+    for name, value in function.parameters.items():
+        where = f"{place}: source: parameters[{name!r}]"
+        if name not in used | in_total:
+            raise DescriptionError(where, value, "a parameter that the texts read")
+        values[name] = strength(value, function.units.get(name, "1"), pre, post, where)
+        if name in in_total and not isinstance(values[name], float):
+            raise DescriptionError(where, value, "a number")
+        if isinstance(values[name], FunctionOfDistance):
+            raise DescriptionError(where, value, "a number, array or distribution")
+    plain = function.total is not None or next(iter(found.values())).in_unit
+    return replace(function, parameters=values), plain
+
+
+def _function_inputs(
+    post: Selectable, receptor: str | None, function: CouplingFunction, place: str
+) -> tuple[str, str, bool]:
+    """Return what `_input` does, for a coupling function: of its first inlet."""
+    found = []
+    for inlet in function.texts:
+        if inlet is not None and receptor is not None:
+            raise DescriptionError(
+                f"{place}: receptor", receptor, "None", "The coupling function names its inlets."
+            )
+        made = common_input(post, inlet or receptor, place, continuous=True)
+        for population, _ in post.segments:
+            kinds = {c.name: c.kind for c in population.interface.couplings}
+            if kinds[made.name] == "diffusive":
+                raise DescriptionError(
+                    f"{place}: receptor (of {population.name!r})", made.name, "an additive inlet",
+                    "A diffusive one takes the difference by itself: give it the name of a state.",
+                )  # fmt: skip
+        found.append(made)
+    return found[0].unit, found[0].name, any(getattr(f, "nonnegative", False) for f in found)
 
 
 def _weight(
@@ -238,7 +288,7 @@ def _weight(
 
 
 def _delay(
-    value: Any, pre: Selectable, post: Selectable, rule: Rule, source: str | None, place: str
+    value: Any, pre: Selectable, post: Selectable, rule: Rule, source: Any, place: str
 ) -> Strength | None:
     where = f"{place}: delay"
     if isinstance(rule, ExplicitRule) and rule.has_delays:

@@ -100,7 +100,7 @@ def _network_from(content: dict[str, Any], arrays: list[np.ndarray[Any, Any]]) -
             weight=1.0 if weight is None else weight,
             delay=decoded(p["delay"]),
             receptor=p["receptor"],
-            source=p["source"],
+            source=decoded(p["source"]),
             release=p["release"],
             name=p["name"],
         )

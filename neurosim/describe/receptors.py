@@ -275,6 +275,56 @@ class GapJunction(ReceptorKind):
         return Part(equations=(f"{name} : pA",), inlets=(inlet,), current=name)
 
 
+@described
+class ContinuousInput(ReceptorKind):
+    """A current that others' states make: continuous coupling into a membrane.
+
+        I_i = sum over j of w_ij x_j
+
+    The weight [pA] is the current per unit of what is read: ``net.project(a, b, rule, weight=...,
+    source="v", receptor="continuous")``, or with a `CouplingFunction` as source. Read at the start
+    of the step. Its default name is "continuous".
+    """
+
+    default_name: ClassVar[str] = "continuous"
+
+    def part(self, name: str, voltage: str = "V_m") -> Part:
+        """Return the receptor's text."""
+        inlet = Inlet(name=name, action="additive", unit="pA")
+        return Part(equations=(f"{name} : pA",), inlets=(inlet,), current=name)
+
+
+@described
+class SpikeFilter(ReceptorKind):
+    """Spikes turned into a plain number, for rate units: from spikes to rates.
+
+        ds/dt = -s / tau        s += w  on each arriving spike
+
+    Spikes at a rate f have the mean s = w f tau. The state is called ``s_<name>``, the time
+    constant ``tau_<name>``; the default name is "spikes".
+
+    Attributes
+    ----------
+    tau : float
+        Time constant [ms].
+    """
+
+    default_name: ClassVar[str] = "spikes"
+
+    tau: Quantity = quantity("ms", default=10.0, range="positive")
+
+    def part(self, name: str, voltage: str = "V_m") -> Part:
+        """Return the receptor's text."""
+        state, tau = f"s_{name}", f"tau_{name}"
+        return Part(
+            equations=(f"d{state}/dt = -{state}/{tau} : 1",),
+            states={state: "1"},
+            parameters={tau: ("ms", self.tau)},
+            inlets=(Inlet(name=name, action=f"jump {state}", unit="1"),),
+            current=state,
+        )
+
+
 def _beta(name: str, rise: Any, decay: Any) -> Part:
     """Return a conductance `g_name` shaped as a difference of exponentials of peak 1.
 

@@ -28,12 +28,14 @@ from neurosim.describe.receptors import SEVERAL, NotAdded
 from neurosim.describe.receptors import AlphaConductanceReceptor as AlphaConductanceReceptor
 from neurosim.describe.receptors import AlphaCurrentReceptor as AlphaCurrentReceptor
 from neurosim.describe.receptors import BetaConductanceReceptor as BetaConductanceReceptor
+from neurosim.describe.receptors import ContinuousInput as ContinuousInput
 from neurosim.describe.receptors import Delta as Delta
 from neurosim.describe.receptors import ExpConductanceReceptor as ExpConductanceReceptor
 from neurosim.describe.receptors import ExpCurrentReceptor as ExpCurrentReceptor
 from neurosim.describe.receptors import GapJunction as GapJunction
 from neurosim.describe.receptors import Pulse as Pulse
 from neurosim.describe.receptors import ReceptorKind as ReceptorKind
+from neurosim.describe.receptors import SpikeFilter as SpikeFilter
 from neurosim.describe.values import Quantity, Value, described, quantity
 from neurosim.errors import DescriptionError
 from neurosim.explained import explained

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from neurosim.engine.expressions import Emitter, Precision, bare, symbols_of
+from neurosim.engine.expressions import Emitter, Precision, symbols_of
 from neurosim.engine.generate import GeneratedKernel
 from neurosim.equations.pairs import TOTAL, Pair, post_symbol, pre_symbol
 from neurosim.kernels.cache import kernels_digest
@@ -205,7 +205,10 @@ def generate_windows(
 
 
 def generate_finish(pair: Pair, *, precision: Precision) -> CouplingKernel:
-    """Write the kernel that adds `pair.total` of the sums to a row, and zeroes the sums."""
+    """Write the kernel that adds `pair.total` of the sums to a row, and zeroes the sums.
+
+    Neurons for which `reached` is 0 get nothing.
+    """
     real = "float64" if precision == "double" else "float32"
     w = _Words()
     names = {TOTAL.name: "total"}
@@ -215,6 +218,7 @@ def generate_finish(pair: Pair, *, precision: Precision) -> CouplingKernel:
         f"{name} = {w.view(real, f'{w.at(kind)} + {size}*lo', 'hi - lo')}"
         for name, kind in (("row", "row"), ("sums", "sum"))
     ]
+    head.append(f"reached = {w.view('float64', w.at('reached') + ' + 8*lo', 'hi - lo')}")
     for name in sorted(symbols_of(pair.total) - {TOTAL.name}):
         head.append(f"p_{name} = {w.value('parameter', name)}")
         names[name] = f"p_{name}"
@@ -225,7 +229,7 @@ def generate_finish(pair: Pair, *, precision: Precision) -> CouplingKernel:
             [
                 "total = np.float64(sums[k])",
                 *emitter.lines,
-                f"row[k] += np.{real}({bare(value)})",
+                f"row[k] += np.{real}(reached[k]*{value})",
                 f"sums[k] = np.{real}(0)",
             ]
         ),

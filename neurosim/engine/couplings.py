@@ -206,7 +206,10 @@ class Couplings:
         ids = state.plan.ids
         for coupling in self._plan.couplings:
             here = (coupling.post >= ids.start) & (coupling.post < ids.stop)
-            if not np.any(here):
+            targets = coupling.targets[
+                (coupling.targets >= ids.start) & (coupling.targets < ids.stop)
+            ]
+            if not (np.any(here) or targets.size):
                 continue
             kinds = {c.name: c.kind for c in state.spec.couplings}
             pair = pair_of(coupling, kinds.get(coupling.coupling, "additive"))
@@ -220,7 +223,9 @@ class Couplings:
                 add = self._windows if self._is_windowed(coupling, pair) else self._sum
                 made.append(add(coupling, pair, state, int(index), chosen, into))
             if pair.total is not None:
-                made.append(self._finish(coupling, pair, state, into, row))
+                reached = zeros(state.plan.size, np.float64)
+                reached[targets - ids.start] = 1.0
+                made.append(self._finish(coupling, pair, into, row, reached))
         return made
 
     def _sum(
@@ -238,6 +243,7 @@ class Couplings:
         values: dict[str, Any] = {
             name: np.asarray(value)[chosen] if np.ndim(value) else value
             for name, value in coupling.parameters.items()
+            if name in pair.parameters
         }
         arrays = frozenset(name for name, value in values.items() if np.ndim(value))
         kernel = generate_sum(
@@ -322,14 +328,21 @@ class Couplings:
         return made_of(kernel, given)
 
     def _finish(
-        self, coupling: PlanCoupling, pair: Pair, state: PopulationState, total: np.ndarray,
-        row: np.ndarray,
+        self, coupling: PlanCoupling, pair: Pair, total: np.ndarray, row: np.ndarray,
+        reached: np.ndarray,
     ) -> Feeder:  # fmt: skip
-        """Return the call that adds a function of the sums, and zeroes them."""
+        """Return the call that adds a function of the sums, and zeroes them.
+
+        reached : (n,) float64   1 for neurons that the projection is for, else 0
+        """
         kernel = generate_finish(pair, precision=self._machine.precision)
-        given: dict[tuple[str, str], Any] = {("sum", ""): total, ("row", ""): row}
-        for name, value in coupling.parameters.items():
-            given["parameter", name] = float(value) if np.ndim(value) == 0 else 0.0
+        given: dict[tuple[str, str], Any] = {
+            ("sum", ""): total,
+            ("row", ""): row,
+            ("reached", ""): reached,
+        }
+        for name in pair.of_total:
+            given["parameter", name] = float(coupling.parameters[name])
         return made_of(kernel, given)
 
     def _readable(self, population: int, name: str) -> np.ndarray:

@@ -431,7 +431,7 @@ class _Writer:
                 names["I_injected"] = "i_injected"
         for coupling in spec.couplings:
             lines.append(f"u_{coupling.name} = g_{coupling.name}[k]")
-            names[coupling.name] = f"u_{coupling.name}"
+            names[coupling.symbol] = f"u_{coupling.name}"
         self._read_normals()
 
     def _read_normals(self) -> None:

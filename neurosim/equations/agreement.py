@@ -117,7 +117,12 @@ class CheckedContents(Contents):
     def _check(self, clause: _Clause, dimensions: Mapping[str, Dimension]) -> None:
         forbidden = {}
         if clause.late:
-            early = [n for n, kind in self.kinds.items() if kind in ("additive", "diffusive")]
+            # Chance acts over the whole step, so that what holds for the step has a place in it.
+            early = [
+                self.targets[n]
+                for n, kind in self.kinds.items()
+                if kind in ("additive", "diffusive") and clause.where != "hazard"
+            ]
             gone = dict.fromkeys(
                 [*early, "I_injected"], "is read at the start of a step; it cannot stand here"
             )

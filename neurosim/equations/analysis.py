@@ -234,7 +234,15 @@ class _Analyser(CheckedContents):
             if isinstance(declared, Coupling):
                 found.append(declared)
             elif self.kinds[name] in ("additive", "diffusive"):
-                found.append(Coupling(name, self.kinds[name], self.units[name].text))  # type: ignore[arg-type]
+                target = self.targets[name]
+                found.append(
+                    Coupling(
+                        name,
+                        self.kinds[name],  # type: ignore[arg-type]
+                        self.units[target].text,
+                        target if target != name else "",
+                    )
+                )
         return tuple(found)
 
     def _source_text(self, method: str) -> str:
@@ -263,7 +271,8 @@ class _Analyser(CheckedContents):
                 f"input {receptor.name}: {receptor.kind} {receptor.target} {receptor.unit}{sign}"
             )
         for coupling in self._couplings():
-            out.append(f"input {coupling.name}: {coupling.kind} {coupling.unit}")
+            target = f" {coupling.target}" if coupling.target else ""
+            out.append(f"input {coupling.name}: {coupling.kind}{target} {coupling.unit}")
         out.append(f"method: {method}")
         return "\n".join(out) + "\n"
 

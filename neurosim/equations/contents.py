@@ -72,20 +72,21 @@ class Contents:
         for name, declared in self.model.inputs:
             if isinstance(declared, (Receptor, Coupling)):
                 kinds[name] = declared.kind
-                targets[name] = declared.target if isinstance(declared, Receptor) else name
+                targets[name] = (
+                    declared.target if isinstance(declared, Receptor) else declared.symbol
+                )
                 continue
             words = declared.replace(":", " ").split()
             if (
                 not words
                 or len(words) > 2
                 or words[0] not in ("jump", "pulse", "additive", "diffusive")
-                or (len(words) == 2 and words[0] in ("additive", "diffusive"))
             ):
                 raise EquationError(
                     f"input {name!r} is declared as {declared!r}; it can be 'jump STATE' (arriving "
                     "weights are added to the state), 'pulse' or 'pulse SYMBOL' (the symbol is the "
-                    "sum of the weights arriving in this step), 'additive' or 'diffusive' "
-                    "(continuous coupling)"
+                    "sum of the weights arriving in this step), 'additive', 'diffusive' or "
+                    "'additive SYMBOL', 'diffusive SYMBOL' (continuous coupling)"
                 )
             kinds[name] = str(words[0])
             targets[name] = words[-1] if len(words) == 2 else name

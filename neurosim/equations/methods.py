@@ -5,6 +5,8 @@ exact                         linear equations; matrix exponential. With additiv
                               exact Ornstein-Uhlenbeck step. (`linear`)
 exponential_euler             the part that is linear and that nothing else acts on: matrix
                               exponential; others: each linear in itself, the rest held at t
+semi_implicit                 each variable linear in itself, by the implicit Euler step with
+                              the rest held at t
 rk4, rk2, euler               explicit Runge-Kutta of order 4, 2 (midpoint) and 1
 euler, with noise             Euler-Maruyama: Ito calculus, strong order 1/2 (1 if additive)
 milstein                      derivative-free Milstein: Ito calculus, strong order 1, each
@@ -35,7 +37,7 @@ from neurosim.equations.programs import Names, ProgramBuilder
 from neurosim.equations.symbolic import exprel, substitute, symbol
 from neurosim.equations.systems import DT, Step, System, named_step, while_active
 
-METHODS = ("exact", "exponential_euler", "rk4", "rk2", "euler", "heun", "milstein")
+METHODS = ("exact", "exponential_euler", "semi_implicit", "rk4", "rk2", "euler", "heun", "milstein")
 
 
 def default_method(system: System) -> str:
@@ -59,7 +61,7 @@ def refusal(system: System, method: str) -> str | None:
     if method == "exact":
         reason = system.nonlinearity() or system.multiplicative()
         return reason and f"it needs linear equations with additive noise, but {reason}"
-    if method == "exponential_euler":
+    if method in ("exponential_euler", "semi_implicit"):
         if system.sources:
             return f"it knows no noise, but there is {system.sources[0]}; take euler or heun"
         reason = system.conditional_nonlinearity()
@@ -80,6 +82,8 @@ def discretise(system: System, method: str, builder: ProgramBuilder) -> Step:
         return exact(system, builder)
     if method == "exponential_euler":
         return _exponential_euler(system, builder)
+    if method == "semi_implicit":
+        return _semi_implicit(system, builder.names)
     if method in ("rk2", "rk4"):
         return _runge_kutta(system, builder.names, 2 if method == "rk2" else 4)
     return _stochastic(system, builder.names, method)
@@ -131,6 +135,16 @@ def _alone(system: System, state: str, builder: ProgramBuilder) -> Any:
     # x + (exp(a dt) - 1)/a * (a x + b): the same as Brian's (x + b/a) exp(a dt) - b/a,
     # but defined where the rate a vanishes.
     return x + DT * exprel(rate * DT) * (rate * x + rest)
+
+
+def _semi_implicit(system: System, names: Names) -> Step:
+    lines = []
+    for state in system.states:
+        x = symbol(state)
+        coefficients, rest = affine(system.drift[state], frozenset([x]))
+        value = (x + DT * rest) / (1 - DT * coefficients.get(x, sympy.S.Zero))
+        lines.append((state, while_active(system, state, value, x)))
+    return named_step(lines, names)
 
 
 def _slopes(system: System, at: Mapping[Any, Any]) -> dict[str, Any]:

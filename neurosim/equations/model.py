@@ -51,15 +51,21 @@ class NeuronModel:
     equation. Where the noise is additive (its factor is made of parameters alone) the two agree.
 
     Method: "exact" (linear equations; with additive noise the exact Ornstein-Uhlenbeck step),
-    "exponential_euler" (each variable linear in itself; see below), "rk4", "rk2", "euler"; with
-    noise "euler", "milstein" (each variable with noise of its own), "heun". By default: exact where
-    linear (and noise additive), else exponential_euler where conditionally linear, else rk4; with
-    noise that is not exact: euler if additive, heun (Stratonovich) if multiplicative.
+    "exponential_euler" and "semi_implicit" (each variable linear in itself; see below), "rk4",
+    "rk2", "euler"; with noise "euler", "milstein" (each variable with noise of its own), "heun". By
+    default: exact where linear (and noise additive), else exponential_euler where conditionally
+    linear, else rk4; with noise that is not exact: euler if additive, heun (Stratonovich) if
+    multiplicative.
 
     "exponential_euler" advances the states that are linear among themselves, with coefficients of
     parameters alone, and that read no other state (synaptic conductances, say; no clamped states)
     as "exact" does: inputs held over the step, the rest without error. Every other state is
     advanced with all others as they were at t, which is of first order.
+
+    "semi_implicit" takes each variable at t + dt where its own rate multiplies it, all others at t:
+    dx/dt = b - a x becomes (x + b dt)/(1 + a dt), of first order. With a >= 0 a variable then stays
+    between x and b/a for any dt, so that conductances never drive it beyond their reversal
+    potentials (biophysical synapses, LTC).
 
     Parameters
     ----------
@@ -77,9 +83,9 @@ class NeuronModel:
         Receptor name -> ``"jump STATE"`` (arriving weights are added to the state; on a clamped
         state of a refractory neuron they are lost), ``"pulse"`` or ``"pulse SYMBOL"`` (the symbol
         is the sum of the weights arriving in this step), ``"additive"`` or ``"diffusive"``
-        (continuous coupling, the symbol is the receptor name), or a Receptor or Coupling. The unit
-        of a symbol follows from the equations, or is declared in them (``I : pA``). Weights of
-        conductances (nS) must not be negative.
+        (continuous coupling; the symbol is the receptor name, or that of ``"additive SYMBOL"``),
+        or a Receptor or Coupling. The unit of a symbol follows from the equations, or is declared
+        in them (``I : pA``). Weights of conductances (nS) must not be negative.
     parameters : mapping
         Name -> number in the declared unit, a text such as ``"20 ms"``, an array with one value
         per neuron, or a distribution. Names not declared in the equations are plain numbers, or
@@ -87,7 +93,8 @@ class NeuronModel:
     initial : mapping, optional
         State -> first value: a number, a text with unit or the name of a parameter. Default 0.
     hazard : str, optional
-        Escape noise in place of a threshold: firing intensity [1/ms or Hz].
+        Escape noise in place of a threshold: firing intensity [1/ms or Hz]. It reads the states at
+        t + dt, and continuous couplings as they are held over the step.
     multiplicity : str, optional
         Number of spikes emitted at once (relays).
     method : str, optional

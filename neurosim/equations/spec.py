@@ -63,14 +63,20 @@ class Receptor:
 class Coupling:
     """A continuous input: a weighted sum over presynaptic state variables, read at t.
 
-    `name` is the receptor word and the symbol the program reads. "additive" is
-    sum_j w_ij x_j, "diffusive" is sum_j w_ij (x_j - x_i) (a gap junction), x being the `source`
-    variable of the projection.
+    `name` is the receptor word, `symbol` what the program reads: `target`, or the name where that
+    is empty. "additive" is sum_j w_ij x_j, "diffusive" is sum_j w_ij (x_j - x_i) (a gap junction),
+    x being the `source` variable of the projection.
     """
 
     name: str
     kind: Literal["additive", "diffusive"]
     unit: str
+    target: str = ""
+
+    @property
+    def symbol(self) -> str:
+        """The symbol that the program reads."""
+        return self.target or self.name
 
 
 @dataclass(frozen=True)
@@ -80,8 +86,8 @@ class ModelSpec:
     Symbols that a program may read, all real sympy symbols: states at t; parameters; constants;
     `dt` [ms]; `active` (1.0 if the neuron is not refractory during this step, else 0.0);
     `I_injected` if `injectable` (added current [pA], constant over the step); pulse targets;
-    coupling names; `normal_0` .. `normal_{n_normals-1}` (independent standard normals, fresh in
-    each step).
+    symbols of couplings; `normal_0` .. `normal_{n_normals-1}` (independent standard normals, fresh
+    in each step).
 
     Attributes
     ----------
@@ -122,7 +128,8 @@ class ModelSpec:
     injectable : bool
         Whether injected current (`I_e` and ``net.inject``) has a place in the equations.
     method : str
-        "exact", "exponential_euler", "rk4", "rk2", "euler", "heun", "milstein" or "none".
+        "exact", "exponential_euler", "semi_implicit", "rk4", "rk2", "euler", "heun", "milstein" or
+        "none".
     derivatives : tuple of Assignment
         The right-hand sides dx/dt as written (after substituting sub-expressions), noise apart.
     noise : mapping

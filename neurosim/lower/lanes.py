@@ -169,6 +169,7 @@ def weave_coupling(coupling: PlanCoupling, count: int, factor: Floats | None) ->
         weight=np.ascontiguousarray(weight.ravel()[order]),
         delay=None if coupling.delay is None else of_each(coupling.delay),
         parameters={k: of_each(v) for k, v in coupling.parameters.items()},
+        targets=of_all(coupling.targets),
     )
 
 

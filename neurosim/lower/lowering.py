@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.describe.binary import Binary
+from neurosim.describe.coupling import CouplingFunction
 from neurosim.describe.currents import StepCurrent
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
 from neurosim.describe.explicit import ExplicitRule, FromList, located
@@ -27,6 +28,7 @@ from neurosim.describe.rules import (
     OneToOne,
 )
 from neurosim.describe.sources import RateSteps, SpikeTimes
+from neurosim.equations.pairs import Pair
 from neurosim.errors import CapacityError, DescriptionError
 from neurosim.lower.plan import (
     Approximation,
@@ -85,10 +87,10 @@ def lower(network: Network, dt: float) -> Plan:
         if isinstance(projection.rule, PatternCoupling):
             memories.append(lower_memory(projection, number))
         elif projection.continuous:
-            coupling = lower_coupling(projection, number, network, populations, dt)
-            live, read_before = split_recurrence(coupling, populations)
-            recurrences += live
-            couplings += read_before
+            for coupling in lower_coupling(projection, number, network):
+                live, read_before = split_recurrence(coupling, populations)
+                recurrences += live
+                couplings += read_before
         else:
             index_of[projection.name] = len(projections)
             projections.append(lower_projection(projection, number, network, populations, dt))
@@ -363,14 +365,8 @@ def below_one_step(place: str, delay: float, dt: float) -> DescriptionError:
     )
 
 
-def lower_coupling(
-    projection: Projection,
-    number: int,
-    network: Network,
-    populations: tuple[PlanPopulation, ...],
-    dt: float,
-) -> PlanCoupling:
-    """Lower one continuous coupling to its list of connections."""
+def lower_coupling(projection: Projection, number: int, network: Network) -> list[PlanCoupling]:
+    """Lower one continuous coupling to its list of connections, once for each inlet it feeds."""
     place = f"Projection {projection.name!r}"
     rule = projection.rule
     n_pre, n_post = len(projection.pre), len(projection.post)
@@ -405,6 +401,7 @@ def lower_coupling(
             "for continuous coupling",
         )  # fmt: skip
     facts = projection, network.seed, number, pre, post
+    order = np.lexsort((pre, post))
     strengths = of_connections(weights, "weight", *facts)
     refuse_negative_conductance(projection, strengths, f"{place}: weight")
     delays = None
@@ -417,21 +414,36 @@ def lower_coupling(
             )  # fmt: skip
         if not np.any(delays > 0):
             delays = None
-    order = np.lexsort((pre, post))
+    source = projection.source
+    pairs: dict[str | None, Pair | None] = {None: None}
+    parameters: dict[str, float | Floats] = {}
+    if isinstance(source, CouplingFunction):
+        facts_of = projection.pre, projection.post, projection.receptor
+        pairs = dict(source.pairs(*facts_of, place))
+        for name, value in source.parameters.items():
+            if isinstance(value, float):
+                parameters[name] = value
+                continue
+            parameters[name] = of_connections(value, f"source: {name}", *facts)[order]
     pre, post = pre[order].astype(np.int64), post[order].astype(np.int64)
-    assert projection.source is not None
-    return PlanCoupling(
-        index=number,
-        name=projection.name,
-        pre=projection.pre.ids[pre],
-        post=projection.post.ids[post],
-        weight=strengths[order],
-        source=projection.source,
-        coupling=projection.receptor,
-        pre_position=pre,
-        post_position=post,
-        delay=None if delays is None else delays[order],
-    )
+    return [
+        PlanCoupling(
+            index=number,
+            name=projection.name,
+            pre=projection.pre.ids[pre],
+            post=projection.post.ids[post],
+            weight=strengths[order],
+            source=str(source if pair is None else pair.expression),
+            coupling=inlet or projection.receptor,
+            pre_position=pre,
+            post_position=post,
+            delay=None if delays is None else delays[order],
+            pair=pair,
+            parameters=parameters,
+            targets=projection.post.ids,
+        )
+        for inlet, pair in pairs.items()
+    ]
 
 
 def of_connections(

@@ -175,6 +175,9 @@ class PlanCoupling:
         1 and so on to those of its target.
     factor : (lanes,) float64 or None
         What weights are multiplied by in each lane.
+    targets : (n_post,) int64
+        Global ids of all neurons of the post view: those without a connection have a sum of 0, of
+        which `pair.total` may make something.
     """
 
     index: int
@@ -191,6 +194,7 @@ class PlanCoupling:
     parameters: Mapping[str, Value] = field(default_factory=dict)
     lanes: int = 1
     factor: Floats | None = None
+    targets: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def stimulated(name: str, model: Any, *, n: int = 3, weight: float = 1.0) -> ns.
 
 CURRENTS = {
     "AdEx": 900.0, "ExponentialIF": 600.0, "FitzHughNagumo": 0.8, "GIF": 500.0,
-    "HodgkinHuxley": 1500.0, "Izhikevich": 12.0, "LIF": 400.0, "MorrisLecar": 2000.0,
+    "HodgkinHuxley": 1500.0, "Izhikevich": 12.0, "LIF": 400.0, "LTC": 100.0, "MorrisLecar": 2000.0,
     "PerfectIntegrator": 400.0, "QuadraticIF": 600.0, "TraubMiles": 1000.0, "TwoCompartment": 600.0,
 }  # fmt: skip
 """Constant currents at which each neuron fires within the run."""
@@ -117,10 +117,11 @@ for _name in NEURONS:
     _current = np.array([1.0, 1.1, 1.3]) * CURRENTS[_name]
     _weight = {"FitzHughNagumo": 0.002, "Izhikevich": 0.02}.get(_name, 1.0)
     _model = getattr(ns, _name)(I_e=_current)
-    add(f"neuron:{_name}", partial(stimulated, _name, _model, weight=_weight))
+    _build = partial(stimulated, _name, _model, weight=_weight)
+    add(f"neuron:{_name}", _build, spikes=_name != "LTC")
 
 for _kind in SYNAPSES:
-    if _kind == "GapJunction":
+    if _kind in ("GapJunction", "ContinuousInput"):
         continue
     _synapses = getattr(ns, _kind)()
     if _kind == "AlphaConductance":  # the default rises within two steps: too coarse for Euler
@@ -177,6 +178,42 @@ def rate_coupling() -> ns.Network:
     net.initialise(units, x=[0.1, -0.2, 0.7])
     weights = np.array([[0, 1.5, -1], [2, 0, 0.5], [-1, 0.3, 0.2]])
     net.project(units, units, ns.FromMatrix(weights), source="x", receptor="c")
+    return everything(net)
+
+
+@case("coupling functions", spikes=False)
+def coupling_functions() -> ns.Network:
+    """A function of both sides, of the sum, with parameters of each connection and delays."""
+    net = ns.Network("functions")
+    phases = net.population("phases", 3, ns.Kuramoto(f=[10.0, 12.0, 17.0]))
+    nodes = net.population("nodes", 2, ns.WilsonCowan(tau_E=2.5, tau_I=3.75))
+    graded = net.population("graded", 3, ns.LTC(I_e=[0.0, 200.0, 500.0]))
+    net.initialise(phases, theta=[0.1, 2.0, 4.0])
+    sine = ns.CouplingFunction.sine(lag=ns.Uniform(0, 1))
+    net.project(phases, phases, ns.AllToAll(), weight=0.1, source=sine, receptor="theta")
+    net.project(
+        phases, nodes, ns.AllToAll(), weight=0.4, delay=1.13, receptor="E",
+        source=ns.CouplingFunction("cos(theta_pre) - E_post*I_post"),
+    )  # fmt: skip
+    squashed = ns.CouplingFunction.sigmoid_of_sum("E", slope=3.0, midpoint=0.2, height=0.5)
+    net.project(
+        nodes, nodes, ns.FromMatrix(np.array([[0, 1.0], [2.0, 0]])), delay=2.0, source=squashed,
+        receptor="I", name="squashed",
+    )  # fmt: skip
+    reversal = np.array([[0, -90.0, 0], [0, 0, -90.0], [-90.0, 0, 0]])
+    synapse = ns.CouplingFunction.conductance(slope=0.3, midpoint=-55.0, reversal=reversal)
+    net.project(graded, graded, ns.AllToAll(), weight=5.0, delay=0.5, source=synapse)
+    return everything(net)
+
+
+@case("rates to spikes and back", chance=True)
+def border() -> ns.Network:
+    """Rates make spikes, spikes make rates."""
+    net = ns.Network("border")
+    nodes = net.population("nodes", 2, ns.WilsonCowan(synapses=ns.SpikeFilter(tau=5)))
+    spikes = net.population("spikes", 20, ns.PoissonFromRate(offset=20.0))
+    net.project(nodes, spikes, ns.AllToAll(), weight=400.0, source="E", receptor="rate", delay=0.35)
+    net.project(spikes, nodes, ns.AllToAll(), weight=0.02, receptor="spikes", delay=0.5)
     return everything(net)
 
 

@@ -60,7 +60,7 @@ class Cell:
                 new[receptor.target] += arriving.get(receptor.name, 0.0)
         self.held = max(self.held - 1, 0)
         spikes = 0
-        if active and self.fires({**self.constants, **new}, uniform):
+        if active and self.fires({**self.constants, **inputs, **new}, uniform):
             spikes = 1
             if spec.multiplicity is not None:
                 spikes = round(value_of(spec.multiplicity, {**self.constants, **new}))
@@ -144,6 +144,34 @@ class Outcome:
         self.states: dict[tuple[str, str], Any] = {}
 
 
+def read(outcome: Outcome, names: Any, place: Any, state: str, step: int, delay: float) -> float:
+    """Return a state some steps ago: on straight lines; before the start, the initial value."""
+    past = outcome.states[names[place[0]], state][: step + 1, place[1]]
+    return float(np.interp(step - delay, np.arange(step + 1), past))
+
+
+def add_pairs(
+    coupled: dict[Any, float], coupling: Any, outcome: Outcome, names: Any, where: Any, step: int,
+    dt: float,
+) -> None:  # fmt: skip
+    """Add what a coupling function brings to every neuron."""
+    pair, sums = coupling.pair, defaultdict[Any, float](float)
+    for c, (i, j, weight) in enumerate(
+        zip(coupling.pre, coupling.post, coupling.weight, strict=True)
+    ):
+        source, target = where[int(i)], where[int(j)]
+        delay = 0.0 if coupling.delay is None else coupling.delay[c] / dt
+        given = of_neuron(coupling.parameters, c)
+        given |= {f"{s}_pre": read(outcome, names, source, s, step, delay) for s in pair.pre}
+        given |= {f"{s}_post": read(outcome, names, target, s, step, 0.0) for s in pair.post}
+        sums[target] += weight * float(value_of(pair.expression, given))
+    for target in (where[int(k)] for k in coupling.targets):
+        value = total = sums[target]
+        if pair.total is not None:
+            value = value_of(pair.total, {**of_neuron(coupling.parameters, 0), "total": total})
+        coupled[target, coupling.coupling] += value
+
+
 def simulate(
     network: ns.Network,
     n_steps: int,
@@ -211,13 +239,16 @@ def simulate(
                     value = float((inputs or {})[names[source[0]]][step, source[1]])
                     coupled[target, "I_injected"] += weight * value
                     continue
-                past = outcome.states[names[source[0]], coupling.source][:label, source[1]]
-                # Straight lines between the steps; before the start, the initial value.
-                value = np.interp(step - delay / dt, np.arange(label), past)
+                if coupling.pair is not None:
+                    continue
+                value = read(outcome, names, source, coupling.source, step, delay / dt)
                 kinds = {c.name: c.kind for c in cells[target].spec.couplings}
                 if kinds[coupling.coupling] == "diffusive":
                     value -= before[target][coupling.source]
                 coupled[target, coupling.coupling] += weight * value
+        for coupling in plan.couplings:
+            if coupling.pair is not None:
+                add_pairs(coupled, coupling, outcome, names, where, step, dt)
         fired = list(emitted[label])
         for place, cell in cells.items():
             index, k = place
@@ -225,7 +256,7 @@ def simulate(
             for receptor in arriving:
                 if (index, receptor) in chunk.arrivals:
                     arriving[receptor] += chunk.arrivals[index, receptor][step, k]
-            given = {c.name: coupled[place, c.name] for c in cell.spec.couplings}
+            given = {c.symbol: coupled[place, c.name] for c in cell.spec.couplings}
             given["I_injected"] = coupled[place, "I_injected"]
             if index in chunk.injected:
                 given["I_injected"] += chunk.injected[index][step, k]

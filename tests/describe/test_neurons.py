@@ -137,7 +137,7 @@ def test_the_method_can_be_chosen() -> None:
 def rhs(model: Neuron, **states: float) -> dict[str, float]:
     """Derivatives of a model, states not given being 0."""
     spec = model.neuron_model().spec()
-    parameters = {**model.parameter_values, **{c.name: 0.0 for c in spec.couplings}}
+    parameters = {**model.parameter_values, **{c.symbol: 0.0 for c in spec.couplings}}
     return right_hand_side(spec, {**dict.fromkeys(spec.states, 0.0), **states}, parameters)
 
 

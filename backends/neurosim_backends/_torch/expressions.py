@@ -138,7 +138,7 @@ def step_of(spec: ModelSpec, given: Collection[str]) -> Step:
     wanted += [f"normal_{k}" for k in range(spec.n_normals)]
     for name in wanted:
         names[name] = f"n_{name}"
-    for name in ("I_injected", *(c.name for c in spec.couplings)):
+    for name in ("I_injected", *(c.symbol for c in spec.couplings)):
         names[name] = f"n_{name}" if name in given else "0.0"
         if name in given:
             wanted.append(name)
@@ -238,7 +238,7 @@ def total_function(pair: Pair) -> Callable[[Mapping[str, Any]], Any] | None:
     """Return what becomes of the weighted sum; None where it stays as it is."""
     if pair.total is None:
         return None
-    names = {"total": "v['total']"} | {name: f"v[{name!r}]" for name in pair.parameters}
+    names = {"total": "v['total']"} | {name: f"v[{name!r}]" for name in pair.of_total}
     return _expression(pair.total, names)
 
 

@@ -201,6 +201,12 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
             parameters,
         )  # fmt: skip
 
+    def _symbol(self, population: int, c: PlanCoupling) -> str:
+        """Return the symbol that the program reads an inlet by."""
+        spec = self.plan.populations[population].spec
+        assert spec is not None
+        return next(inlet.symbol for inlet in spec.couplings if inlet.name == c.coupling)
+
     def _part(self, key: str) -> Part:
         found = self.parts[key]
         assert isinstance(found, Part)
@@ -243,7 +249,7 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
             given.add("I_injected")
         for c in plan.couplings:
             if here(c.post):
-                given.add("I_injected" if c.coupling == INJECTED else c.coupling)
+                given.add("I_injected" if c.coupling == INJECTED else self._symbol(population, c))
         return frozenset(given)
 
     def _put_cell(
@@ -559,8 +565,12 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
                 _add(sums, 0, into.index_add(1, part.target, brought))
             total = sums[0]
             if inlet.total is not None:
-                total = inlet.total({"total": total, **inlet.parameters})
-            _add(found, (inlet.post, inlet.coupling.coupling), total)
+                p = self.plan.populations[inlet.post]
+                targets = inlet.coupling.targets - p.offset
+                reached = total.new_zeros(p.size)
+                reached[targets[(targets >= 0) & (targets < p.size)]] = 1
+                total = reached * inlet.total({"total": total, **inlet.parameters})
+            _add(found, (inlet.post, self._symbol(inlet.post, inlet.coupling)), total)
         return found
 
     def _read(

@@ -265,6 +265,13 @@ RUNTIME = Capabilities(
             "only Poisson drive comes without synapses",
             "a population with this source and a projection",
         ),
+        "coupling:function": refused(
+            "functions of both sides are not written for Brian2 yet",
+            "the name of a state as source, or backend='cpu'",
+        ),
+        "method:semi_implicit": refused(
+            "Brian2 has no semi-implicit state updater", "method='exponential_euler'"
+        ),
         "coupling:delay": refused(
             "a summed variable of Brian2 reads the present value of a state, none of its past",
             "delay=None, or backend='cpu'",

@@ -158,11 +158,10 @@ class Models:
             lines.append(f"I_injected = {' + '.join(group.currents)} : amp")
         for coupling, variables in group.couplings.items():
             if variables:
-                unit = next(
-                    dimension_of(_unit(c.unit)) for c in spec.couplings if c.name == coupling
-                )
-                if coupling not in variables:
-                    lines.append(f"{coupling} = {' + '.join(variables)} : {unit}")
+                inlet = next(c for c in spec.couplings if c.name == coupling)
+                unit = dimension_of(_unit(inlet.unit))
+                if inlet.symbol not in variables:
+                    lines.append(f"{inlet.symbol} = {' + '.join(variables)} : {unit}")
                 lines += [f"{v} : {unit}" for v in variables]
         lines += group.extra
         method = self.draft.method(group.populations[0])
@@ -185,7 +184,7 @@ class Models:
     def _vocabulary(self, group: Group) -> Vocabulary:
         model = group.populations[0].model.neuron_model()
         absent = frozenset([] if group.currents else ["I_injected"]) | {
-            c.name for c in model.spec().couplings if not group.couplings.get(c.name)
+            c.symbol for c in model.spec().couplings if not group.couplings.get(c.name)
         }
         units = {line.name: line.unit.text for line in parse_equations(model.equations)}
         return Vocabulary(self.renamed(group), absent, units)

@@ -129,9 +129,9 @@ def translate(
         summed[coupling.name] = [
             names.fresh(f"{coupling.name}_{k}") for k in range(couplings.get(coupling.name, 0))
         ]
-        words[coupling.name] = f"({' + '.join(summed[coupling.name])})"
+        words[coupling.symbol] = f"({' + '.join(summed[coupling.name])})"
         if not summed[coupling.name]:
-            words[coupling.name] = "0"
+            words[coupling.symbol] = "0"
     if spec.injectable:
         parts = []
         if injected:

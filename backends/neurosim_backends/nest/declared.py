@@ -115,6 +115,7 @@ _REST: Mapping[str, Support] = {
         "first order in dt of our exponential Euler: it grows with the conductances, and was 0.05 "
         "mV in V_m at dt = 0.1 ms with 400 arrivals/s of 1 nS at a LIF neuron, 0.13 mV with 5 nS"
     ),
+    "method:semi_implicit": _own_integrator("first order in dt of our semi-implicit Euler"),
     "method:rk4": _own_integrator("order 4 in dt of our Runge-Kutta"),
     "method:rk2": _own_integrator("order 2 in dt of our Runge-Kutta"),
     "method:euler": PASSES,

@@ -14,3 +14,14 @@ from neurosim.describe.neurons.nonlinear import AdEx as AdEx
 from neurosim.describe.neurons.nonlinear import ExponentialIF as ExponentialIF
 from neurosim.describe.neurons.nonlinear import Izhikevich as Izhikevich
 from neurosim.describe.neurons.nonlinear import QuadraticIF as QuadraticIF
+from neurosim.describe.neurons.rates import LTC as LTC
+from neurosim.describe.neurons.rates import JansenRit as JansenRit
+from neurosim.describe.neurons.rates import Kuramoto as Kuramoto
+from neurosim.describe.neurons.rates import LinearRate as LinearRate
+from neurosim.describe.neurons.rates import OrnsteinUhlenbeck as OrnsteinUhlenbeck
+from neurosim.describe.neurons.rates import PoissonFromRate as PoissonFromRate
+from neurosim.describe.neurons.rates import StuartLandau as StuartLandau
+from neurosim.describe.neurons.rates import ThresholdLinearRate as ThresholdLinearRate
+from neurosim.describe.neurons.rates import WilsonCowan as WilsonCowan
+from neurosim.describe.neurons.rates import WongWang as WongWang
+from neurosim.describe.neurons.rates import WongWangEI as WongWangEI

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from neurosim.describe.model_protocol import Port
 from neurosim.describe.parts import ModelText, Part, total_current
-from neurosim.describe.synapses import Synapses, check_synapses
+from neurosim.describe.synapses import SpikeFilter, Synapses, check_synapses
 from neurosim.describe.values import Value, described, require_choice, require_same_size
+from neurosim.errors import DescriptionError
 
 if TYPE_CHECKING:
     from neurosim.equations import NeuronModel
 
 
-METHODS = ("exact", "exponential_euler", "rk4", "rk2", "euler")
+METHODS = (
+    "exact", "exponential_euler", "semi_implicit", "rk4", "rk2", "euler", "heun", "milstein",
+)  # fmt: skip
 
 
 @described
@@ -37,8 +40,18 @@ class Neuron(Value):
     synapses: Synapses | None = None
     method: str | None = None
 
+    takes_numbers: ClassVar[bool] = False
+    """Whether the input is a plain number, not a current."""
+
     def _check(self) -> None:
-        check_synapses(self.synapses, f"{type(self).__name__}.synapses")
+        place = f"{type(self).__name__}.synapses"
+        check_synapses(self.synapses, place)
+        for name, kind in self.synapses.named if self.synapses is not None else ():
+            if isinstance(kind, SpikeFilter) and not self.takes_numbers:
+                raise DescriptionError(
+                    place, kind, f"synapses of a membrane, for {name!r}",
+                    "A SpikeFilter makes a plain number: it is for rate units.",
+                )  # fmt: skip
         if self.method is not None:
             require_choice(self, "method", METHODS)
         require_same_size(self)
