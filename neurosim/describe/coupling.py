@@ -158,7 +158,7 @@ class CouplingFunction:
     def texts(self) -> dict[str | None, str]:
         """Inlet -> text; None for the inlet that ``receptor=`` names."""
         if isinstance(self.pair, Mapping):
-            return {**self.pair}
+            return dict(self.pair.items())
         return {None: self.pair}
 
     def pairs(

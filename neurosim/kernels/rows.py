@@ -151,7 +151,7 @@ def _settle(items: Ints, lo: Any, hi: Any) -> None:
 
 @kernel
 def _by_slot(
-    n: int,
+    n: Any,
     offsets: Ints,
     r: int,
     slots: Int32s,

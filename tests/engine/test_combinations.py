@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -133,7 +134,7 @@ def test_a_failure_within_a_stretch_names_its_step() -> None:
     relays = net.population("relays", 10, ns.LIF(synapses=ns.Delta()))
     net.project(bombs, relays, ns.AllToAll(), weight=0.0, delay=1.6)
     net.initialise(bombs, x=ns.Uniform(0.0, 0.05))
-    session = ns.compile(net, threads=1)
+    session: Any = ns.compile(net, threads=1)
     assert session.engine.synapses.window == 16
     with pytest.raises(ns.SimulationError) as several:
         session.run(5.0)
