@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PACKAGES = (
-    "neurosim-snn", "numpy", "numba", "llvmlite", "scipy", "sympy", "h5py", "matplotlib", "contourpy",
-    "networkx", "packaging", "pint", "psutil", "platformdirs", "rich", "tqdm", "typer",
+    "neurosim-snn", "numpy", "numba", "llvmlite", "scipy", "sympy", "h5py", "matplotlib",
+    "contourpy", "networkx", "packaging", "pint", "psutil", "platformdirs", "rich", "tqdm", "typer",
 )  # fmt: skip
 """What neurosim needs."""
 
