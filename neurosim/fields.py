@@ -131,7 +131,7 @@ def vector_field(
 
 def _inputs(spec: ModelSpec) -> dict[str, str]:
     """Continuous inputs, pulses and injected current, with their units."""
-    found = {coupling.name: coupling.unit for coupling in spec.couplings}
+    found = {coupling.symbol: coupling.unit for coupling in spec.couplings}
     found |= {r.target: r.unit for r in spec.receptors if r.kind == "pulse"}
     if spec.injectable:
         found["I_injected"] = "pA"
