@@ -135,13 +135,14 @@ def sweep(
     Examples
     --------
     >>> import neurosim as ns
-    >>> decay = ns.NeuronModel("decay", "dx/dt = (a - x)/tau : 1", parameters=dict(a=0.0, tau=10.0))
+    >>> text = "dx/dt = speed*(a - x)/ms : 1"
+    >>> decay = ns.NeuronModel("decay", equations=text, parameters=dict(a=0.0, speed=0.1))
     >>> net = ns.Network("one node")
     >>> node = net.population("node", 1, decay)
-    >>> net.record(node, "x", every=10)
-    >>> found = ns.sweep(net, {"a": [1, 2, 3], "tau": [5, 20]}, 30)
+    >>> _ = net.record(node, "x", every=10)
+    >>> found = ns.sweep(net, {"a": [1, 2, 3], "speed": [0.05, 0.2]}, 30)
     >>> found["node.x"].dims
-    ('a', 'tau', 'time', 'node.neuron')
+    ('a', 'speed', 'time', 'node.neuron')
     """
     try:
         import xarray
