@@ -103,7 +103,6 @@ class Engine:
         # One tile a thread: more would balance the load, but cut what a source sends to one into
         # shorter pieces, which costs more (measured).
         self.slot_map = layout.map_slots(plan, self.threads)
-        self.tile_first = self.slot_map.tile_first
         real = np.float64 if precision == "double" else np.float32
         self._machine = Machine(
             plan.dt, real, np.zeros(0), self.slot_map.n_slots, 1, np.ones(self.slot_map.n_slots),
@@ -197,15 +196,14 @@ class Engine:
         n_blocks = m.lo.size
         window = 1 if self.plan.couplings else self.synapses.window
         names = (
-            "first_call", "last_call", "first_gather", "last_gather", "region", "kept", "failure",
+            "first_call", "last_call", "first_gather", "last_gather", "region", "failure",
             "failed_at", "copied",
         )  # fmt: skip
         columns = {name: np.zeros(n_blocks, np.int64) for name in names}
-        self._kept_spikes: dict[int, np.ndarray] = {}
         addresses: list[int] = []
         contexts: list[int] = []
         spans: dict[int, tuple[int, int, int, int]] = {}
-        self._contexts: dict[int, Context] = {}
+        self._contexts: list[Context] = []  # alive as long as the loop may read them
         for p in self.plan.populations:
             first_gather = len(addresses)
             for feeder in self._couplings.gathers.get(p.index, []):
@@ -222,23 +220,25 @@ class Engine:
                 address, context = self.sources[p.index].address, self.sources[p.index].context
             addresses.append(address)
             contexts.append(context.address)
-            self._contexts[p.index] = context
+            self._contexts.append(context)
             spans[p.index] = (first_gather, first_call, first_call, len(addresses))
         load = np.zeros(n_blocks)
+        room = np.zeros(n_blocks, np.int64)
         for b in range(n_blocks):
             p_index = int(m.population[b])
             last = self.neurons.get(p_index) or self.sources[p_index]
             span = spans[p_index]
             columns["first_gather"][b], columns["last_gather"][b] = span[:2]
             columns["first_call"][b], columns["last_call"][b] = span[2:]
-            columns["region"][b] = last.spikes.ctypes.data + 4 * int(m.lo[b]) * last.largest
-            columns["kept"][b] = columns["region"][b]
-            if window > 1:
-                lo, hi = int(m.lo[b]), int(m.hi[b])
-                room = min(last.spikes.size - lo * last.largest, (hi - lo) * last.largest)
-                self._kept_spikes[b] = np.empty(window * room, np.int32)
-                columns["kept"][b] = self._kept_spikes[b].ctypes.data
-            load[b] = float(m.hi[b] - m.lo[b]) * (span[3] - span[2])
+            lo, hi = int(m.lo[b]), int(m.hi[b])
+            columns["region"][b] = last.spikes.ctypes.data + 4 * lo * last.largest
+            room[b] = min(last.spikes.size - lo * last.largest, (hi - lo) * last.largest)
+            load[b] = float(hi - lo) * (span[3] - span[2])
+        columns["kept"] = columns["region"]
+        if window > 1:
+            self._kept_spikes = np.empty(window * int(room.sum()), np.int32)
+            before = window * (np.cumsum(room) - room)
+            columns["kept"] = self._kept_spikes.ctypes.data + 4 * before
         self._blocks = loop.Blocks(
             m.lo, m.hi, columns["first_call"], columns["last_call"], columns["first_gather"],
             columns["last_gather"], np.array(addresses, np.int64), np.array(contexts, np.int64),
@@ -249,7 +249,7 @@ class Engine:
             workers: loop.Team(
                 np.zeros(loop.ASKED + loop.ASKED_WIDTH * workers, np.int64),
                 shares(layout.split_evenly(load, workers), workers),
-                shares(np.arange(self.tile_first.size), workers),
+                shares(np.arange(self.slot_map.tile_first.size), workers),
             )
             for workers in {1, self.threads}
         }
@@ -354,6 +354,7 @@ class Engine:
     ) -> tuple[int, int]:
         team = self._teams[workers]
         team.shared[:] = 0
+        self._blocks.failure[:] = 0
         outcome: list[tuple[int, int]] = [(0, 0)] * workers
         n_slots = max(1, self.slot_map.n_slots)
 

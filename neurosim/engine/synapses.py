@@ -67,9 +67,9 @@ class Synapses:
     scale : (n_slots,) float64
         Weight units per accumulator unit, by slot.
     max_delay : int
+        In steps; 1 where there are no synapses.
     window : int
         Steps that neurons may advance between two exchanges of spikes.
-        In steps; 1 where there are no synapses.
     n_synapses, n_bytes : int
         Number of synapses and bytes held for them.
     bounds, formats, connections : dict
@@ -178,16 +178,16 @@ def populations_of(plan: Plan, ids: Ints) -> list[int]:
 def choose_format(bundle: Bundle, wanted: str, precision: str, scale: Floats) -> None:
     """Set the bundle's format, and refuse weights that it could not hold well enough."""
     assert bundle.measured is not None
-    m = bundle.measured
-    units = [float(scale[s].max()) if s.size else 1.0 for s in bundle.slots]
-    uniform = len({float(u) for s in bundle.slots for u in np.unique(scale[s])}) <= 1
+    scales = np.unique(np.concatenate([scale[slots] for slots in bundle.slots]))
     worst = WORST_RELATIVE_ERROR[precision]
-    smallest = min((float(w) for w in m.min_abs_weight if np.isfinite(w) and w > 0), default=0.0)
-    if bundle.constant and uniform:
+    if bundle.constant and scales.size <= 1:
         bundle.format = "constant"
+        unit = float(scales[0]) if scales.size else 1.0
         weight = bundle.projections[0].weight
         assert isinstance(weight, Draw)
-        bundle.constant_weight = round(weight.a / units[0])
+        bundle.constant_weight = round(weight.a / unit)
+        if bundle.constant_weight * unit == weight.a:
+            return
     else:
         bundle.format = "full"
         if wanted == "fixed16" or (wanted == "auto" and precision == "single"):
@@ -197,16 +197,16 @@ def choose_format(bundle: Bundle, wanted: str, precision: str, scale: Floats) ->
                 bundle.format, bundle.shift = "full", 0
     if bundle.format == "fixed16" and wanted == "fixed16":
         return
-    unit = max(units, default=1.0)
-    if smallest and 0.5 * unit * 2.0**bundle.shift / smallest > worst:
-        if bundle.format == "constant" and bundle.constant_weight * unit == smallest:
-            return
-        raise CapacityError(
-            f"Projection {bundle.name}: the smallest weight ({smallest:.6g}) would carry a "
-            f"relative error of {0.5 * unit / smallest:.1e} beside sums as large as "
-            f"{unit * 2.0 ** ACCUMULATOR_BITS[precision]:.3g}; at most {worst:g} is allowed with "
-            f"precision='{precision}'. Use precision='double', or weights of a smaller range."
-        )
+    for j, error in errors_of(bundle, scale).items():
+        if error > worst:
+            sums = float(scale[bundle.slots[j]].max()) * 2.0 ** ACCUMULATOR_BITS[precision]
+            raise CapacityError(
+                f"Projection '{bundle.projections[j].name}': the smallest weight "
+                f"({bundle.measured.min_abs_weight[j]:.6g}) would carry a relative error of "
+                f"{error:.1e} beside sums as large as {sums:.3g}; at most {worst:g} is allowed "
+                f"with precision='{precision}'. Use precision='double', or weights of a smaller "
+                f"range."
+            )
 
 
 def shift_of_16_bits(bundle: Bundle, scale: Floats) -> int:
@@ -223,16 +223,22 @@ def shift_of_16_bits(bundle: Bundle, scale: Floats) -> int:
 
 def error_bound(bundle: Bundle, scale: Floats) -> float:
     """Return the bound of the relative error that rounding to `bundle.shift` gives any weight."""
+    return max(errors_of(bundle, scale).values(), default=0.0)
+
+
+def errors_of(bundle: Bundle, scale: Floats) -> dict[int, float]:
+    """Return that bound for each projection of a bundle that has weights other than 0.
+
+    Each by its own slots: those of others, which may hold much larger sums or nothing at all, do
+    not round its weights.
+    """
     assert bundle.measured is not None
     smallest = bundle.measured.min_abs_weight
-    return max(
-        (
-            0.5 * float(scale[slots].max()) * 2.0**bundle.shift / smallest[j]
-            for j, slots in enumerate(bundle.slots)
-            if slots.size and np.isfinite(smallest[j]) and smallest[j] > 0
-        ),
-        default=0.0,
-    )
+    return {
+        j: 0.5 * float(scale[slots].max()) * 2.0**bundle.shift / float(smallest[j])
+        for j, slots in enumerate(bundle.slots)
+        if slots.size and np.isfinite(smallest[j]) and smallest[j] > 0
+    }
 
 
 def check_measured(bundle: Bundle, plan: Plan) -> None:

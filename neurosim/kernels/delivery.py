@@ -88,6 +88,12 @@ def first_not_below(ids, first, last, value):
 
 
 @kernel
+def emitted_at(delivery, label, wave):
+    """Return the label of the spikes whose wave is delivered at the end of the step `label`."""
+    return label - wave * delivery.wave_steps + (delivery.lead if wave > 0 else 0)
+
+
+@kernel
 def deliver(accumulator, n_slots, delivery, tile, label, ids, start, origin, visits):
     """Deliver into one tile what is due for delivery at the end of the step `label`.
 
@@ -102,7 +108,6 @@ def deliver(accumulator, n_slots, delivery, tile, label, ids, start, origin, vis
     origin      : first label kept
     visits      : (VISITS, 4) int64, scratch
     """
-    depth = delivery.wave_steps
     for bundle in range(delivery.bundle.shape[0]):
         info = delivery.bundle[bundle]
         first_id = info[B_FIRST_ID]
@@ -116,7 +121,7 @@ def deliver(accumulator, n_slots, delivery, tile, label, ids, start, origin, vis
         stream = uint16_at(table[R_STREAM], 1 << 62)
         n_visits = np.int64(0)  # a literal would have `make_visits` compiled twice
         for wave in range(n_waves):
-            emitted = label - wave * depth + (delivery.lead if wave > 0 else 0)
+            emitted = emitted_at(delivery, label, wave)
             if emitted < origin:
                 break
             last = start[emitted + 1 - origin]
@@ -160,7 +165,6 @@ def make_visits(
     visits: Any, n_visits: Any,
 ) -> None:  # fmt: skip
     """Deliver visits[:n_visits]: begin and end in the stream, source, wave << 32 | repeat."""
-    depth = delivery.wave_steps
     rows_due = delivery.rows_due
     tile_first = delivery.tile_first[tile]
     now_first = label % rows_due
@@ -208,12 +212,11 @@ def make_visits(
                 due -= rows_due
             base = np.uintp(due * n_slots + tile_first)
             if info[B_RELEASE] >= 0:
-                emitted = label - wave * depth + (delivery.lead if wave > 0 else 0)
                 deliver_unreliably(
                     accumulator, due * n_slots + tile_first, tile_first, stream, weights,
                     synapse_format, constant, shift, at, count, info[B_RELEASE], visits[v, 2],
-                    emitted, wave * depth + delay, visits[v, 3] & 0xFFFFFFFF,
-                    delivery.key, delivery.slot_name,
+                    emitted_at(delivery, label, wave), wave * delivery.wave_steps + delay,
+                    visits[v, 3] & 0xFFFFFFFF, delivery.key, delivery.slot_name,
                 )  # fmt: skip
             elif packed:
                 word = uint32_at(stream + 4 * at, count)
