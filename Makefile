@@ -7,6 +7,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+CORE := $(VENV)/.installed-core
 STAMP := $(VENV)/.installed
 EXTRAS := dev,analysis,brian2,datasets,nest,torch,tutorials
 WORKERS ?= 2
@@ -19,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .PHONY: demo test test-fast lint format venv bench
 
-demo: venv
+demo: $(CORE)
 	$(BIN)/python tools/demo.py
 
 # The kernels are tested twice: as the Python they are written in, and compiled.
@@ -52,7 +53,8 @@ venv: $(STAMP)
 # A name on the PATH may be a shim that leads nowhere, or a Python without venv: run each to see.
 USABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
-$(STAMP): pyproject.toml .ci/constraints.txt
+# What the demo and the tutorials need; the rest comes with the first check.
+$(CORE): pyproject.toml .ci/constraints.txt
 	@if ! $(BIN)/python -c '$(USABLE)' >/dev/null 2>&1; then \
 	    for candidate in $(or $(PYTHON),python3.11 python3 python3.12 python3.13); do \
 	        if "$$candidate" -c '$(USABLE)' >/dev/null 2>&1; then found=$$candidate; break; fi; \
@@ -64,5 +66,10 @@ $(STAMP): pyproject.toml .ci/constraints.txt
 	    echo "make venv: using $$("$$found" -c 'import sys; print(sys.executable, sys.version.split()[0])')"; \
 	    "$$found" -m venv --clear $(VENV); \
 	fi
+	$(BIN)/python -m pip install --quiet -c .ci/constraints.txt -e ".[tutorials]"
+	@touch $@
+
+# The tools, and the other simulators: most of it is PyTorch.
+$(STAMP): $(CORE)
 	$(BIN)/python -m pip install --quiet -c .ci/constraints.txt -e ".[$(EXTRAS)]"
 	@touch $@
