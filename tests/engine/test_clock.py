@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import neurosim as ns
 from neurosim.engine.clock import Engine
 from neurosim.engine.pace import Pace
+from neurosim.engine.synapses import WORST_RELATIVE_ERROR
 from neurosim.lower.lowering import lower
 from tests.engine.networks_by_hand import run_by_hand, same_bits, spikes_of
 
@@ -329,6 +330,36 @@ def test_weights_beyond_single_precision_are_refused() -> None:
     with pytest.raises(ns.CapacityError, match="single precision"):
         ns.compile(net, precision="single")
     ns.compile(net)
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("other", [0.0, 1e-12, 1e12])
+def test_weights_of_one_target_do_not_round_those_of_another(other: float, precision: str) -> None:
+    """One neuron sends to two: what it brings to one is held whatever goes to the other."""
+    net = ns.Network("apart")
+    source = net.population("in", 1, ns.SpikeTimes([[1.0]]))
+    perfect = ns.PerfectIntegrator(synapses=ns.Delta(), V_th=1e15)
+    weights = {"a": other, "b": 0.25}
+    for name, weight in weights.items():
+        target = net.population(name, 1, perfect)
+        net.project(source, target, ns.FromMatrix(np.full((1, 1), weight)), receptor="delta")
+        net.record(target, "V_m")
+    run = ns.run(net, 5, precision=precision)
+    for name, weight in weights.items():
+        rel = WORST_RELATIVE_ERROR[precision]
+        assert run.states[name]["V_m"].array[-1, 0] == pytest.approx(weight, rel=rel)
+
+
+def test_the_projection_whose_weights_would_be_rounded_is_named() -> None:
+    """Of two that share their sources, the one with weights of too wide a range."""
+    net = ns.Network("wide")
+    cells = net.population("cells", 2, ns.LIF(synapses=ns.ExpCurrent()))
+    others = net.population("others", 2, ns.LIF(synapses=ns.ExpCurrent()))
+    net.project(cells, cells, ns.FromMatrix(np.ones((2, 2))), receptor="exc", name="even")
+    wide = ns.FromMatrix(np.diag([1e-15, 1e10]))
+    net.project(cells, others, wide, receptor="exc", name="wide")
+    with pytest.raises(ns.CapacityError, match=r"^Projection 'wide': the smallest .*\(1e-15\)"):
+        ns.compile(net)
 
 
 def test_rounded_times_are_told() -> None:
