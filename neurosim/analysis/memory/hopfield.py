@@ -93,10 +93,7 @@ def hopfield_disordered(load: float, temperature: float) -> ReplicaState:
         return _cold_state(alpha, 0.0)
 
     def excess(s: float) -> float:
-        q = response(0.0, s).q
-        c = (1 - q) / t
-        # below the root of C = 1 there is no state: continue the sign
-        return -alpha if c >= 1 else s * s * t * t * (1 - c) ** 2 / q - alpha
+        return _load_of(response(0.0, s).q, s, t) - alpha
 
     high = first_beyond(lambda s: -excess(s), 1.0, WHAT, where)
     return _warm_state(alpha, t, 0.0, root(excess, 1e-6, high, WHAT, where))
@@ -254,9 +251,7 @@ def _profile(m: float, alpha: float, t: float) -> float:
         return root(lambda x: response(x, s).m - m, 0.0, high, WHAT, where)
 
     def excess(s: float) -> float:
-        q = response(field(s), s).q
-        c = (1 - q) / t
-        return -alpha if c >= 1 else s * s * t * t * (1 - c) ** 2 / q - alpha
+        return _load_of(response(field(s), s).q, s, t) - alpha
 
     s = 0.0
     if alpha > 0 and (m > 0 or t < 1 + math.sqrt(alpha)):
@@ -294,11 +289,16 @@ def _field_at(s: float, t: float) -> float:
     return root(excess, low, 1.01 / t, WHAT, f"T = {t:g}, s = {s:g}")
 
 
-def _load_at(s: float, t: float) -> float:
-    a = _field_at(s, t)
-    q = response(a, s).q
-    # C < 1 on the curve: m is concave in a, so its slope 1 - q is below that of its chord, T
+def _load_of(q: float, s: float, t: float) -> float:
+    """Return s^2 T^2 (1 - C)^2 / q, and 0 where C >= 1: there is no state.
+
+    On the curve C < 1: m is concave in a, so its slope 1 - q is below that of its chord, T.
+    """
     return (s * t * max(0.0, 1 - (1 - q) / t)) ** 2 / q
+
+
+def _load_at(s: float, t: float) -> float:
+    return _load_of(response(_field_at(s, t), s).q, s, t)
 
 
 def _replicon(s: float, t: float) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.analysis.memory import checks
+from neurosim.analysis.memory.dense import dataset_entropy
 from neurosim.errors import DescriptionError, UnknownNameError
 
 Kernel = Callable[[Any], Any]
@@ -102,7 +103,7 @@ def learned_overlap(
     r = checks.number(quality, f"{place}.quality", expected, low=0.0, high=1.0, open_low=True)
     m = checks.whole(n_examples, f"{place}.n_examples", at_least=1)
     if mode == "supervised":
-        rho = (1 - r * r) / (m * r * r)
+        rho = dataset_entropy(r, m)
         square = 1 / (1 + rho)
         signal = p * square ** (p / 2)
         variance = p * p * square ** (p - 1) * rho / (1 + rho) + p * alpha
