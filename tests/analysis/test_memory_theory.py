@@ -195,7 +195,7 @@ def test_zero_temperature_spinodals(order: int, load: float, m: float) -> None:
     assert memory.dense_state(order, found * 1.001, 0.0).m == 0
 
 
-@pytest.mark.parametrize(("order", "t"), [(3, 1.7477), (4, 1.983)])
+@pytest.mark.parametrize(("order", "t"), [(3, 1.7477), (4, 1.983), (5, 2.256), (6, 2.536)])
 def test_temperature_spinodals_at_no_load(order: int, t: float) -> None:
     assert memory.dense_spinodal_temperature(order) == pytest.approx(t, abs=5e-4)
     assert memory.dense_state(order, 0.0, t - 0.01).m > 0.5
@@ -254,6 +254,8 @@ def test_where_disorder_takes_over() -> None:
     At no load: where the paramagnet's ln 2 wins.
     """
     assert memory.dense_transition(3, 0.0) == memory.dense_spinodal(3, 0.0)
+    for order, load in ((3, 0.7566), (4, 0.7611), (5, 0.7362), (6, 0.7276)):
+        assert memory.dense_transition(order, 0.0) == pytest.approx(load, abs=5e-5)
     alpha = memory.dense_transition(4, 0.0)
     assert alpha < 0.97 * memory.dense_spinodal(4, 0.0)
     glass = memory.ground_state_energy(4) * math.sqrt(2 * alpha)
@@ -391,4 +393,9 @@ def test_diagrams_hold_their_lines() -> None:
     dense = memory.dense_diagram(3, points=4)
     assert dense.lines["spinodal"].load[0] == memory.dense_spinodal(3, 0.0)
     assert dense.lines["spinodal"].temperature[-1] == memory.dense_spinodal_temperature(3)
-    assert dense.lines["transition"].load[-1] == 0
+    melting = dense.lines["transition"]
+    assert melting.load[-1] == 0
+    t = float(melting.temperature[-1])
+    assert memory.dense_state(3, 0.0, t).free_energy == pytest.approx(-t * math.log(2), abs=1e-9)
+    assert (np.diff(melting.temperature) > 0).all()
+    assert melting.temperature[-1] < dense.lines["spinodal"].temperature[-1]

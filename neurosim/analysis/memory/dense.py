@@ -203,15 +203,15 @@ def dense_diagram(order: int, *, rho: float = 0.0, points: int = 30) -> PhaseDia
     hottest = dense_spinodal_temperature(p, rho=e)
     t = hottest * (1 - np.linspace(1, 0, n) ** 1.5)
     spinodal = np.array([dense_spinodal(p, float(x), rho=e) for x in t[:-1]] + [0.0])
-    transition = np.array([dense_transition(p, float(x), rho=e) for x in t])
-    ordered = transition > 0
-    ordered[int(np.argmin(ordered))] = True  # and where the line ends on the axis
+    melting = _melting(p, e)
+    cool = np.append(t[t < melting], melting)
+    transition = np.array([dense_transition(p, float(x), rho=e) for x in cool[:-1]] + [0.0])
     alpha = 1.3 * spinodal.max() * np.linspace(0, 1, n) ** 2
     lines = {
         "spinodal": Line(load=spinodal, temperature=t, meaning="retrieval states exist up to here"),
         "transition": Line(
-            load=transition[ordered],
-            temperature=t[ordered],
+            load=transition,
+            temperature=cool,
             meaning="retrieval has the lowest free energy up to here",
         ),
         "spin glass": Line(
@@ -289,6 +289,17 @@ def _hottest(p: int, e: float) -> tuple[float, float]:
     return math.exp(log_a), t
 
 
+def _melting(p: int, e: float) -> float:
+    """Return the temperature at which retrieval without load has the free energy of disorder."""
+
+    def difference(t: float) -> float:
+        return dense_state(p, 0.0, t, rho=e).free_energy - _disordered(p, 0.0, t).free_energy
+
+    hottest = dense_spinodal_temperature(p, rho=e) * (1 - 1e-9)
+    where = f"P = {p}, rho = {e:g}, load 0, transition"
+    return root(difference, checks.LOWEST, hottest, WHAT, where)
+
+
 @lru_cache(maxsize=1024)
 def _range(p: int, t: float, e: float) -> tuple[float, float]:
     """Return the two values of A at which the load is 0."""
@@ -323,13 +334,9 @@ def _std_at(p: int, t: float, e: float, a: float) -> float:
     return root(excess, least, high, WHAT, where)
 
 
-def _load_of(p: int, t: float, e: float, a: float, s: float) -> float:
-    q = response(a, s).q
-    return float((s * s - e * a * a) * t * t / (p * q ** (p - 1)))
-
-
 def _load_at(p: int, t: float, e: float, a: float) -> float:
-    return _load_of(p, t, e, a, _std_at(p, t, e, a))
+    s = _std_at(p, t, e, a)
+    return float((s * s - e * a * a) * t * t / (p * response(a, s).q ** (p - 1)))
 
 
 @lru_cache(maxsize=1024)
