@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import neurosim as ns
+import neurosim_backends.norse.layers  # noqa: F401  # Norse itself warns when it is imported
 from neurosim.errors import UnknownNameError
 from neurosim_backends.norse import Norse
 from tests.conformance.comparing import assert_same
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("neurosim_backends.norse.layers")  # Norse itself warns when imported
 pytestmark = pytest.mark.compiled
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,8 +17,6 @@ from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim_backends.snntorch import SnnTorch
 from tests.conformance.comparing import assert_same
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("snntorch")
 pytestmark = pytest.mark.compiled
 
 

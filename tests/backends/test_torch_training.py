@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from sklearn.datasets import load_digits
 
 import neurosim as ns
 from neurosim_backends.snntorch import SnnTorch
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("snntorch")
 pytestmark = pytest.mark.compiled
 
 
@@ -92,8 +92,7 @@ def test_the_surrogate_gradient_is_that_of_a_slow_reference() -> None:
 
 def test_digits_are_learned_and_told_alike_on_the_core() -> None:
     """64-32-10 on the 8x8 digits of scikit-learn: the core predicts what the module predicts."""
-    datasets = pytest.importorskip("sklearn.datasets")
-    images, labels = datasets.load_digits(return_X_y=True)
+    images, labels = load_digits(return_X_y=True)
     x = torch.tensor(images / 16.0)
     y = torch.tensor(labels)
     torch.manual_seed(0)

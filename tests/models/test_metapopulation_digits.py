@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from neurosim_datasets import digits
 from neurosim_models.metapopulation import Training, WilsonCowanMetapopulation, train
@@ -46,7 +47,7 @@ def learn(seed: int, **changed: Any) -> Training:
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
     """Matrices are so small that threads of BLAS wait for each other most of the time."""
-    limits = pytest.importorskip("threadpoolctl").threadpool_limits(1, "blas")
+    limits = threadpool_limits(1, "blas")
     yield
     limits.restore_original_limits()
 

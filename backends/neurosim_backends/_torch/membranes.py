@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import sympy
+import torch
 from sympy.core.relational import GreaterThan
 
 from neurosim.equations.evaluate import evaluate
 from neurosim.equations.spec import Value
 from neurosim.equations.symbolic import symbol
 from neurosim.lower.plan import Floats, PlanPopulation
+from neurosim_backends._torch.cells import Cell
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,28 @@ class Membrane:
         below = np.all(np.asarray(states[self.state]) < self.threshold)
         decays = np.all((self.decay >= 0) & (self.decay <= 1))
         return bool(np.all(self.reset == 0) and np.all(self.threshold > 0) and below and decays)
+
+
+class MembraneCell(Cell):
+    """A population that a neuron of another library advances as one leaky membrane."""
+
+    def keep_membrane(self, membrane: Membrane) -> None:
+        """Take on what enters the membrane in a step."""
+        self._keep("offset", membrane.offset)
+        self._keep("gain", membrane.gain)
+        self.receptors = membrane.receptors
+
+    def entering(self, v: Mapping[str, Any]) -> torch.Tensor:
+        """Return what is added to the membrane in a step: its offset, currents and arrivals."""
+        buffers = self._module._buffers
+        total = buffers["offset"]
+        assert total is not None
+        if "I_injected" in v:
+            total = total + buffers["gain"] * v["I_injected"]
+        for receptor in self.receptors:
+            if f"w:{receptor}" in v:
+                total = total + v[f"w:{receptor}"]
+        return total
 
 
 def membrane_of(

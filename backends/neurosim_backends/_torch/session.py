@@ -215,7 +215,6 @@ class _Recording:
         self._labels: list[npt.NDArray[Any]] = []
         self._ids: list[npt.NDArray[Any]] = []
         self._rows: list[tuple[PlanRecorder, int, torch.Tensor, list[torch.Tensor]]] = []
-        self._pending: dict[int, list[torch.Tensor]] = {}
         for r in recorders:
             if r.variable in ("spikes", "weight"):
                 continue

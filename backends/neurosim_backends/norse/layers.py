@@ -12,7 +12,7 @@ import torch
 from neurosim.equations.spec import Value
 from neurosim.lower.plan import PlanPopulation
 from neurosim_backends._torch.cells import Cell, CellState, Surrogate
-from neurosim_backends._torch.membranes import Membrane, membrane_of
+from neurosim_backends._torch.membranes import Membrane, MembraneCell, membrane_of
 from neurosim_backends._torch.module import MakeCell
 
 with warnings.catch_warnings():
@@ -35,7 +35,7 @@ class PlanCell(Cell, torch.nn.Module):  # type: ignore[misc]
         torch.nn.Module.__init__(self)
 
 
-class PlanIAF(Cell, torch.nn.Module):  # type: ignore[misc]
+class PlanIAF(MembraneCell, torch.nn.Module):  # type: ignore[misc]
     """A population that is advanced by Norse's ``iaf_feed_forward_step``."""
 
     layer = "norse.torch.functional.iaf.iaf_feed_forward_step"
@@ -46,25 +46,18 @@ class PlanIAF(Cell, torch.nn.Module):  # type: ignore[misc]
         # Norse fires above the threshold, the Plan at it, too: just below it is the same.
         below = np.nextafter(membrane.threshold, -np.inf)
         for name, value in (
-            ("v_th", below), ("v_reset", membrane.reset), ("offset", membrane.offset),
-            ("gain", membrane.gain), ("alpha", np.asarray(alpha)),
+            ("v_th", below), ("v_reset", membrane.reset), ("alpha", alpha),
         ):  # fmt: skip
-            self.register_buffer(name, torch.tensor(value), persistent=False)
-        self.receptors = membrane.receptors
+            self._keep(name, value)
+        self.keep_membrane(membrane)
 
     def advance(
         self, v: dict[str, Any], state: CellState
     ) -> tuple[torch.Tensor | None, CellState, tuple[torch.Tensor, ...]]:
         """Do one step."""
         (now,) = state.values
-        entering = self.offset
-        if "I_injected" in v:
-            entering = entering + self.gain * v["I_injected"]
-        for receptor in self.receptors:
-            if f"w:{receptor}" in v:
-                entering = entering + v[f"w:{receptor}"]
         p = IAFParameters(self.v_th, self.v_reset, self.method, self.alpha)
-        spikes, after = iaf_feed_forward_step(entering, IAFFeedForwardState(now), p)
+        spikes, after = iaf_feed_forward_step(self.entering(v), IAFFeedForwardState(now), p)
         return spikes, CellState((after.v,), state.held), (after.v,)
 
 

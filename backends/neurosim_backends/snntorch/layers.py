@@ -12,7 +12,7 @@ from snntorch import surrogate as surrogates
 from neurosim.equations.spec import Value
 from neurosim.lower.plan import PlanPopulation
 from neurosim_backends._torch.cells import Cell, CellState, Surrogate
-from neurosim_backends._torch.membranes import Membrane, membrane_of
+from neurosim_backends._torch.membranes import Membrane, MembraneCell, membrane_of
 from neurosim_backends._torch.module import MakeCell
 
 
@@ -26,7 +26,7 @@ class PlanNeuron(Cell, snntorch.SpikingNeuron):  # type: ignore[misc]
         _let_go(self)
 
 
-class PlanLeaky(Cell, torch.nn.Module):  # type: ignore[misc]
+class PlanLeaky(MembraneCell, torch.nn.Module):  # type: ignore[misc]
     """A population that is advanced by ``snntorch.Leaky``, with its reset to zero, at once.
 
     Attributes
@@ -46,22 +46,14 @@ class PlanLeaky(Cell, torch.nn.Module):  # type: ignore[misc]
         self.leaky._buffers.pop("reset_mechanism_val")
         self.leaky.reset_mechanism_val = 1
         _let_go(self.leaky)
-        self.register_buffer("offset", torch.tensor(membrane.offset), persistent=False)
-        self.register_buffer("gain", torch.tensor(membrane.gain), persistent=False)
-        self.receptors = membrane.receptors
+        self.keep_membrane(membrane)
 
     def advance(
         self, v: dict[str, Any], state: CellState
     ) -> tuple[torch.Tensor | None, CellState, tuple[torch.Tensor, ...]]:
         """Do one step."""
         (mem,) = state.values
-        entering = self.offset
-        if "I_injected" in v:
-            entering = entering + self.gain * v["I_injected"]
-        for receptor in self.receptors:
-            if f"w:{receptor}" in v:
-                entering = entering + v[f"w:{receptor}"]
-        spikes, after = self.leaky(entering.expand_as(mem), mem)
+        spikes, after = self.leaky(self.entering(v).expand_as(mem), mem)
         self.leaky.mem = torch.zeros(0)  # or it would keep the past
         return spikes, CellState((after,), state.held), (after,)
 
