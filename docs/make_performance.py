@@ -83,6 +83,15 @@ microcircuit at scale 0.3 are delivered once more, on one thread, by one loop co
 accumulator of int32 and for one of float32; nanoseconds per event, reading what is due included.
 """
 
+MEMORIES = """\
+## A sweep of an associative memory
+
+Hopfield networks on their way from a noisy pattern to rest, one thread; seconds of a sweep, in
+which every unit is asked once. neurosim keeps patterns in bits (`PatternCoupling`); beside it the
+dense matrix of Hebb's weights, a row times the state for every unit, as one writes it in numpy.
+Bytes are those of `net.estimate()` and of the matrix. Of a million units it would have 4 TB.
+"""
+
 SCALING = """\
 ## Over the size of the network
 
@@ -132,7 +141,7 @@ def plain_table(kept: dict[str, Any], columns: dict[str, str]) -> list[str]:
     """Return a Markdown table of some columns."""
     lines = [f"| | {' | '.join(columns.values())} |", "|---" * (len(columns) + 1) + "|"]
     for row in kept["rows"]:
-        cells = [number(v) if isinstance(v := row[key], float) else str(v) for key in columns]
+        cells = [number(v) if isinstance(v := row[key], float) else f"{v:,}" for key in columns]
         lines.append(f"| {row['name']} | {' | '.join(cells)} |")
     return [*lines, ""]
 
@@ -211,6 +220,19 @@ def page() -> str:
         parts += [DETERMINISM, measured(determinism), *plain_table(determinism, columns)]
         price = determinism["rows"][0]["price"]
         parts.append(f"Medians differ by {100 * price:+.1f} %.\n")
+    if (memories := read("memories")) is not None:
+        columns = {
+            "units": "units", "patterns": "patterns", "median_s": "median s", "least_s": "least",
+            "bytes": "bytes",
+        }  # fmt: skip
+        parts += [MEMORIES, measured(memories), *plain_table(memories, columns)]
+        for row in memories["rows"]:
+            if "faster_than_dense" in row:
+                parts.append(
+                    f"Of {row['units']:,} units the dense matrix takes "
+                    f"{number(row['faster_than_dense'])} times as long and "
+                    f"{number(row['less_memory_than_dense'])} times the memory.\n"
+                )
     return "\n".join(parts).rstrip() + "\n"
 
 

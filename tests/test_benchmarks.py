@@ -362,6 +362,15 @@ def test_the_readme_says_what_was_measured() -> None:
     assert re.findall(r"[\d.]+ times(?= Brian2)", line) == told("brian2-cpp", *both, "cuba-4000")
 
 
+def test_the_readme_says_how_memories_compare_with_a_dense_matrix() -> None:
+    kept = json.loads((keeping.RESULTS / "memories.json").read_text())
+    (row,) = [row for row in kept["rows"] if "faster_than_dense" in row]
+    readme = (ROOT / "README.md").read_text()
+    line = next(line for line in readme.splitlines() if line.startswith("| [associative memories]"))
+    told = re.findall(r"of ([\d,]+) units (\S+) times as fast as with a dense matrix", line)
+    assert told == [(f"{row['units']:,}", f"{row['faster_than_dense']:.2g}")]
+
+
 # --- the same networks on both sides --------------------------------------------------------------
 
 

@@ -278,6 +278,21 @@ def test_values(text: str, value: object) -> None:
     assert type(parsed) is type(value)
 
 
+@pytest.mark.compiled
+def test_a_network_without_spikes_tells_its_states() -> None:
+    """A memory that has come to rest: 51 samples, of which the last two are alike."""
+    done = neurosim("run", "hopfield", "--set", "size=100", "--duration", 50)
+    assert done.code == 0
+    assert re.search(r"units\.s +100 +51 +\S+ +\S+ +0 ", done.text)
+    assert "No spikes" not in done.text
+    hot = neurosim(
+        "run", "hopfield", "--set", "size=100", "--set", "temperature=5", "--duration", 5
+    )
+    last = re.search(r"units\.s +100 +6 +\S+ +\S+ +(\d+)", hot.text)
+    assert last is not None
+    assert int(last[1]) > 10
+
+
 # --- list, doctor, --version ----------------------------------------------------------------
 
 

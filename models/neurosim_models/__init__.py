@@ -1,6 +1,7 @@
 """Published networks, each a function that returns a `neurosim.Network`.
 
-Every function takes `seed` and keywords for the size; the spikes of all populations are recorded.
+Every function takes `seed` and keywords for the size; the spikes of all populations are recorded,
+of `hopfield`, whose units have none, the states.
 
 >>> from neurosim_models import vogels_abbott_cuba
 >>> vogels_abbott_cuba(scale=0.1).size

@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 
 import neurosim as ns
+from neurosim.describe.checks import to_int
 from neurosim.errors import DescriptionError
 from neurosim.units import to_scalar
-
-CRITICAL_LOAD = 0.138
-"""Random patterns per unit beyond which none is retrieved (Amit, Gutfreund & Sompolinsky, 1985)."""
 
 
 def hopfield(
@@ -36,7 +34,8 @@ def hopfield(
     size : int
         Units, where patterns are left out.
     load : float
-        Random patterns per unit; retrieval breaks down at 0.138.
+        Random patterns per unit; retrieval breaks down at 0.138 (Amit, Gutfreund & Sompolinsky,
+        1985).
     interaction : Linear, Polynomial or ExponentialInteraction, optional
     temperature : float
     noise : float
@@ -54,14 +53,14 @@ def hopfield(
     """
     share = to_scalar(load, "1", "hopfield: load", above=0)
     flipped = to_scalar(noise, "1", "hopfield: noise", at_least=0, at_most=1)
-    random = np.random.Generator(np.random.Philox(seed))
+    random = np.random.Generator(np.random.Philox(to_int(seed, "hopfield: seed")))
     if patterns is None:
-        number = round(share * size)
+        n_units = to_int(size, "hopfield: size", at_least=1)
+        number = round(share * n_units)
         if number < 1:
-            raise DescriptionError(
-                "hopfield: load", load, f"at least {1 / size:g}, one pattern of {size} units"
-            )
-        patterns = np.where(random.random((number, size)) < 0.5, -1, 1)
+            expected = f"at least {1 / n_units:g}, one pattern of {n_units} units"
+            raise DescriptionError("hopfield: load", load, expected)
+        patterns = np.where(random.random((number, n_units)) < 0.5, -1, 1)
     coupling = ns.PatternCoupling(
         patterns, **({} if interaction is None else {"interaction": interaction})
     )

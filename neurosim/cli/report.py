@@ -39,7 +39,7 @@ def show_network(console: Console, network: Network) -> None:
 
 
 def show_run(console: Console, run: Run) -> None:
-    """Print rates, wall times and what was approximated."""
+    """Print rates, or states where there are none, wall times and what was approximated."""
     from neurosim.analysis import isi_cv
 
     if run.spikes:
@@ -59,6 +59,8 @@ def show_run(console: Console, run: Run) -> None:
                 f"{cv.mean():.2f}" if cv is not None and cv.n_used else "-",
             )
         console.print(table)
+    elif any(run.states.values()):
+        console.print(_states(run))
     else:
         console.print('No spikes were recorded: add net.record(population, "spikes").')
     wall = run.provenance.get("wall_seconds", {})
@@ -70,6 +72,26 @@ def show_run(console: Console, run: Run) -> None:
         )
     for line in told(run.provenance.get("approximations", [])):
         console.print(f"Approximated: {line}", markup=False, soft_wrap=True)
+
+
+def _states(run: Run) -> Table:
+    """Return what became of recorded states, for networks that do without spikes."""
+    table = Table(title=f"{run.name}, {run.duration:g} ms", title_justify="left")
+    table.add_column("state")
+    for heading in ("neurons", "samples", "first mean", "last mean", "differ in the last two"):
+        table.add_column(heading, justify="right")
+    for name, traces in run.states.items():
+        for variable, trace in traces.items():
+            ends = [f"{trace.array[k].mean():.4g}" for k in (0, -1)] if len(trace) else ["-", "-"]
+            moved = int((trace.array[-2] != trace.array[-1]).sum()) if len(trace) > 1 else None
+            table.add_row(
+                f"{name}.{variable}" + ("" if trace.unit == "1" else f" in {trace.unit}"),
+                f"{trace.ids.size:,}",
+                f"{len(trace):,}",
+                *ends,
+                "-" if moved is None else f"{moved:,}",
+            )
+    return table
 
 
 def save_figure(run: Run, path: Path) -> None:

@@ -44,8 +44,12 @@ def test_given_patterns_are_stored() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "told"),
-    [({"load": 0}, "load"), ({"load": 1e-6}, "one pattern of 1000"), ({"noise": 1.5}, "noise")],
-)
+    [
+        ({"load": 0}, "load"), ({"load": 1e-6}, "one pattern of 1000"), ({"noise": 1.5}, "noise"),
+        ({"size": 10.5}, "hopfield: size"), ({"size": 0}, "hopfield: size"),
+        ({"seed": -1}, "hopfield: seed"),
+    ],
+)  # fmt: skip
 def test_nonsense_is_refused(wrong: dict[str, Any], told: str) -> None:
     with pytest.raises(ns.DescriptionError, match=told):
         hopfield(**wrong)

@@ -48,8 +48,8 @@ def test_every_function_is_exported_and_listed() -> None:
 
     listed = {e.name for e in entry_points(group="neurosim.models")}
     if listed:  # only where the package is installed
-        assert listed == set(SMALL)
-    assert all(callable(getattr(models, name)) for name in SMALL)
+        assert listed == {*SMALL, "hopfield"}  # which test_hopfield.py runs: it has no spikes
+    assert all(callable(getattr(models, name)) for name in listed | set(SMALL))
 
 
 @pytest.mark.parametrize(

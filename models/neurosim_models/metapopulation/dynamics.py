@@ -45,13 +45,10 @@ class Derivatives(NamedTuple):
     by_coupling : (size, size)
         By what multiplies x: the coupling times its strength.
     by_log_gamma : float
-    by_start : (n, size)
-        By the initial states, where these are both x and y.
     """
 
     by_coupling: Array
     by_log_gamma: float
-    by_start: Array
 
 
 def relax(
@@ -130,7 +127,7 @@ def back(
     size = coupling.shape[0]
     # One product for all steps: sums over steps and states.
     by_coupling = run.f.reshape(-1, size).T @ run.x[:-1].reshape(-1, size)
-    return Derivatives(by_coupling, float(by_log_gamma), from_x + through + from_y)
+    return Derivatives(by_coupling, float(by_log_gamma))
 
 
 def _numbers(
