@@ -12,10 +12,12 @@ from typer.testing import CliRunner
 
 import benchmarks.__main__ as command_line
 from benchmarks import planted_attractors
+from benchmarks.keeping import RESULTS
 from benchmarks.planted_attractors import PUBLISHED, Split, load, measure
 from neurosim_datasets import digits
 
 pytestmark = pytest.mark.compiled
+ROOT = Path(__file__).parents[1]
 
 
 def few(data: str, folder: Path | None = None) -> tuple[Split, Split]:
@@ -44,6 +46,25 @@ def test_what_is_published_is_never_told_as_ours(tmp_path: Path) -> None:
     with np.load(file) as kept:
         assert kept["weights"].shape == (64, 64)
         assert kept["gamma"] == row["gamma"]
+
+
+def test_the_page_tells_what_was_measured() -> None:
+    """Every figure of docs/metapopulation.md that comes from the kept file."""
+    text = " ".join((ROOT / "docs" / "metapopulation.md").read_text().split())
+    content = json.loads((RESULTS / "planted-attractors" / "fashion-mnist.json").read_text())
+    (row,) = content["rows"]
+    cells = (
+        "Fashion-MNIST, 784 nodes", row["parametrization"], f"{row['optimiser_steps']} (one epoch)",
+        f"{row['batch']}", f"{row['cpu_seconds']:.0f} s",
+        f"{100 * row['accuracy_at_training_steps']:.1f} %", f"{100 * row['accuracy']:.1f} %",
+        f"{100 * row['published']:.2f} %, after 105,000 steps",
+    )  # fmt: skip
+    assert row["epochs"] == 1
+    assert row["euler_steps"] == 25
+    assert f"| {' | '.join(cells)} |" in text
+    assert f"`{content['command']}`" in text
+    assert f"{100 * row['settled']:.0f} % of the" in text
+    assert f"(largest spectral abscissa {row['largest_abscissa']:.2f})" in text
 
 
 def test_the_command_keeps_what_it_measured(tmp_path: Path) -> None:
