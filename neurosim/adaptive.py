@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurosim.describe.network import Network
 from neurosim.engine.clock import Recorded
+from neurosim.engine.couplings import pair_of
 from neurosim.engine.taps import check_recording
 from neurosim.equations.evaluate import evaluate
-from neurosim.equations.pairs import Pair, additive, diffusive
+from neurosim.equations.pairs import Pair
 from neurosim.errors import DescriptionError, SimulationError, UnknownNameError, UnsupportedError
 from neurosim.lower.lowering import lower
-from neurosim.lower.plan import Floats, Plan, PlanCoupling, PlanPopulation
+from neurosim.lower.plan import Floats, Ints, Plan, PlanCoupling
 from neurosim.results import Run
 from neurosim.sessions import run_of
 from neurosim.units import to_scalar
@@ -121,17 +124,7 @@ class _Slope:
                 self.places[p.index, state] = slice(at, at + p.size)
                 at += p.size
         self.size = at
-        offsets = np.array([p.offset for p in plan.populations], np.int64)
-        self.couplings = []
-        for c in plan.couplings:
-            source = np.searchsorted(offsets, c.pre, side="right") - 1
-            target = np.searchsorted(offsets, c.post, side="right") - 1
-            for j in np.unique(target):
-                mine = target == j
-                reads = [
-                    (int(i), np.flatnonzero(mine & (source == i))) for i in np.unique(source[mine])
-                ]
-                self.couplings.append((c, int(j), reads, offsets))
+        self.sums = [made for c in plan.couplings for made in _sums(plan, c)]
 
     def start(self) -> Floats:
         """Return the initial states: (size,)."""
@@ -144,8 +137,9 @@ class _Slope:
     def __call__(self, t: float, x: Floats) -> Floats:
         """Return dx/dt [1/ms]."""
         inputs: dict[tuple[int, str], Floats] = {}
-        for c, j, reads, offsets in self.couplings:
-            self._add(c, j, reads, offsets, x, inputs)
+        for one in self.sums:
+            key = one.target, one.inlet
+            inputs[key] = inputs.get(key, 0.0) + self._summed(one, x)
         slope = np.zeros(self.size)
         for p in self.plan.populations:
             assert p.spec is not None
@@ -158,40 +152,81 @@ class _Slope:
                 slope[self.places[p.index, line.name]] = evaluate(line.expression, values)
         return slope
 
-    def _add(
-        self, c: PlanCoupling, j: int, reads: Any, offsets: Any, x: Floats, inputs: Any
-    ) -> None:
-        target = self.plan.populations[j]
+    def _summed(self, one: _Sum, x: Floats) -> Floats:
+        """Return what a coupling brings to every neuron of a population: (size,)."""
+        size = self.plan.populations[one.target].size
+        sums = np.zeros(size)
+        for part in one.parts:
+            values: dict[str, Any] = dict(part.parameters)
+            for state in one.pair.pre:
+                values[f"{state}_pre"] = x[self.places[part.source, state]][part.pre]
+            for state in one.pair.post:
+                values[f"{state}_post"] = x[self.places[one.target, state]][part.post]
+            terms = part.weight * evaluate(one.pair.expression, values)
+            sums += np.bincount(part.post, terms, size)
+        if one.pair.total is not None:
+            made = evaluate(one.pair.total, {**one.parameters, "total": sums})
+            sums = np.where(one.reached, made, 0.0)
+        return sums
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Connections:
+    """Connections from one population; `pre` and `post` count within theirs."""
+
+    source: int
+    pre: Ints
+    post: Ints
+    weight: Floats
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sum:
+    """What one coupling brings to an inlet of one population.
+
+    `reached` marks the neurons of the post view, with connections or without: (size,) bool.
+    """
+
+    target: int
+    inlet: str
+    pair: Pair
+    parts: Sequence[_Connections]
+    parameters: Mapping[str, Any]
+    reached: NDArray[np.bool_]
+
+
+def _sums(plan: Plan, c: PlanCoupling) -> Iterator[_Sum]:
+    offsets = np.array([p.offset for p in plan.populations], np.int64)
+    sources = np.searchsorted(offsets, c.pre, side="right") - 1
+    targets = np.searchsorted(offsets, c.post, side="right") - 1
+    for j in np.unique(targets).tolist():
+        target = plan.populations[j]
         assert target.spec is not None
-        pair = _pair(c, target)
-        sums = np.zeros(target.size)
-        for i, chosen in reads:
-            local = c.post[chosen] - target.offset
-            values: dict[str, Any] = {
-                name: np.asarray(value)[chosen] if np.ndim(value) else value
-                for name, value in c.parameters.items()
-            }
-            for state in pair.pre:
-                values[f"{state}_pre"] = x[self.places[i, state]][c.pre[chosen] - offsets[i]]
-            for state in pair.post:
-                values[f"{state}_post"] = x[self.places[j, state]][local]
-            terms = c.weight[chosen] * evaluate(pair.expression, values)
-            sums += np.bincount(local, terms, target.size)
-        if pair.total is not None:
-            # Of every neuron of the view, with connections or without.
-            ids = np.arange(target.offset, target.offset + target.size)
-            made = evaluate(pair.total, {**c.parameters, "total": sums})
-            sums = np.where(np.isin(ids, c.targets), made, 0.0)
-        key = j, c.coupling
-        inputs[key] = inputs.get(key, 0.0) + sums
-
-
-def _pair(c: PlanCoupling, target: PlanPopulation) -> Pair:
-    assert target.spec is not None
-    if c.pair is not None:
-        return c.pair
-    kind = next(inlet.kind for inlet in target.spec.couplings if inlet.name == c.coupling)
-    return diffusive(c.source) if kind == "diffusive" else additive(c.source)
+        kind = next(inlet.kind for inlet in target.spec.couplings if inlet.name == c.coupling)
+        parts = []
+        for i in np.unique(sources[targets == j]).tolist():
+            chosen = np.flatnonzero((targets == j) & (sources == i))
+            parts.append(
+                _Connections(
+                    source=i,
+                    pre=c.pre[chosen] - offsets[i],
+                    post=c.post[chosen] - target.offset,
+                    weight=c.weight[chosen],
+                    parameters={
+                        name: np.asarray(value)[chosen] if np.ndim(value) else value
+                        for name, value in c.parameters.items()
+                    },
+                )
+            )
+        yield _Sum(
+            target=j,
+            inlet=c.coupling,
+            pair=pair_of(c, kind),
+            parts=parts,
+            parameters=c.parameters,
+            reached=np.isin(np.arange(target.offset, target.offset + target.size), c.targets),
+        )
 
 
 def _solved(plan: Plan, n_steps: int, method: str, rtol: float, atol: float) -> Run:

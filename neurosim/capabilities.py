@@ -7,7 +7,7 @@ suite all read that declaration.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
@@ -343,6 +343,18 @@ def told_of(judgements: Iterable[Judgement]) -> list[Judgement]:
     return [j for j in known if not (j.use.feature.startswith("method:") and j.use.part in absent)]
 
 
+def refuse(refusals: Sequence[UnsupportedError]) -> None:
+    """Raise the first refusal with all others, if there are any.
+
+    Raises
+    ------
+    UnsupportedError
+    """
+    if refusals:
+        first, *others = refusals
+        raise UnsupportedError(first.part, first.reason, first.nearest, others=others)
+
+
 def permissions(capabilities: Capabilities) -> tuple[str, ...]:
     """Return the names that ``approximate=`` takes: of what a backend refuses unless it is asked.
 
@@ -403,9 +415,7 @@ def require(
         for j in told_of(judgements)
         if j.level == "refused"
     ]
-    if refusals:
-        first, *others = refusals
-        raise UnsupportedError(first.part, first.reason, first.nearest, others=others)
+    refuse(refusals)
     for judged in judgements:
         use, support = judged.use, judged.support
         if judged.level == "approximated":

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from neurosim.backend import Session
 from neurosim.describe.estimate import DEFAULT_DT
@@ -14,8 +15,10 @@ from neurosim.describe.network import Network
 from neurosim.describe.pattern_coupling import PatternCoupling
 from neurosim.errors import DescriptionError, UnknownNameError, brief
 from neurosim.lower.lowering import lower
-from neurosim.lower.plan import Ints, Plan, PlanPopulation
+from neurosim.lower.plan import Plan, PlanPopulation
 from neurosim.sessions import PlanSession
+
+Bools: TypeAlias = npt.NDArray[np.bool_]
 
 
 def energy(subject: Network | Session, states: Mapping[str, Any] | None = None) -> float:
@@ -52,15 +55,16 @@ def energy(subject: Network | Session, states: Mapping[str, Any] | None = None) 
     for name in given:
         if name not in {p.name for p in units}:
             raise UnknownNameError("energy: states", name, [p.name for p in units])
-    s = np.zeros(plan.size)
+    s, binary = np.zeros(plan.size), np.zeros(plan.size, np.bool_)
     session = subject if isinstance(subject, PlanSession) else None
     for p in units:
         present = p.initial["s"]
         if session is not None:
             present = session.get(network.populations[p.name], "s")
         s[p.ids] = _state_of(p, given.get(p.name, present))
-    _refuse_other_input(plan, units)
-    total = _pairs(plan, s)
+        binary[p.ids] = True
+    _refuse_other_input(plan, binary)
+    total = _pairs(plan, s, binary)
     for p in units:
         total -= float(np.sum(p.parameters["bias"] * s[p.ids]))
     for memory in plan.memories:
@@ -78,39 +82,29 @@ def _state_of(p: PlanPopulation, value: Any) -> Any:
     return array.ravel() if array.ndim else array
 
 
-def _is_of(plan: Plan, units: list[PlanPopulation], ids: Ints) -> Any:
-    """Return which global ids are binary units: bool of the same shape."""
-    binary = np.zeros(plan.size, np.bool_)
-    for p in units:
-        binary[p.ids] = True
-    return binary[ids]
-
-
-def _refuse_other_input(plan: Plan, units: list[PlanPopulation]) -> None:
+def _refuse_other_input(plan: Plan, binary: Bools) -> None:
     hint = "Energies are of binary units and what couples them."
     for projection in plan.projections:
-        if _is_of(plan, units, projection.post).any():
+        if binary[projection.post].any():
             raise DescriptionError(
                 f"Projection {projection.name!r}", "spikes", "no spikes into binary units", hint
             )
     for drive in plan.drives:
-        if _is_of(plan, units, drive.ids).any():
+        if binary[drive.ids].any():
             raise DescriptionError("A drive", "spikes", "no spikes into binary units", hint)
     for coupling in plan.couplings:
-        into = _is_of(plan, units, coupling.post)
-        if (into & ~_is_of(plan, units, coupling.pre)).any():
+        if (binary[coupling.post] & ~binary[coupling.pre]).any():
             raise DescriptionError(
                 f"Projection {coupling.name!r}", coupling.source,
                 "states of binary units into binary units", hint,
             )  # fmt: skip
 
 
-def _pairs(plan: Plan, s: Any) -> float:
+def _pairs(plan: Plan, s: Any, binary: Bools) -> float:
     """Return -1/2 s W s; refuse weights that are not symmetric, and those of a unit on itself."""
     from scipy.sparse import coo_array
 
-    binary = [p for p in plan.populations if p.binary is not None]
-    parts = [(c, _is_of(plan, binary, c.post)) for c in (*plan.recurrences, *plan.couplings)]
+    parts = [(c, binary[c.post]) for c in (*plan.recurrences, *plan.couplings)]
     if not any(inside.any() for _, inside in parts):
         return 0.0
     pre = np.concatenate([c.pre[inside] for c, inside in parts])

@@ -15,7 +15,7 @@ from neurosim.backend import (
     make_options,
     whole_steps,
 )
-from neurosim.capabilities import told
+from neurosim.capabilities import refuse, told
 from neurosim.describe.network import Network
 from neurosim.errors import DescriptionError, UnsupportedError, warn
 from neurosim.files import writable, write
@@ -135,9 +135,7 @@ class Refusals:
 
     def raise_all(self) -> None:
         """Raise the first refusal with the others, if there are any."""
-        if self.found:
-            first, *others = self.found
-            raise UnsupportedError(first.part, first.reason, first.nearest, others=others)
+        refuse(self.found)
 
 
 def differences(approximations: Iterable[Mapping[str, Any]]) -> list[str]:

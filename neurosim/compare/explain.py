@@ -162,7 +162,7 @@ class Explanation:
 
         table = Table(
             title=self.headline, caption="\n".join(self._remarks) or None, title_justify="left",
-            caption_justify="left", title_style="bold", caption_style="red", show_lines=True,
+            caption_justify="left", title_style="bold", caption_style="red",
         )  # fmt: skip
         for heading in ("part", "", "what"):
             table.add_column(heading, overflow="fold")
@@ -172,7 +172,6 @@ class Explanation:
                 table.add_row(
                     Text("" if k else part), told, Text(text), end_section=k == len(rows) - 1
                 )
-        table.show_lines = False
         return table
 
     @property

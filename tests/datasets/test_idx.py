@@ -75,6 +75,8 @@ def test_no_such_file_is_refused(content: bytes, tmp_path: Path) -> None:
         read_idx(tmp_path / "a.gz", 1)
 
 
+# 31 MB from a mirror of Debian, and of no other system: no part of `make venv`. How such files are
+# read is tested above; this is whether the package has them where we look.
 @pytest.mark.skipif(not DEBIAN_FASHION_MNIST.is_dir(), reason="needs dataset-fashion-mnist")
 def test_the_debian_package_is_found() -> None:
     found = fashion_mnist("test")
