@@ -27,28 +27,24 @@ def test_cells_are_those_of_the_hermaphrodite() -> None:
     assert len([name for name in worm.names if re.fullmatch(r"M[DV][LR]\d\d", name)]) == 95
     assert set(worm.of("other neuron").names) == {"CANL", "CANR"}
     # Neurons of the ventral cord by class, as White et al. (1986) number them.
-    for letters, n in (
-        ("DA", 9),
-        ("DB", 7),
-        ("DD", 6),
-        ("VA", 12),
-        ("VB", 11),
-        ("VD", 13),
-        ("VC", 6),
-    ):
+    cord = {"DA": 9, "DB": 7, "DD": 6, "VA": 12, "VB": 11, "VD": 13, "VC": 6}
+    for letters, n in cord.items():
         named = {name for name in worm.names if re.fullmatch(rf"{letters}\d+", name)}
-        assert named == {f"{letters}{k}" for k in range(1, n + 1)} & set(worm.of("neurons").names)
-        assert len(named) == n
+        assert named == {f"{letters}{k}" for k in range(1, n + 1)}
+
+
+def entries_and_sum(matrix: np.ndarray) -> tuple[int, int]:
+    return int(np.count_nonzero(matrix)), int(matrix.sum())
 
 
 def test_totals_are_those_that_cect_tells() -> None:
     """Summary of cect's reader Cook2019Herm: entries that are not 0, and their sums."""
     worm = celegans()
-    assert (np.count_nonzero(worm.chemical), worm.chemical.sum()) == (4879, 28113)
-    assert (np.count_nonzero(worm.gap), worm.gap.sum()) == (2883, 23313)
+    assert entries_and_sum(worm.chemical) == (4879, 28113)
+    assert entries_and_sum(worm.gap) == (2883, 23313)
     neurons = worm.of("neurons")
-    assert (np.count_nonzero(neurons.chemical), neurons.chemical.sum()) == (3709, 20965)
-    assert (np.count_nonzero(neurons.gap), neurons.gap.sum()) == (2196, 11523)
+    assert entries_and_sum(neurons.chemical) == (3709, 20965)
+    assert entries_and_sum(neurons.gap) == (2196, 11523)
 
 
 def test_rows_are_presynaptic() -> None:
@@ -86,7 +82,7 @@ def test_parts_keep_their_numbers() -> None:
 
 def test_it_serves_as_a_connectome() -> None:
     neurons = celegans().of("neurons")
-    made = Connectome(weights=neurons.chemical, labels=neurons.names, diagonal="zero")
+    made = Connectome(weights=neurons.chemical.astype(float), labels=neurons.names, diagonal="zero")
     assert made.of(["ASEL", "AIYL"]).weights[0, 1] == 32
 
 
@@ -94,7 +90,7 @@ def test_what_does_not_exist_is_refused() -> None:
     worm = celegans()
     with pytest.raises(ns.UnknownNameError, match="'AVAL'"):
         worm.index("AVALL")
-    with pytest.raises(ns.UnknownNameError, match="did you mean|Did you mean 'muscle'"):
+    with pytest.raises(ns.UnknownNameError, match="Did you mean 'muscle'"):
         worm.of("muscles")
     for wrong in ([], ["AVAL", "AVAL"]):
         with pytest.raises(ns.DescriptionError, match="at least one, none twice"):
