@@ -288,7 +288,7 @@ def checked_inputs(
     fed = {
         p.name: p
         for p in network.populations.values()
-        if getattr(p.model, "is_source", False) and hasattr(p.model, "kind")
+        if p.interface.is_source and hasattr(p.model, "kind")
     }
     for name in inputs:
         if name not in fed:

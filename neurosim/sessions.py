@@ -7,6 +7,7 @@ import sys
 import time
 from abc import abstractmethod
 from collections.abc import Iterable
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -126,12 +127,18 @@ class PlanSession(Session):
             **facts,
             "versions": {
                 "python": platform.python_version(),
-                **{name: metadata.version(name) for name in ("neurosim-snn", *packages)},
+                **{name: _version(name) for name in ("neurosim-snn", *packages)},
                 **facts.get("versions", {}),
             },
             "processor": platform.machine(),
             "platform": sys.platform,
         }
+
+
+@cache
+def _version(package: str) -> str:
+    """Return the version of a package: read once, as reading takes longer than a short run."""
+    return metadata.version(package)
 
 
 def input_train(counts: npt.NDArray[Any], first: int) -> tuple[Ints, Ints]:
