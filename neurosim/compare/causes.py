@@ -33,6 +33,7 @@ from neurosim.compare.hypotheses import (
 )
 from neurosim.compare.inquiry import Inquiry, Trial
 from neurosim.compare.lockstep import DIAGNOSIS, Lockstep
+from neurosim.compare.retracing import alone, retraceable
 from neurosim.compare.rounding import Rounding
 from neurosim.compare.solvers import BETTER, Solver, Steps
 from neurosim.describe.network import Network
@@ -71,8 +72,7 @@ def diagnose(
     if lockstep.same_spikes and lockstep.within_rounding:
         diagnosis.tried.append("Nothing: all spikes are the same, and all states to rounding.")
         return diagnosis
-    inquiry = Inquiry(network, theirs, duration, options)
-    inquiry.watch(min(duration, _until(lockstep)))
+    inquiry = _watched(network, theirs, duration, options, lockstep)
     search = _Search(inquiry, lockstep, diagnosis)
     search.run()
     if diagnosis.cause is None and (solver := search.steps.solver()) is not None:
@@ -80,6 +80,42 @@ def diagnose(
     if diagnosis.cause is None:
         search.integrators()
     return diagnosis
+
+
+def _watched(
+    network: Network, theirs: str | Backend, duration: float, options: Options, lockstep: Lockstep
+) -> Inquiry:
+    """Watch the other side until it does something that is not ours, or till the sides part.
+
+    All neurons as long as the lockstep watched all of them, and if nothing was found in that time
+    the one that differs first. If a step of it is not ours, all neurons have to be watched so long.
+    """
+    until = min(duration, _until(lockstep))
+    inquiry = Inquiry(network, theirs, duration, options)
+    other = _first_other(lockstep)
+    if lockstep.watched_until is None or until <= lockstep.watched_until + DIAGNOSIS:
+        inquiry.watch(until)
+        return inquiry
+    inquiry.watch(lockstep.watched_until)
+    if inquiry.suspects or inquiry.initial_differs:
+        return inquiry
+    index = network.populations[other[0]].index
+    if retraceable(inquiry.plan, index) and alone(inquiry.plan, index):
+        if inquiry.follow(*other, until):
+            return inquiry
+        inquiry = Inquiry(network, theirs, duration, options)
+    inquiry.watch(until)
+    return inquiry
+
+
+def _first_other(lockstep: Lockstep) -> tuple[str, int]:
+    """Return the neuron that differs first: its population, and its number within."""
+    first, state = lockstep.first_spike, lockstep.first_state
+    if first is not None:
+        return first.population, first.neuron
+    assert state is not None
+    assert state.neuron is not None
+    return state.population, state.neuron
 
 
 def _on_top(

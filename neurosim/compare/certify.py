@@ -29,6 +29,7 @@ from neurosim.compare.feeding import with_inputs
 from neurosim.compare.horizon import Horizon, horizon
 from neurosim.compare.lockstep import Lockstep, compare_in_lockstep
 from neurosim.compare.observing import whole
+from neurosim.compare.sentences import compared_told
 from neurosim.compare.statistics import (
     MEASURES,
     Sample,
@@ -368,7 +369,8 @@ class _Work:
             spikes = f"all {n:,} spikes" if n > 1 else "its spike" if n else "no spikes"
             found[name] = (tier, f"{spikes} the same" if n else "no spikes on either side")
             if exact:
-                found[name] = (tier, f"{found[name][1]}; all states the same bits")
+                found[name] = (tier, f"{found[name][1]}; all states {_where_compared(lockstep)}"
+                               "the same bits")  # fmt: skip
         return found
 
     def _never_differing(self, other: Backend) -> list[str]:
@@ -520,7 +522,7 @@ class _Work:
         network._recorders = []
         population = network.populations[first.population]
         variable = next(iter(first.states))
-        network.record(population[first.neuron : first.neuron + 1], variable)
+        network.record(population.flat()[first.neuron : first.neuron + 1], variable)
         dt = self.request.options.dt
         steps = round(min(first.before + AROUND, self.request.duration) / dt)
         begin = max(0, round((first.before - AROUND) / dt))
@@ -607,6 +609,13 @@ def _same_bits(lockstep: Lockstep, name: str) -> bool:
     states = [s for s in lockstep.states if s.population == name]
     missing = any(population == name for population, _ in lockstep.not_recorded)
     return not missing and all(s.bit_exact for s in states)
+
+
+def _where_compared(lockstep: Lockstep) -> str:
+    """Return of which neurons states were compared, where not of all to the end."""
+    if not lockstep.followed:
+        return ""
+    return f"that were compared ({compared_told(lockstep)}) "
 
 
 def _compared(network: Network) -> dict[str, int]:

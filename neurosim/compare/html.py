@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.compare.sentences import method_told, rates_of, told, why_told
+from neurosim.compare.sentences import compared_told, method_told, rates_of, told, why_told
 from neurosim.compare.statistics import UNITS, Statistics
 from neurosim.compare.verdicts import Curve, Excerpt, Report, Tier, Verdicts
 from neurosim.plot.style import INK, UNMARKED, legend, tidy, with_unit
@@ -140,7 +140,7 @@ def _report(certificate: Verdicts, report: Report) -> Iterator[str]:
     if report.excerpt is not None:
         yield excerpt_figure(report.excerpt, certificate.reference, report.backend)
     if lockstep is not None and lockstep.states:
-        yield f"<h3>Largest differences of states up to {lockstep.same_until:.10g} ms</h3>"
+        yield f"<h3>Largest differences of states {compared_told(lockstep)}</h3>"
         bounds = [
             [
                 s.population,

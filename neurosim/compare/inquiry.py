@@ -165,6 +165,7 @@ class Inquiry:
         self.first_anomaly: int | None = None
         self.initial_differs: dict[Key, float] = {}
         self.sources_differ: list[str] = []
+        self.watched_told = ""
         self._theirs = theirs
         self._base: dict[tuple[int, int], tuple[dict[str, Floats], Redone]] = {}
         self._unsure: dict[tuple[int, int], dict[str, Bools]] = {}
@@ -210,6 +211,51 @@ class Inquiry:
                 self.first_anomaly = piece.first_step
                 after = max(round(AFTER / self.dt), self.first_anomaly)
                 end = min(self.n_steps, piece.last_step + after)
+
+    def follow(self, population: str, neuron: int, until: float) -> bool:
+        """Watch the steps of one neuron on, beyond what was watched of all of them.
+
+        Up to `until` [ms], or to the end of the first piece in which one is not ours. Where all
+        spikes are the same so far, a neuron that reads spikes and inputs only can come to another
+        spike in no way but by steps of its own. Other sides are run from the start for this.
+
+        Returns
+        -------
+        bool
+            Whether all of them are ours.
+        """
+        index = self.network.populations[population].index
+        single = np.array([neuron], np.int64)
+        observer = Observer(self.network, self._theirs, self.options, {population: single})
+        replay = Replay(self.plan, self.options.trial)
+        hidden = hidden_at_start(self.plan, observer.variables)
+        most = piece_steps(observer.bytes_per_step + replay.bytes_per_step, self.dt)
+        watched, end = sum(self.partition), min(self.n_steps, round(until / self.dt))
+        self.watched_told = (
+            f" (those of all neurons up to {watched * self.dt:g} ms, then those of neuron "
+            f"{neuron} of '{population}')"
+        )
+        labels = ids = np.empty(0, np.int64)
+        while observer.step < end:
+            # The first pieces end where those end that were watched.
+            turn = watched if observer.step < watched else end
+            n = min(most, turn - observer.step)
+            piece = observer.next(n)
+            evidence = Evidence(
+                piece=piece, chunk=replay.next(n), earlier_labels=labels, earlier_ids=ids,
+                hidden=hidden,
+            )  # fmt: skip
+            self._measure(piece)
+            labels, ids = evidence.labels, evidence.ids
+            redone = self.redone(self.plan, index, evidence, neurons=single)
+            for state, values in redone.hidden.items():
+                hidden[population, state][single] = values
+            if piece.last_step > watched:
+                self.partition.append(n)
+                self.labels, self.ids = labels, ids
+            if self._note(index, redone, single):
+                return False
+        return True
 
     def _compare_initial(self, piece: Piece) -> None:
         for p in self.plan.populations:
@@ -301,7 +347,7 @@ class Inquiry:
                 if retraceable(self.plan, p.index):
                     self._note(p.index, self.base(number, p.index)[1])
 
-    def _note(self, index: int, redone: Redone) -> bool:
+    def _note(self, index: int, redone: Redone, neurons: Ints | None = None) -> bool:
         p = self.plan.populations[index]
         noted = self.anomalies[index]
         fresh = False
@@ -315,7 +361,7 @@ class Inquiry:
         other = redone.fires != redone.fired
         fresh |= bool(other.any())
         noted.spikes += int(other.sum())
-        gap = self.gap(index, redone)
+        gap = self.gap(index, redone, neurons)
         if gap is not None:
             distance, size = gap
             noted.close += int((other & (np.abs(distance) <= self.tolerance * size)).sum())
@@ -325,13 +371,22 @@ class Inquiry:
                 noted.high = min(noted.high, _extreme(distance[can & redone.fired], np.min, np.inf))
         return fresh
 
-    def gap(self, index: int, redone: Redone) -> tuple[Floats, float] | None:
-        """Return by how much each neuron is beyond its threshold, and the size of its two sides."""
+    def gap(
+        self, index: int, redone: Redone, neurons: Ints | None = None
+    ) -> tuple[Floats, float] | None:
+        """Return by how much each neuron is beyond its threshold, and the size of its two sides.
+
+        With `neurons` (local ids) where only these were done again.
+        """
         p = self.plan.populations[index]
         spec = p.spec
         if spec is None or spec.threshold is None or not hasattr(spec.threshold, "gts"):
             return None
-        values = {**p.parameters, **redone.before, "dt": self.dt}
+        chosen: Any = slice(None) if neurons is None else neurons
+        parameters = {
+            n: np.asarray(v)[chosen] if np.ndim(v) else v for n, v in p.parameters.items()
+        }
+        values = {**parameters, **redone.before, "dt": self.dt}
         try:
             high = np.asarray(evaluate(spec.threshold.gts, values))
             low = np.asarray(evaluate(spec.threshold.lts, values))

@@ -1,17 +1,25 @@
-"""Two sides run the same network side by side, until their first spike differs."""
+"""Two sides run the same network side by side, until their first spike differs.
+
+Spikes are compared in every step. States are, too: those of all neurons as far as `WATCHED` values
+reach, which is the whole run of a small network and some 400 ms of 4,000 neurons, and from there on
+those of as many neurons as `FOLLOWED` values allow. Recording is what takes long in other
+simulators: ten times as long as running, for all states of all neurons in every step.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from neurosim.backend import Backend, Options, whole_steps
 from neurosim.compare.observing import (
+    LONG_PIECE,
     Key,
     Observer,
     Piece,
+    evenly,
     first_difference,
     joined,
     piece_steps,
@@ -19,10 +27,17 @@ from neurosim.compare.observing import (
     with_approximate,
 )
 from neurosim.describe.network import Network
-from neurosim.lower.plan import Floats
+from neurosim.errors import SimulationError
+from neurosim.lower.plan import Floats, Ints
 
 ROUNDING = {"double": 1e-9, "single": 1e-4}
 """States that agree to this part of the variable's largest value differ by rounding at most."""
+
+WATCHED = 50_000_000
+"""So many values of states are compared of all neurons together, from the start on."""
+
+FOLLOWED = 20_000_000
+"""So many more are compared of some neurons in the whole of a run that is longer."""
 
 DIAGNOSIS = 10.0
 """How long both sides run on after the first spike that differs [ms]."""
@@ -116,6 +131,11 @@ class Lockstep:
         Spikes that were the same.
     not_recorded : tuple of (population, variable)
         What the other side cannot record.
+    watched_until : float or None
+        States of all neurons were compared up to here [ms], or up to `same_until` if that is
+        earlier; None where up to the end.
+    followed : mapping of str to int
+        Population -> how many of its neurons were compared state by state after `watched_until`.
     """
 
     ours: str
@@ -127,6 +147,15 @@ class Lockstep:
     states: tuple[StateDifference, ...]
     n_spikes: int
     not_recorded: tuple[Key, ...] = ()
+    watched_until: float | None = None
+    followed: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def states_of_all_until(self) -> float:
+        """States of all neurons were compared in every step up to here [ms]."""
+        if self.watched_until is None:
+            return self.same_until
+        return min(self.watched_until, self.same_until)
 
     @property
     def same_spikes(self) -> bool:
@@ -135,7 +164,7 @@ class Lockstep:
 
     @property
     def bit_exact(self) -> bool:
-        """Whether all spikes and all bits of all states are the same."""
+        """Whether all spikes and all bits of all states that were compared are the same."""
         return self.same_spikes and not self.not_recorded and all(s.bit_exact for s in self.states)
 
     @property
@@ -186,23 +215,23 @@ class Differences:
             )
             if found.began is None and not found.bit_exact:
                 row = int(np.argmax((one != two).any(axis=1)))
-                neuron = int(np.argmax(off[row]))
-                larger = max(abs(float(one[row, neuron])), abs(float(two[row, neuron])))
+                column = int(np.argmax(off[row]))
+                larger = max(abs(float(one[row, column])), abs(float(two[row, column])))
                 found = replace(
                     found,
                     began=(ours.first_step + row) * self.dt,
-                    began_by=float(off[row, neuron]),
-                    began_ulps=float(off[row, neuron] / np.spacing(larger)),
+                    began_by=float(off[row, column]),
+                    began_ulps=float(off[row, column] / np.spacing(larger)),
                 )
             if found.time is None and worst > self.tolerance * largest:
                 row = int(np.argmax((off > self.tolerance * largest).any(axis=1)))
-                neuron = int(np.argmax(off[row]))
+                column = int(np.argmax(off[row]))
                 found = replace(
                     found,
                     time=(ours.first_step + row) * self.dt,
-                    neuron=neuron,
-                    ours=float(one[row, neuron]),
-                    theirs=float(two[row, neuron]),
+                    neuron=ours.neuron(key[0], column),
+                    ours=float(one[row, column]),
+                    theirs=float(two[row, column]),
                 )
             self._found[key] = found
 
@@ -216,6 +245,64 @@ class Differences:
         )
 
 
+class _Sides:
+    """Both sides beside each other, from the start on.
+
+    Attributes
+    ----------
+    event : (int, int) or None
+        Label and global id of the first spike that differs, once it was met.
+    n_spikes : int
+        Spikes before it, or so far.
+    """
+
+    def __init__(
+        self, network: Network, ours: str | Backend, theirs: str | Backend, options: Options,
+        approximate: tuple[str, ...], neurons: Mapping[str, Ints] | None = None,
+    ) -> None:  # fmt: skip
+        self.dt = options.dt
+        self.other = Observer(network, theirs, with_approximate(options, approximate), neurons)
+        self.own = Observer(network, ours, options, neurons)
+        longest = None if neurons is None else LONG_PIECE
+        both = self.own.bytes_per_step + self.other.bytes_per_step
+        self.most = piece_steps(both, self.dt, longest)
+        self.event: tuple[int, int] | None = None
+        self.n_spikes = 0
+        self._last: tuple[Piece, Piece] | None = None
+
+    @property
+    def values_per_step(self) -> int:
+        """Numbers that each side records in a step."""
+        return max(1, self.own.bytes_per_step // 8)
+
+    def pieces(self, n_steps: int) -> Iterator[tuple[Piece, Piece]]:
+        """Run on to a step; yield what both sides did, piece by piece."""
+        while self.own.step < n_steps:
+            length = min(self.most, n_steps - self.own.step)
+            self._last = self.own.next(length), self.other.next(length)
+            yield self._last
+
+    def run(self, n_steps: int, differences: Differences) -> None:
+        """Run on to a step, or to the end of the first piece in which a spike differs."""
+        for one, two in self.pieces(n_steps):
+            self.event = first_difference(one, two)
+            if self.event is None:
+                differences.add(one, two, one.n_steps)
+                self.n_spikes += one.labels.size
+                continue
+            label = self.event[0]
+            differences.add(one, two, label - 1 - one.first_step)
+            self.n_spikes += int(np.searchsorted(one.labels, label))
+            return
+
+    def around(self) -> tuple[Piece, Piece]:
+        """Return the piece of the first spike that differs, joined with what follows it."""
+        assert self._last is not None
+        after = min(round(DIAGNOSIS / self.dt), self.most)
+        one, two = self._last
+        return joined([one, self.own.next(after)]), joined([two, self.other.next(after)])
+
+
 def compare_in_lockstep(
     network: Network,
     ours: str | Backend,
@@ -225,10 +312,12 @@ def compare_in_lockstep(
     *,
     approximate: tuple[str, ...] = (),
 ) -> Lockstep:
-    """Run a network on two backends and compare all spikes and all states of every step.
+    """Run a network on two backends and compare all spikes, and states of every step.
 
-    Recorders of the network are replaced by one of everything. Both sides run in pieces of
-    bounded memory, and stop after the first piece in which a spike differs.
+    Recorders of the network are replaced by one of everything, as far as `WATCHED` values reach.
+    Where no spike differs by then, both sides start again with some neurons recorded, and a third
+    time with the neuron whose spike differs first. They run in pieces of bounded memory, and stop
+    after the first piece in which a spike differs.
 
     Parameters
     ----------
@@ -239,41 +328,79 @@ def compare_in_lockstep(
     options : Options
     approximate : tuple of str
         Parts that `theirs` may leave out or replace.
+
+    Raises
+    ------
+    SimulationError
+        If a side does not repeat itself.
     """
     dt = options.dt
     n_steps = whole_steps(duration, dt, "compare_in_lockstep: duration")
-    other = Observer(network, theirs, with_approximate(options, approximate))
-    own = Observer(network, ours, options)
-    most = piece_steps(own.bytes_per_step + other.bytes_per_step, dt)
     differences = Differences(dt, ROUNDING[options.precision])
-    n_spikes = 0
+
+    def sides_with(neurons: Mapping[str, Ints] | None) -> _Sides:
+        return _Sides(network, ours, theirs, options, approximate, neurons)
+
+    sides = sides_with(None)
+    not_recorded = tuple(sorted(sides.own.variables - sides.other.variables))
+    watched = min(n_steps, max(1, WATCHED // sides.values_per_step))
+    sides.run(watched, differences)
+    followed: dict[str, Ints] = {}
     first: FirstSpike | None = None
-    same = n_steps
-    while own.step < n_steps and first is None:
-        length = min(most, n_steps - own.step)
-        one, two = own.next(length), other.next(length)
-        event = first_difference(one, two)
-        if event is None:
-            differences.add(one, two, length)
-            n_spikes += one.labels.size
-            continue
-        label, neuron = event
-        same = label - 1
-        differences.add(one, two, same - one.first_step)
-        n_spikes += int(np.searchsorted(one.labels, label))
-        after = min(round(DIAGNOSIS / dt), most)
-        longer = joined([one, own.next(after)]), joined([two, other.next(after)])
-        first = _first_spike(network, *longer, label, neuron, dt)
+    if sides.event is None and watched < n_steps:
+        followed = evenly(network, FOLLOWED / (n_steps * sides.values_per_step))
+        sides = sides_with(followed)
+        sides.run(n_steps, differences)
+        if sides.event is not None and sides.event[0] <= watched:
+            raise _unsteady(sides.other.name, sides.event[0] * dt)
+    if sides.event is not None:
+        label, neuron = sides.event
+        around = sides.around()
+        if followed:
+            name, local = population_of(network, neuron)
+            alone = {name: np.array([local], np.int64)}
+            around = _alone(sides_with(alone), label, around)
+        first = _first_spike(network, *around, label, neuron, dt)
+    same = n_steps if sides.event is None else sides.event[0] - 1
     return Lockstep(
-        ours=own.name,
-        theirs=other.name,
+        ours=sides.own.name,
+        theirs=sides.other.name,
         dt=dt,
         duration=n_steps * dt,
         same_until=round(same * dt, 9),
         first_spike=first,
         states=differences.found(network),
-        n_spikes=n_spikes,
-        not_recorded=tuple(sorted(own.variables - other.variables)),
+        n_spikes=sides.n_spikes,
+        not_recorded=not_recorded,
+        watched_until=round(watched * dt, 9) if followed else None,
+        followed={name: ids.size for name, ids in followed.items()},
+    )
+
+
+def _alone(sides: _Sides, label: int, around: tuple[Piece, Piece]) -> tuple[Piece, Piece]:
+    """Return what `around` returned, from sides that record other states."""
+    for one, two in sides.pieces(around[0].last_step):
+        if one.last_step < label:
+            continue
+        both = [one, two]
+        for later in sides.pieces(around[0].last_step):
+            both = [joined([a, b]) for a, b in zip(both, later, strict=True)]
+        for piece, before in zip(both, around, strict=True):
+            if not np.array_equal(_since(piece, label), _since(before, label)):
+                raise _unsteady(sides.other.name, label * sides.dt)
+        return both[0], both[1]
+    raise AssertionError("the pieces of `around` reach beyond the label")
+
+
+def _since(piece: Piece, label: int) -> Ints:
+    later = piece.labels >= label
+    return np.stack([piece.labels[later], piece.ids[later]])
+
+
+def _unsteady(name: str, time: float) -> SimulationError:
+    return SimulationError(
+        f"Backend {name!r} does not repeat itself: with other states recorded, its spikes are "
+        f"others at {time:g} ms"
     )
 
 
@@ -281,6 +408,7 @@ def _first_spike(
     network: Network, ours: Piece, theirs: Piece, label: int, neuron: int, dt: float
 ) -> FirstSpike:
     name, local = population_of(network, neuron)
+    alone = np.array([local], np.int64)
 
     def when(piece: Piece) -> float | None:
         later = piece.labels[(piece.ids == neuron) & (piece.labels >= label)]
@@ -294,14 +422,12 @@ def _first_spike(
         theirs=when(theirs),
         before=(label - 1) * dt,
         states={
-            variable: (
-                float(ours.states[population, variable][row, local]),
-                float(values[row, local]),
-            )
-            for (population, variable), values in theirs.states.items()
-            if population == name
+            key[1]: (float(ours.states_of(key, alone)[row, 0]),
+                     float(theirs.states_of(key, alone)[row, 0]))
+            for key in theirs.states
+            if key[0] == name
         },
-    )
+    )  # fmt: skip
 
 
 def _most(values: Floats) -> float:

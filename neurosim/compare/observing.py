@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from neurosim.results import Run
 
 PIECE = 20.0
 """Longest piece [ms] that is held at once."""
+
+LONG_PIECE = 200.0
+"""The same [ms] where the states of few neurons are recorded."""
 
 PIECE_BYTES = 48 << 20
 """Most memory for the recorded states of one piece."""
@@ -33,8 +36,11 @@ class Piece:
     ----------
     labels, ids : (n_spikes,) int64
         Step labels (a spike of step k carries k + 1) and global ids, sorted by both.
-    states : mapping of (population, variable) to (n_steps + 1, size) float64
+    states : mapping of (population, variable) to (n_steps + 1, n_recorded) float64
         Row j is the state at (first_step + j) dt.
+    neurons : mapping of str to (n_recorded,) int64
+        Local ids of the neurons whose states are recorded, ascending; of populations that are not
+        in it, all are.
     """
 
     first_step: int
@@ -42,22 +48,43 @@ class Piece:
     labels: Ints
     ids: Ints
     states: Mapping[Key, Floats]
+    neurons: Mapping[str, Ints] = field(default_factory=dict)
 
     @property
     def last_step(self) -> int:
         """The step that the piece leads to."""
         return self.first_step + self.n_steps
 
+    def states_of(self, key: Key, neurons: Ints) -> Floats:
+        """Return a state of some of the recorded neurons, by local ids: (n_steps + 1, n)."""
+        recorded = self.neurons.get(key[0])
+        columns = neurons if recorded is None else np.searchsorted(recorded, neurons)
+        return self.states[key][:, columns]
 
-def with_everything_recorded(network: Network, backend: Backend) -> Network:
-    """Return a copy that records all spikes, and all states that the backend can record."""
+    def neuron(self, population: str, column: int) -> int:
+        """Return the local id of a column of states."""
+        recorded = self.neurons.get(population)
+        return column if recorded is None else int(recorded[column])
+
+
+def with_everything_recorded(
+    network: Network, backend: Backend, neurons: Mapping[str, Ints] | None = None
+) -> Network:
+    """Return a copy that records all spikes, and all states that the backend can record.
+
+    With `neurons` (population -> local ids), states of these only.
+    """
     copy = network.copy()
     copy._recorders = []
     for population in copy.populations.values():
         if population.interface.emits_spikes:
             copy.record(population, "spikes")
+        chosen = None if neurons is None else neurons.get(population.name, ())
+        if chosen is not None and len(chosen) == 0:
+            continue
         for variable in population.interface.state_units:
-            copy.record(population, variable, initial=True)
+            view = population if chosen is None else population.flat()[chosen]
+            copy.record(view, variable, initial=True)
     refused = {
         id(use.subject)
         for use in uses(copy)
@@ -75,12 +102,18 @@ class Observer:
     network : Network
     backend : str or Backend
     options : Options
+    neurons : mapping of str to (n,) int64, optional
+        Population -> local ids, ascending, of the neurons whose states are recorded; left out, all.
     """
 
-    def __init__(self, network: Network, backend: str | Backend, options: Options) -> None:
+    def __init__(
+        self, network: Network, backend: str | Backend, options: Options,
+        neurons: Mapping[str, Ints] | None = None,
+    ) -> None:  # fmt: skip
         found = find_backend(backend)
         self.name = found.name
-        self.network = with_everything_recorded(network, found)
+        self.network = with_everything_recorded(network, found, neurons)
+        self.neurons = dict(neurons or {})
         self.dt = options.dt
         self.step = 0
         with warnings.catch_warnings():
@@ -100,7 +133,10 @@ class Observer:
     @property
     def bytes_per_step(self) -> int:
         """Memory that one step of recorded states takes."""
-        return 8 * sum(self.network.populations[name].size for name, _ in self.variables)
+        return 8 * sum(
+            len(self.neurons.get(name, range(self.network.populations[name].size)))
+            for name, _ in self.variables
+        )
 
     def next(self, n_steps: int) -> Piece:
         """Run on for `n_steps`."""
@@ -145,7 +181,7 @@ class Observer:
         self.step += n_steps
         return Piece(
             first_step=first, n_steps=n_steps, labels=all_labels[order], ids=all_ids[order],
-            states=states,
+            states=states, neurons=self.neurons,
         )  # fmt: skip
 
 
@@ -156,10 +192,20 @@ def whole(run: Run) -> Run:
     return run
 
 
-def piece_steps(bytes_per_step: int, dt: float) -> int:
-    """Return how many steps a piece may have."""
+def piece_steps(bytes_per_step: int, dt: float, longest: float | None = None) -> int:
+    """Return how many steps a piece may have; `longest` [ms] is `PIECE` where it is left out."""
     fitting = PIECE_BYTES // max(1, bytes_per_step)
-    return int(max(1, min(round(PIECE / dt), fitting)))
+    return int(max(1, min(round((PIECE if longest is None else longest) / dt), fitting)))
+
+
+def evenly(network: Network, share: float) -> dict[str, Ints]:
+    """Return a share of the neurons of each population, at least one, evenly over it: local ids."""
+    found = {}
+    for p in network.populations.values():
+        if p.interface.state_units:
+            n = min(p.size, max(1, int(share * p.size)))
+            found[p.name] = np.arange(n, dtype=np.int64) * p.size // n
+    return found
 
 
 def joined(pieces: list[Piece]) -> Piece:
@@ -175,6 +221,7 @@ def joined(pieces: list[Piece]) -> Piece:
         labels=np.concatenate([p.labels for p in pieces]),
         ids=np.concatenate([p.ids for p in pieces]),
         states=states,
+        neurons=first.neurons,
     )
 
 
@@ -206,6 +253,7 @@ __all__ = [
     "Key",
     "Observer",
     "Piece",
+    "evenly",
     "first_difference",
     "joined",
     "piece_steps",

@@ -17,10 +17,18 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.compare.observing import Key, Piece
+from neurosim.describe.projection import INJECTED
 from neurosim.engine.replay import Chunk
 from neurosim.engine.wiring import Connections, enumerate_connections
 from neurosim.equations.evaluate import evaluate
-from neurosim.lower.plan import Floats, Ints, Plan, PlanPopulation, PlanProjection
+from neurosim.lower.plan import (
+    Floats,
+    Ints,
+    Plan,
+    PlanCoupling,
+    PlanPopulation,
+    PlanProjection,
+)
 
 Bools = npt.NDArray[np.bool_]
 
@@ -180,8 +188,8 @@ def receptor_arrivals(
     return total
 
 
-def reaches(projection: PlanProjection, population: PlanPopulation) -> bool:
-    """Whether a projection has targets in a population."""
+def reaches(projection: PlanProjection | PlanCoupling, population: PlanPopulation) -> bool:
+    """Whether a projection or coupling has targets in a population."""
     post = projection.post
     return bool(np.any((post >= population.offset) & (post < population.offset + population.size)))
 
@@ -240,7 +248,7 @@ def redo(
         r.name: (r.target, arrivals[r.name][:, chosen]) for r in spec.receptors if r.kind == "jump"
     }
     recorded = {
-        s: piece.states[population.name, s][:, chosen]
+        s: piece.states_of((population.name, s), chosen)
         for s in spec.states
         if (population.name, s) in piece.states
     }
@@ -374,11 +382,30 @@ def _couplings(plan: Plan, index: int, evidence: Evidence, chosen: Ints) -> dict
 
 
 def retraceable(plan: Plan, index: int) -> bool:
-    """Whether all that enters a population is known: no synapse that fails at random."""
+    """Whether all that enters a population is known, step by step.
+
+    Not so with synapses that fail at random, and with couplings that read the past, compute
+    something of pairs of neurons, or are patterns.
+    """
     population = plan.populations[index]
-    return population.spec is not None and not any(
-        p.release < 1.0 and reaches(p, population) for p in plan.projections
+    if population.spec is None:
+        return False
+    return not (
+        any(p.release < 1.0 and reaches(p, population) for p in plan.projections)
+        or any(c.delay is not None or c.pair is not None for c in _onto(plan, population))
+        or any(reaches(c, population) for c in plan.recurrences)
+        or any(m.population == index for m in plan.memories)
     )
+
+
+def alone(plan: Plan, index: int) -> bool:
+    """Whether neurons of a population read no states of others: spikes and inputs enter them."""
+    return not _onto(plan, plan.populations[index])
+
+
+def _onto(plan: Plan, population: PlanPopulation) -> list[PlanCoupling]:
+    """Return the couplings that bring states of neurons to a population."""
+    return [c for c in plan.couplings if c.coupling != INJECTED and reaches(c, population)]
 
 
 def hidden_at_start(plan: Plan, recorded: Sequence[Key] | frozenset[Key]) -> dict[Key, Floats]:

@@ -20,7 +20,7 @@ from neurosim.compare.horizon import (
 from neurosim.compare.inquiry import Inquiry, Trial
 from neurosim.compare.lockstep import FirstSpike, Lockstep, StateDifference
 from neurosim.compare.observing import Observer, piece_steps
-from neurosim.compare.retracing import Evidence, hidden_at_start, redo
+from neurosim.compare.retracing import Evidence, alone, hidden_at_start, redo, retraceable
 from neurosim.engine.replay import Replay
 from neurosim.equations.symbolic import symbol
 
@@ -71,6 +71,17 @@ class Rounding:
         if first is None:
             self.note("All spikes are the same; what the states differ by is not explained.")
             return
+        plan = self.inquiry.plan
+        index = self.inquiry.network.populations[first.population].index
+        # Every step of this neuron was done again; of those whose states it reads, too.
+        needed = [index] if alone(plan, index) else [p.index for p in plan.populations if p.spec]
+        unknown = [plan.populations[k].name for k in needed if not retraceable(plan, k)]
+        if unknown:
+            self.note(
+                f"What enters population {unknown[0]!r} is not known step by step: whether its "
+                "steps are ours cannot be told.", "rounding",
+            )  # fmt: skip
+            return
         gap = self._gap(first)
         if gap is not None and self._tie(first, *gap):
             return
@@ -89,17 +100,19 @@ class Rounding:
             self.note(f"Rounding does not explain it. {told}", "rounding")
             return
         unit = "" if began.unit in ("", "1") else f" {began.unit}"
+        early = began.began <= self.lockstep.states_of_all_until
+        seen = "" if early else " of those that were compared"
         ulps = f"{began.began_ulps:.3g} ulp{'s' * (began.began_ulps != 1)}"
         self.diagnosis.cause = Cause(
             kind="rounding", part=f"Population '{began.population}'", what=began.variable,
             size=began.began_ulps, unit="ulps",
             text=f"Every single step of the other side is ours to rounding. {began.variable} of "
-            f"'{began.population}' is the first state to differ, at {began.began:g} ms by "
+            f"'{began.population}' is the first state to differ{seen}, at {began.began:g} ms by "
             f"{began.began_by:.1g}{unit} ({ulps}), and the network lets that grow to another "
             f"spike at {first.before + self.lockstep.dt:g} ms.",
             evidence=(
-                f"All steps of the other side done again from its own states: off by at most "
-                f"{size:.1g} of the largest values.",
+                f"All steps of the other side done again from its own states"
+                f"{self.inquiry.watched_told}: off by at most {size:.1g} of the largest values.",
                 told,
                 *self._growth(began),
             ),
@@ -183,15 +196,17 @@ class Rounding:
         And the size of the two sides of the comparison.
         """
         inquiry = self.inquiry
-        own = Observer(inquiry.network, "cpu", inquiry.options)
+        index = inquiry.network.populations[first.population].index
+        if not retraceable(inquiry.plan, index):
+            return None
+        single = np.array([first.neuron], np.int64)
+        neurons = {first.population: single} if alone(inquiry.plan, index) else None
+        own = Observer(inquiry.network, "cpu", inquiry.options, neurons)
         replay = Replay(inquiry.plan, inquiry.options.trial)
-        length = piece_steps(own.bytes_per_step, inquiry.dt)
+        length = piece_steps(own.bytes_per_step + replay.bytes_per_step, inquiry.dt)
         hidden = hidden_at_start(inquiry.plan, own.variables)
         labels = ids = np.empty(0, np.int64)
         row = round(first.before / inquiry.dt)
-        index = inquiry.network.populations[first.population].index
-        if inquiry.plan.populations[index].spec is None:
-            return None
         while True:
             evidence = Evidence(
                 piece=own.next(length), chunk=replay.next(length), earlier_labels=labels,
@@ -200,11 +215,11 @@ class Rounding:
             if row < evidence.piece.last_step:
                 break
             labels, ids = evidence.labels, evidence.ids
-        redone = redo(inquiry.plan, inquiry.wiring, index, evidence)
-        gap = inquiry.gap(index, redone)
+        redone = redo(inquiry.plan, inquiry.wiring, index, evidence, neurons=single)
+        gap = inquiry.gap(index, redone, single)
         if gap is None:
             return None
-        return float(gap[0][row - evidence.piece.first_step, first.neuron]), gap[1]
+        return float(gap[0][row - evidence.piece.first_step, 0]), gap[1]
 
     def _tie(self, first: FirstSpike, gap: float, size: float) -> bool:
         """See whether the first other spike is one of a threshold met exactly."""

@@ -220,12 +220,20 @@ def _fires(time: float | None) -> str:
 
 def _states_told(lockstep: Lockstep, states: bool) -> Iterator[str]:
     if states and lockstep.states:
-        until = f"{lockstep.same_until:.10g} ms"
         bounds = "; ".join(state_text(s) for s in lockstep.states)
-        yield f"States up to {until} differ by at most: {bounds}."
+        yield f"States {compared_told(lockstep)} differ by at most: {bounds}."
     if lockstep.not_recorded:
         names = ", ".join(f"{v} of {p!r}" for p, v in lockstep.not_recorded)
         yield f"Not recorded by {lockstep.theirs}, so not compared: {names}."
+
+
+def compared_told(lockstep: Lockstep) -> str:
+    """Tell of which neurons states were compared, and up to when."""
+    until, of_all = lockstep.same_until, lockstep.states_of_all_until
+    if of_all >= until:
+        return f"up to {until:.10g} ms"
+    n = sum(lockstep.followed.values())
+    return f"of all neurons up to {of_all:.10g} ms and of {n:,} of them up to {until:.10g} ms"
 
 
 def state_text(state: StateDifference) -> str:

@@ -13,6 +13,8 @@ import pytest
 import neurosim as ns
 from neurosim.backend import Options
 from neurosim.capabilities import Case, refused
+from neurosim.compare import inquiry as inquiry_module
+from neurosim.compare import lockstep as lockstep_module
 from neurosim.compare import observing, solvers, variants
 from neurosim.compare.causes import diagnose
 from neurosim.compare.diagnosis import Diagnosis
@@ -226,6 +228,60 @@ def test_rounding_is_a_cause_where_our_own_copies_part_as_early() -> None:
     rates = [float(t) for t in re.findall(r"every ([\d.]+) ms", found.evidence[2])]
     # Both as fast as the Lorenz system loses decimals: one in 2.5 of its time units, of 10 ms.
     assert rates == [pytest.approx(25, rel=0.3)] * 2
+
+
+def test_late_rounding_is_told_from_the_steps_of_the_neuron_that_differs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """States of all neurons are watched for 50 ms, those of the one that parts first to the end."""
+    whole = diagnosed(chaotic(), lambda plan: perturbed(plan, 1e-14, 0), 600.0)
+    monkeypatch.setattr(lockstep_module, "WATCHED", 500 * 6)
+    watched: list[float] = []
+    watch = inquiry_module.Inquiry.watch
+
+    def counted(self: Any, until: float) -> None:
+        watched.append(until)
+        watch(self, until)
+
+    monkeypatch.setattr(inquiry_module.Inquiry, "watch", counted)
+    diagnosis = diagnosed(chaotic(), lambda plan: perturbed(plan, 1e-14, 0), 600.0)
+    assert watched == [50.0]
+    found = diagnosis.cause
+    assert found is not None, diagnosis.tried
+    assert whole.cause is not None
+    assert found.text == whole.cause.text
+    assert found.kind == "rounding"
+    assert "own states: off" in whole.cause.evidence[0]
+    assert "up to 50 ms, then those of neuron 1 of 'cells'): off by at most" in found.evidence[0]
+
+
+def test_a_fault_that_acts_late_is_found_although_few_were_watched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The neuron that differs first does a step that is not ours: then all are watched so long."""
+    monkeypatch.setattr(lockstep_module, "WATCHED", 200 * 150)
+    net = two_populations("current", 6)
+    net.inject(net["exc"], ns.StepCurrent(times=[40.0, 50.0], amplitudes=[100.0, 0.0]))
+    found = diagnosed(net, lambda plan: variants.with_current_shifted(plan, 0, 1) or plan).cause
+    assert found is not None
+    assert (found.kind, found.part) == ("injected current", "Population 'exc'")
+    assert found.size == pytest.approx(0.1)
+
+
+def test_rounding_is_not_claimed_of_steps_that_nobody_can_do_again() -> None:
+    """Synapses that fail elsewhere: what arrives is not known."""
+    net = two_populations("current", 2)
+    net.project(net["exc"], net["inh"], ns.AllToAll(), weight=20.0, delay=1.0, receptor="exc",
+                release=0.5)  # fmt: skip
+
+    def change(plan: Plan) -> Plan:
+        return replace(plan, projections=tuple(
+            replace(p, release=0.6) if p.release < 1 else p for p in plan.projections
+        ))  # fmt: skip
+
+    diagnosis = diagnosed(net, change)
+    assert diagnosis.cause is None
+    assert any("'inh' is not known step by step" in text for text in diagnosis.tried)
 
 
 def test_nothing_is_claimed_where_nothing_is_confirmed() -> None:

@@ -202,6 +202,24 @@ class Page(HTMLParser):
             self.text += " " + data
 
 
+def test_until_when_states_of_whom_were_compared_is_told() -> None:
+    c = certificate()
+    told = "States up to 12.3 ms differ by at most: V_m"
+    assert told in str(c).replace("\n", " ")
+    assert "Largest differences of states up to 12.3 ms</h3>" in c.to_html()
+    peer, poor = c.reports
+    assert peer.lockstep is not None
+    for until, expected in (
+        (12.0, "of all neurons up to 12 ms and of 9 of them up to 12.3 ms"),
+        (20.0, "up to 12.3 ms"),
+    ):
+        lockstep = replace(peer.lockstep, watched_until=until, followed={NAME: 8, "inh": 1})
+        few = replace(c, reports=(replace(peer, lockstep=lockstep), poor))
+        assert f"States {expected} differ by at most: V_m" in str(few).replace("\n", " ")
+        assert f"Largest differences of states {expected}</h3>" in few.to_html()
+        assert ns.Certificate.from_json(few.to_json()) == few
+
+
 def test_the_page_tells_everything_and_needs_nothing_else() -> None:
     page = Page(certificate().to_html())
     text = re.sub(r"\s+", " ", page.text)

@@ -17,6 +17,7 @@ from neurosim.backend import Options, find_backend
 from neurosim.capabilities import PASSES, Requirement, approximated, refused
 from neurosim.cli import app
 from neurosim.compare import certify as module
+from neurosim.compare import lockstep as lockstep_module
 from neurosim.compare.certify import certify
 from neurosim.compare.diagnosis import Diagnosis
 from neurosim.compare.trials import Ensemble, _parting, find_ensemble, grid_spikes
@@ -100,6 +101,31 @@ def test_the_same_network_too_short_is_undecided(no_causes: None) -> None:
         assert row.statistics is not None
         assert row.statistics.enough is not None
         assert row.statistics.enough > 30
+
+
+def test_states_of_few_neurons_make_a_tier_that_says_so(
+    monkeypatch: pytest.MonkeyPatch, no_causes: None
+) -> None:
+    monkeypatch.setattr(lockstep_module, "WATCHED", 60 * 3 * 100)
+    monkeypatch.setattr(lockstep_module, "FOLLOWED", 60 * 3 * 100)
+    c = certify(driven(), [Copy()], 60)
+    assert c.tier("copy") == Tier.BIT_EXACT
+    seen = "of all neurons up to 10 ms and of 10 of them up to 60 ms"
+    assert all(row.why.endswith(f"all states that were compared ({seen}) the same bits")
+               for row in c.rows)  # fmt: skip
+    assert f"States {seen} differ by at most:" in str(c).replace("\n", " ")
+
+
+def test_populations_of_several_axes_show_the_neuron_that_differs_first(no_causes: None) -> None:
+    """Numbered with the last axis fastest: neuron 13 of 4 x 5 is in row 2."""
+    net = ns.Network("sheet", seed=2)
+    sheet = net.population("sheet", (4, 5), ns.LIF(V_reset=-70, E_L=-70))
+    net.inject(sheet[2, 3], ns.StepCurrent(times=[0.0], amplitudes=[500.0]))
+    c = certify(net, [Copy(network=with_model("sheet", tau_m=9.0))], 60, statistics=False)
+    excerpt = c.report("copy").excerpt
+    assert excerpt is not None
+    assert (excerpt.population, excerpt.neuron) == ("sheet", 13)
+    assert excerpt.ours != excerpt.theirs
 
 
 def test_a_higher_threshold_is_found_named_and_judged() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from neurosim.capabilities import Case, refused
 from neurosim.compare import lockstep as module
 from neurosim.compare import observing
 from neurosim.compare.lockstep import Lockstep, compare_in_lockstep
-from neurosim.errors import UnknownNameError
+from neurosim.errors import SimulationError, UnknownNameError
 from neurosim.lower.plan import Plan
 from neurosim_backends.cpu import CPU
 from tests.compare.hidden_faults import Opaque, two_populations
@@ -144,3 +145,110 @@ def test_a_backend_may_be_given_itself() -> None:
     for wrong in (Opaque, None, 3, "opaque"):
         with pytest.raises(UnknownNameError, match="backend"):
             find_backend(wrong)
+
+
+# --- more states than are compared of all neurons -----------------------------------------------
+
+
+def few_values(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Let the states of the 50 neurons with 3 variables be compared for so many steps."""
+    monkeypatch.setattr(module, "WATCHED", steps * 150)
+    monkeypatch.setattr(module, "FOLLOWED", 600 * 15)
+
+
+def test_a_late_difference_is_found_with_the_states_of_few_neurons(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Spikes, times and the states just before are those of a comparison of everything."""
+    net = two_populations("current", 2)
+    off = {"tau_m": 20.002}
+    everything = compared(net, 200.0, **off)
+    assert everything.watched_until is None
+    assert everything.followed == {}
+    assert everything.same_until == 11.0
+    few_values(monkeypatch, 50)
+    found = compared(net, 200.0, **off)
+    assert found.first_spike == everything.first_spike
+    assert found.same_until == everything.same_until
+    assert found.n_spikes == everything.n_spikes
+    assert found.watched_until == found.states_of_all_until == 5.0
+    assert found.followed == {"exc": 1, "inh": 1}
+    for one, two in (
+        (found.first_state, everything.first_state),
+        (found.first_bits, everything.first_bits),
+    ):
+        assert one is not None
+        assert two is not None
+        assert (
+            replace(
+                one, largest_absolute=two.largest_absolute, largest_relative=two.largest_relative
+            )
+            == two
+        )
+    bounds = {(s.population, s.variable): s.largest_absolute for s in everything.states}
+    for s in found.states:
+        assert s.largest_absolute <= bounds[s.population, s.variable]
+        assert (s.largest_absolute > 0) == (s.population == "exc" and s.variable == "V_m")
+
+
+def test_a_state_that_differs_late_is_found_on_a_neuron_that_is_followed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    few_values(monkeypatch, 200)
+    monkeypatch.setattr(module, "FOLLOWED", 600 * 60)
+    net = two_populations("current", 1)
+    net.inject(net["exc"], ns.StepCurrent(times=[40.0], amplitudes=[1e-6]))
+    theirs = Opaque(lambda plan: replace(plan, injections=()))
+    found = compare_in_lockstep(net, "cpu", theirs, 60.0, Options())
+    assert found.followed == {"exc": 16, "inh": 4}
+    assert found.same_spikes
+    assert not found.bit_exact
+    first = found.first_bits
+    assert first is not None
+    assert (first.population, first.variable, first.began) == ("exc", "V_m", 40.1)
+    assert first.neuron is None or first.neuron in np.arange(16) * 40 // 16
+    assert (found.states_of_all_until, found.same_until) == (20.0, 60.0)
+
+
+def test_neurons_that_are_followed_lie_evenly_over_populations() -> None:
+    net = ns.Network("n")
+    net.population("sources", 5, ns.Poisson(rate=10))
+    net.population("sheet", (4, 5), ns.LIF())
+    net.population("one", 1, ns.LIF())
+    chosen = observing.evenly(net, 0.25)
+    assert {name: ids.tolist() for name, ids in chosen.items()} == {
+        "sheet": [0, 4, 8, 12, 16], "one": [0],
+    }  # fmt: skip
+    everyone = observing.evenly(net, 7.0)
+    assert everyone["sheet"].tolist() == list(range(20))
+    observer = observing.Observer(net, "cpu", Options(), chosen)
+    piece = observer.next(3)
+    assert piece.states["sheet", "V_m"].shape == (4, 5)
+    assert [piece.neuron("sheet", k) for k in range(5)] == [0, 4, 8, 12, 16]
+    whole = observing.Observer(net, "cpu", Options()).next(3)
+    ids = np.array([4, 16])
+    for key in piece.states:
+        if key[0] == "sheet":
+            assert np.array_equal(piece.states_of(key, ids), whole.states_of(key, ids))
+
+
+def test_a_side_whose_spikes_depend_on_what_is_recorded_does_not_repeat_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Shy(Opaque):
+        """Fires elsewhere while few are looked at."""
+
+        least = 10
+
+        def compile(self, network: ns.Network, options: Options) -> Any:
+            watched = sum(len(r.indices) for r in network.recorders if r.variable == "V_m")
+            self._change = lambda plan: changed(
+                plan, tau_m=20.002 if watched > self.least else 25.0
+            )
+            return super().compile(network, options)
+
+    net = two_populations("current", 2)
+    few_values(monkeypatch, 50)
+    for Shy.least in (10, 1):
+        with pytest.raises(SimulationError, match="'opaque' does not repeat itself"):
+            compare_in_lockstep(net, "cpu", Shy(lambda plan: plan), 200.0, Options())
