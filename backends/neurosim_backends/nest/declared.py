@@ -87,6 +87,25 @@ _NO_FORM = {
     "neuron:TwoCompartment/*": refused(
         "NEST's neurons of several compartments are others", "LIF, with its dendrite left out"
     ),
+    **{
+        f"neuron:{name}/*": refused(
+            "NEST's rate neurons are coupled by connections of their own, which this backend does "
+            "not write",
+            "backend='brian2'",
+        )
+        for name in (
+            "JansenRit",
+            "Kuramoto",
+            "LinearRate",
+            "OrnsteinUhlenbeck",
+            "PoissonFromRate",
+            "StuartLandau",
+            "ThresholdLinearRate",
+            "WilsonCowan",
+            "WongWang",
+            "WongWangEI",
+        )
+    },
     "neuron:*": refused("NEST has no such neuron", "AdEx, HodgkinHuxley or TraubMiles"),
 }
 
