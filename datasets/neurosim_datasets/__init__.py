@@ -15,6 +15,8 @@ if not hasattr(_neurosim, "_HOMES"):
         f"this name, it cannot be installed beside neurosim-snn."
     )
 
+from neurosim_datasets.assemblies import PlantedAssemblies as PlantedAssemblies
+from neurosim_datasets.assemblies import planted_assemblies as planted_assemblies
 from neurosim_datasets.cochlea import BushyCell as BushyCell
 from neurosim_datasets.cochlea import HairCell as HairCell
 from neurosim_datasets.cochlea import cochleagram as cochleagram

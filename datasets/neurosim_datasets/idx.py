@@ -1,17 +1,20 @@
-"""Images in the IDX files of MNIST and of the sets that follow it; nothing is downloaded."""
+"""MNIST and the sets that follow it, in IDX files or in one .npz; nothing is downloaded."""
 
 from __future__ import annotations
 
 import gzip
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim_datasets.images import LabelledImages
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
 
 PARTS = {"train": "train", "test": "t10k"}
 """How the names of files begin."""
@@ -70,7 +73,9 @@ def mnist(folder: str | Path, part: str = "train") -> LabelledImages:
     Parameters
     ----------
     folder : path
-        Where the files are, named as for `fashion_mnist`.
+        Where the files are, named as for `fashion_mnist`; or where ``mnist.npz`` is, with the
+        arrays ``x_train``, ``y_train``, ``x_test``, ``y_test``, as Keras keeps it. IDX files go
+        before. Or the name of an .npz file.
     part : {"train", "test"}
         60,000 or 10,000 pictures.
 
@@ -101,14 +106,45 @@ def _labelled(
 ) -> LabelledImages:
     if part not in PARTS:
         raise UnknownNameError(f"{name}: part", part, PARTS)
-    images, labels = (
-        read_idx(_found(folder, f"{PARTS[part]}-{kind}", name, hint), dimensions)
-        for kind, dimensions in (("images-idx3-ubyte", 3), ("labels-idx1-ubyte", 1))
-    )
+    archive = _archive(folder, name, f"{PARTS[part]}-images-idx3-ubyte")
+    if archive is not None:
+        images, labels = _from_npz(archive, part, name)
+    else:
+        images, labels = (
+            read_idx(_found(folder, f"{PARTS[part]}-{kind}", name, hint), dimensions)
+            for kind, dimensions in (("images-idx3-ubyte", 3), ("labels-idx1-ubyte", 1))
+        )
     return LabelledImages(
         name=f"{name} {part}", images=images / 255.0, labels=labels.astype(np.int64),
         source=source, licence=licence,
     )  # fmt: skip
+
+
+def _archive(folder: Path, name: str, first: str) -> Path | None:
+    """Return the .npz file that is meant, if one is: named, or there and no IDX file is."""
+    if folder.suffix == ".npz":
+        return folder
+    there = folder / f"{name}.npz"
+    idx = (folder / first).is_file() or (folder / f"{first}.gz").is_file()
+    return there if there.is_file() and not idx else None
+
+
+def _from_npz(path: Path, part: str, name: str) -> tuple[Bytes, Bytes]:
+    """Return images and labels of one part, as Keras names them."""
+    place = f"{name}: {str(path)!r}"
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            found = {key: arrays[key] for key in (f"x_{part}", f"y_{part}")}
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
+        raise DescriptionError(
+            place, str(error), f"an .npz file with x_{part} and y_{part}"
+        ) from None
+    images, labels = found.values()
+    if images.ndim != 3 or images.dtype != np.uint8:
+        raise DescriptionError(f"{place}: x_{part}", images, "bytes of the shape (n, 28, 28)")
+    if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
+        raise DescriptionError(f"{place}: y_{part}", labels, f"{len(images)} whole numbers")
+    return images, labels
 
 
 def _found(folder: Path, file: str, name: str, hint: str) -> Path:

@@ -50,6 +50,35 @@ def test_a_folder_gives_images_with_labels(tmp_path: Path) -> None:
     assert mnist(tmp_path) is mnist(tmp_path)
 
 
+def test_mnist_in_one_npz(tmp_path: Path) -> None:
+    images = np.random.default_rng(2).integers(0, 256, (4, 28, 28)).astype(np.uint8)
+    labels = np.arange(4, dtype=np.uint8)
+    np.savez(tmp_path / "mnist.npz", x_train=images, y_train=labels, x_test=images[:1])
+    for named in (tmp_path, tmp_path / "mnist.npz"):
+        found = mnist(named)
+        assert np.array_equal(found.images * 255, images)
+        assert found.labels.tolist() == [0, 1, 2, 3]
+    with pytest.raises(ns.DescriptionError, match="x_test and y_test"):
+        mnist(tmp_path, "test")
+    for name, wrong, message in (
+        ("a", {"x_train": images.astype(float), "y_train": labels}, "x_train"),
+        ("b", {"x_train": images.reshape(4, 784), "y_train": labels}, "x_train"),
+        ("c", {"x_train": images, "y_train": labels[:3]}, "y_train"),
+    ):
+        np.savez(tmp_path / f"{name}.npz", **wrong)
+        with pytest.raises(ns.DescriptionError, match=message):
+            mnist(tmp_path / f"{name}.npz")
+    for name, content in (("cut", (tmp_path / "mnist.npz").read_bytes()[:999]), ("none", b"")):
+        (tmp_path / f"{name}.npz").write_bytes(content)
+        with pytest.raises(ns.DescriptionError, match="file with x_train"):
+            mnist(tmp_path / f"{name}.npz")
+    with pytest.raises(ns.DescriptionError, match="file with x_train"):
+        mnist(tmp_path / "missing.npz")
+    idx, _ = a_set(tmp_path)
+    mnist.__globals__["_labelled"].cache_clear()
+    assert len(mnist(tmp_path)) == len(idx), "IDX files go before"
+
+
 def test_what_is_missing_is_named_with_where_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(ns.DescriptionError, match="apt install dataset-fashion-mnist"):
         fashion_mnist(folder=tmp_path)
