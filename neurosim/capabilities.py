@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from typing import Any, Literal
 
 from neurosim.describe.network import Network
+from neurosim.environments import Environment
 from neurosim.errors import NeurosimError, UnknownNameError, UnsupportedError, warn
 from neurosim.features import Use as Use
 from neurosim.features import features, option_uses
@@ -144,6 +145,8 @@ class Capabilities:
         Exceptions, looked at before `supports`.
     requires : tuple of Requirement
         What must be installed.
+    environment : Environment or None
+        Where its simulator lives, if that is not this interpreter.
     exports : bool
         Whether ``ns.export`` writes a script for it.
     script_cases : tuple of Case
@@ -160,6 +163,7 @@ class Capabilities:
     supports: Mapping[str, Support]
     cases: tuple[Case, ...] = ()
     requires: tuple[Requirement, ...] = ()
+    environment: Environment | None = None
     exports: bool = False
     script_cases: tuple[Case, ...] = ()
     where: str = "on backend"
@@ -195,6 +199,10 @@ class Capabilities:
             if lacking:
                 line = install_line(requirement)
                 return f"Backend '{self.backend}' needs {lacking}. Install it with: {line}"
+        lacking = self.environment.problem if self.environment is not None else ""
+        if self.environment is not None and lacking:
+            line = self.environment.install_line
+            return f"Backend '{self.backend}' needs {lacking}. Install it with: {line}"
         return ""
 
     def require_available(self) -> None:

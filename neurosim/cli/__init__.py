@@ -1,4 +1,4 @@
-"""The command line: ``neurosim run``, ``explain``, ``export``, ``certify``, ``list``, ``doctor``.
+"""The command line: ``neurosim run``, ``explain``, ``certify``, ``list``, ``doctor`` and others.
 
 Everything heavy is imported inside the commands, so that ``neurosim --help`` appears at once. A
 module that adds commands is named below.
@@ -7,5 +7,6 @@ module that adds commands is named below.
 from __future__ import annotations
 
 from neurosim.cli import certify as _certify  # noqa: F401
+from neurosim.cli import environments as _environments  # noqa: F401
 from neurosim.cli import other_sides as _other_sides  # noqa: F401
 from neurosim.cli.app import app as app

@@ -87,6 +87,18 @@ def _backends() -> Iterator[tuple[str, str]]:
         except Exception as error:  # one broken package must not hide the others
             yield name, f"CANNOT BE IMPORTED: {error}"
             continue
+        environment = capabilities.environment
+        if environment is not None:
+            lacks = environment.problem
+            packages = environment.packages[0].replace("==", " ")
+            yield (
+                name,
+                f"needs {lacks}: {environment.install_line}"
+                if lacks
+                else f"works; {packages} with Python {environment.version} in "
+                f"{environment.interpreter}",
+            )
+            continue
         lacking = [r for r in capabilities.requires if unmet(r)]
         if lacking:
             said = "; ".join(unmet(r) for r in lacking)

@@ -272,7 +272,8 @@ def explain(
                 nearest=nearest_of(use, support) if refused else "",
             )
         )  # fmt: skip
-    findings += _rounded(network, found, chosen)
+    runs = not any(finding.level == "refused" for finding in findings)
+    findings += _rounded(network, found, chosen, runs)
     if exporter is not None and not any(finding.level == "refused" for finding in findings):
         findings += _drafted(network, exporter, chosen, findings)
     return Explanation(
@@ -287,15 +288,15 @@ def explain(
     )
 
 
-def _rounded(network: Network, backend: Backend, options: Options) -> Iterator[Finding]:
-    """Yield what becomes of numbers: times on the grid of steps, weights in their format."""
+def _rounded(network: Network, backend: Backend, options: Options, runs: bool) -> Iterator[Finding]:
+    """Yield what becomes of numbers: times on the grid of steps; where it runs, formats."""
     from neurosim.lower.lowering import lower
 
     try:
         plan = lower(network, options.dt)
         told: list[tuple[Outcome, dict[str, Any]]]
         told = [("rounded", a.told) for a in plan.approximations]
-        if isinstance(backend, Foreteller):
+        if runs and isinstance(backend, Foreteller):
             told += [("approximated", entry) for entry in backend.foretell(plan, options)]
     except (DescriptionError, CapacityError) as error:
         # What only shows at a time step, or once numbers are drawn: no backend can be told more.

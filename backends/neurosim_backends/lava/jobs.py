@@ -1,0 +1,86 @@
+"""A network of integers as a job for Lava's worker, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurosim_backends.lava.client import Worker
+from neurosim_backends.loihi.chip import (
+    NOTHING,
+    Compartments,
+    Given,
+    IntegerNetwork,
+    Ints,
+    Seen,
+)
+
+
+def run_in_lava(
+    worker: Worker, network: IntegerNetwork, n_steps: int, given: Given = NOTHING,
+    watched: Sequence[int] | Ints = (), *, timeout: float = 600.0,
+) -> Seen:  # fmt: skip
+    """Run a network in Lava from its start, with its bit-accurate models.
+
+    Parameters and result are those of `Chip.run`; `timeout` is in seconds.
+
+    Raises
+    ------
+    WorkerError
+        If Lava does not finish, with what it printed.
+    """
+    ids = np.asarray(watched, np.int64)
+    job, arrays, places = _job(network, n_steps, given, ids)
+    found = worker.run(job, arrays, timeout)
+    u, v = (np.zeros((n_steps, ids.size), np.int64) for _ in range(2))
+    steps: list[Ints] = []
+    neurons: list[Ints] = []
+    for k, place in places.items():
+        u[:, place], v[:, place] = found[f"p{k}_u"], found[f"p{k}_v"]
+        step, neuron = np.nonzero(found[f"p{k}_spikes"])
+        steps.append(step)
+        neurons.append(neuron + network.offsets[k])
+    step, neuron = (np.concatenate([np.empty(0, np.int64), *parts]) for parts in (steps, neurons))
+    order = np.lexsort((neuron, step))
+    return Seen(step=step[order], neuron=neuron[order], u=u, v=v)
+
+
+def _job(
+    network: IntegerNetwork, n_steps: int, given: Given, watched: Ints
+) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[int, Ints]]:
+    """Return a job, its arrays, and population -> places of its neurons among those watched."""
+    populations: list[dict[str, Any]] = []
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    places: dict[int, Ints] = {}
+    for k, p in enumerate(network.populations):
+        first, end = network.offsets[k], network.offsets[k + 1]
+        if isinstance(p, Compartments):
+            registers = {"name": p.name, "size": p.size, "du": p.du, "dv": p.dv, "vth": p.vth}
+            populations.append({"kind": "compartments", **registers})
+            for name in ("bias_mant", "bias_exp", "u", "v"):
+                arrays[f"p{k}_{name}"] = getattr(p, name).astype(np.int32)
+            places[k] = np.flatnonzero((watched >= first) & (watched < end))
+            arrays[f"p{k}_watched"] = watched[places[k]] - first
+            continue
+        populations.append({"kind": "generators", "size": p.size})
+        mine = (given.neuron >= first) & (given.neuron < end) & (given.step < n_steps)
+        arrays[f"p{k}_neuron"] = given.neuron[mine] - first
+        arrays[f"p{k}_step"], arrays[f"p{k}_many"] = given.step[mine], given.many[mine]
+    groups: list[dict[str, Any]] = []
+    for g in network.groups:
+        if not g.weight.size:
+            continue
+        k = len(groups)
+        facts = ("name", "pre", "post", "exponent", "bits", "sign", "graded")
+        groups.append({name: getattr(g, name) for name in facts})
+        for name, values in (
+            ("pre", g.pre_id), ("post", g.post_id), ("weight", g.weight), ("slot", g.slot),
+        ):  # fmt: skip
+            arrays[f"g{k}_{name}"] = values
+    job = {
+        "populations": populations, "groups": groups, "n_steps": n_steps, "tag": "fixed_pt",
+    }  # fmt: skip
+    return job, arrays, places

@@ -1,0 +1,111 @@
+"""Running a quantised network in Lava."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurosim.backend import Options
+from neurosim.describe.network import Network
+from neurosim.lower.plan import Ints
+from neurosim.results import Run
+from neurosim.sessions import run_of
+from neurosim_backends.lava.jobs import run_in_lava
+from neurosim_backends.lava.workers import shared_worker
+from neurosim_backends.loihi.chip import NOTHING, Chip, Compartments, Given, Seen
+from neurosim_backends.loihi.session import IntegerSession
+
+
+class LavaSession(IntegerSession):
+    """A network in Lava.
+
+    Lava's synapses cannot be given what is under way in them, so that a run that goes on is made
+    again from its start: a session of many pieces takes long.
+    """
+
+    def __init__(
+        self, network: Network, options: Options, approximations: list[dict[str, Any]],
+        timeout: float,
+    ) -> None:  # fmt: skip
+        super().__init__(network, options, approximations)
+        self._timeout = timeout
+        self._past = NOTHING
+        self._seen: Seen | None = None
+        self._is_built()
+
+    def _run(
+        self, n_steps: int, inputs: Mapping[str, npt.NDArray[Any]], progress: bool | None
+    ) -> Run:
+        self._check_recording(n_steps)
+        started = time.perf_counter()
+        first = self._step
+        given, label, neuron = self._given(self._replay.next(n_steps), inputs)
+        past = Given(
+            step=np.concatenate([self._past.step, given.step + first]),
+            neuron=np.concatenate([self._past.neuron, given.neuron]),
+            many=np.concatenate([self._past.many, given.many]),
+        )
+        worker = shared_worker()
+        # Everything is watched: what is asked for between runs, too. One step more than was asked
+        # for tells the currents that V_m reads next.
+        everyone = np.arange(self.quantised.network.size)
+        try:
+            seen = run_in_lava(
+                worker, self.quantised.network, first + n_steps + 1, past, everyone,
+                timeout=self._timeout,
+            )  # fmt: skip
+        except BaseException:
+            self._rewind(first)
+            raise
+        self._past, self._seen, self._step = past, seen, first + n_steps
+        watched = self._watched()
+        v = np.concatenate([self._start_v()[None], seen.v])[first : first + n_steps + 1, watched]
+        u = seen.u[first : first + n_steps + 1, watched]
+        new = (seen.step >= first) & (seen.step < first + n_steps)
+        samples = self._samples(watched, v, u)
+        told = self._provenance(
+            "lava", time.perf_counter() - started, (), interrupted=False,
+            worker={"pid": worker.hello["pid"], "executable": worker.hello["executable"]},
+            versions={
+                name if name != "python" else "python of the worker": version
+                for name, version in worker.hello["versions"].items()
+            },
+        )  # fmt: skip
+        recorded = self._recorded(
+            first, [label, seen.step[new] + 1], [neuron, seen.neuron[new]], samples
+        )
+        return run_of(self.plan, recorded, told)
+
+    def _rewind(self, step: int) -> None:
+        """Go back to where the session was before a run that failed."""
+        self._replay.reset()
+        if step:
+            self._replay.next(step)
+
+    def _start_v(self) -> Ints:
+        parts = [
+            p.v if isinstance(p, Compartments) else np.zeros(p.size, np.int64)
+            for p in self.quantised.network.populations
+        ]
+        return np.concatenate(parts)
+
+    def _present_v(self) -> Ints:
+        found: Ints = self._start_v() if self._seen is None else self._seen.v[self._step - 1]
+        return found
+
+    def _next_u(self) -> Ints:
+        if self._seen is not None:
+            found: Ints = self._seen.u[self._step]
+            return found
+        # Nothing arrives in the first step.
+        chip = Chip(self.quantised.network)
+        return chip.next_current(np.arange(self.quantised.network.size))
+
+    def reset(self) -> None:
+        """Go back to t = 0 and the initial state."""
+        super().reset()
+        self._past, self._seen = NOTHING, None

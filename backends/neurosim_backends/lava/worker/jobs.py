@@ -1,0 +1,112 @@
+"""What the worker does: one network in Lava, from arrays to arrays.
+
+Runs in Lava's interpreter, Python 3.10, without neurosim.
+"""
+
+import os
+from typing import Any
+
+import numpy as np
+from lava.magma.core.run_conditions import RunSteps
+from lava.magma.core.run_configs import Loihi2SimCfg
+from lava.proc.dense.process import DelayDense, Dense
+from lava.proc.io.source import RingBuffer
+from lava.proc.sparse.process import DelaySparse, Sparse
+from lava.utils.weightutils import SignMode
+from probed import ProbedLIF
+from scipy.sparse import csr_matrix
+
+MOST_DENSE = 1 << 18
+"""Numbers in the largest matrix that is handed over as a dense one."""
+
+MESSAGE_BITS = 16
+"""Of graded spikes."""
+
+SIGNS = {
+    "mixed": SignMode.MIXED,
+    "excitatory": SignMode.EXCITATORY,
+    "inhibitory": SignMode.INHIBITORY,
+}
+
+
+def run(job: Any, arrays: Any, folder: Any, running: Any) -> Any:
+    """Run a network.
+
+    job : dict
+        "populations", "groups", "n_steps", "tag": as `neurosim_backends.lava.jobs` writes them.
+    arrays : mapping of str to array
+        Values of single neurons and synapses, under "p0_v", "g3_weight", ...
+    folder : str
+        Where processes may leave files.
+    running : threading.Event
+        Set while no process of Lava has a reason to end.
+
+    Returns a dict of arrays: "p0_u", "p0_v" (n_steps, n_watched), "p0_spikes" (n_steps, size).
+    """
+    n_steps = job["n_steps"]
+    processes: Any = []
+    paths: Any = {}
+    for k, p in enumerate(job["populations"]):
+        if p["kind"] == "generators":
+            data = np.zeros((p["size"], n_steps), np.int32)
+            data[arrays[f"p{k}_neuron"], arrays[f"p{k}_step"]] = arrays[f"p{k}_many"]
+            processes.append(RingBuffer(data=data))
+            continue
+        paths[k] = os.path.join(folder, f"p{k}.npz")
+        values = {x: arrays[f"p{k}_{x}"] for x in ("bias_mant", "bias_exp", "u", "v")}
+        processes.append(
+            ProbedLIF(
+                shape=(p["size"],), du=p["du"], dv=p["dv"], vth=p["vth"], name=p["name"],
+                path=paths[k], n_steps=n_steps, watched=arrays[f"p{k}_watched"], **values,
+            )
+        )  # fmt: skip
+    part = list(range(len(processes)))
+    for k, g in enumerate(job["groups"]):
+        synapses = _synapses(
+            g, {x: arrays[f"g{k}_{x}"] for x in ("pre", "post", "weight", "slot")},
+            (job["populations"][g["post"]]["size"], job["populations"][g["pre"]]["size"]),
+            job["tag"],
+        )  # fmt: skip
+        processes[g["pre"]].s_out.connect(synapses.s_in)
+        synapses.a_out.connect(processes[g["post"]].a_in)
+        joined, other = part[g["pre"]], part[g["post"]]
+        part = [joined if x == other else x for x in part]
+    # A run takes what is connected with the process it is called on.
+    for root in {part[k] for k in paths}:
+        first = processes[next(k for k in paths if part[k] == root)]
+        running.set()
+        first.run(
+            condition=RunSteps(num_steps=n_steps), run_cfg=Loihi2SimCfg(select_tag=job["tag"])
+        )
+        running.clear()
+        first.stop()
+    found: Any = {}
+    for k, path in paths.items():
+        with np.load(path, allow_pickle=False) as seen:
+            found.update({f"p{k}_{name}": seen[name] for name in ("u", "v", "spikes")})
+    return found
+
+
+def _synapses(g: Any, a: Any, shape: Any, tag: Any) -> Any:
+    """Return the process of a group of synapses; `shape` is (post, pre)."""
+    fixed = tag == "fixed_pt"
+    facts: Any = {"name": g["name"], "num_message_bits": MESSAGE_BITS if g["graded"] else 0}
+    if fixed:
+        facts.update(
+            weight_exp=g["exponent"], num_weight_bits=g["bits"], sign_mode=SIGNS[g["sign"]]
+        )
+    weight = a["weight"].astype(np.int32 if fixed else float)
+    delayed = bool(a["slot"].any())
+    if shape[0] * shape[1] * (int(a["slot"].max(initial=0)) + 1) > MOST_DENSE:
+        weights = csr_matrix((weight, (a["post"], a["pre"])), shape=shape)
+        if not delayed:
+            return Sparse(weights=weights, **facts)
+        delays = csr_matrix((a["slot"].astype(int), (a["post"], a["pre"])), shape=shape)
+        return DelaySparse(weights=weights, delays=delays, **facts)
+    weights = np.zeros(shape, weight.dtype)
+    weights[a["post"], a["pre"]] = weight
+    if not delayed:
+        return Dense(weights=weights, **facts)
+    delays = np.zeros(shape, int)
+    delays[a["post"], a["pre"]] = a["slot"]
+    return DelayDense(weights=weights, delays=delays, **facts)

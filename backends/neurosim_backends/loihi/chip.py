@@ -1,0 +1,394 @@
+"""A network in Loihi's integers, and the arrays in which the kernel runs it.
+
+Everything here is whole numbers as the chip holds them: registers, mantissas, exponents, delay
+slots. What they mean in millivolts is known to `quantise`; `neurosim_backends.lava` hands the same
+values to Lava.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from neurosim.errors import DescriptionError
+from neurosim.kernels import loihi as kernels
+
+Ints = npt.NDArray[np.int64]
+SignMode = Literal["mixed", "excitatory", "inhibitory"]
+
+DECAY = (0, 4095)
+THRESHOLD = (0, 131071)
+MANTISSA = (-4096, 4095)
+BIAS_EXPONENT = (0, 7)
+WEIGHT_EXPONENT = (-8, 7)
+WEIGHT_BITS = (1, 8)
+LARGEST = 255
+"""Magnitude of a weight: 8 bits besides the sign."""
+
+MOST_SLOTS = 63
+"""Longest delay of a synapse beyond one step: 6 bits."""
+
+PAYLOAD = (1, (1 << 16) - 1)
+"""Of a graded spike."""
+
+ARRIVING = (1 << 24) - 1
+"""Most that may arrive at a compartment in one step: Lava shifts it by 6 bits within 32."""
+
+CHUNK = 1 << 21
+"""Neurons times steps that are run between two looks at the outside."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compartments:
+    """Neurons of one population: registers that they share, and values that each has.
+
+    Attributes
+    ----------
+    name : str
+    du, dv : int
+        Decays of current and potential in parts of 4096; that of the current is du + 1.
+    vth : int
+        Fires above ``vth << 6``.
+    bias_mant, bias_exp : (n,) int64
+    u, v : (n,) int64
+        At the start.
+    """
+
+    name: str
+    du: int
+    dv: int
+    vth: int
+    bias_mant: Ints
+    bias_exp: Ints
+    u: Ints
+    v: Ints
+
+    def __post_init__(self) -> None:
+        limit = kernels.STATE_LIMIT
+        states = (-(limit - 1), limit - 1)
+        for name, values, (low, high) in (
+            ("du", self.du, DECAY),
+            ("dv", self.dv, DECAY),
+            ("vth", self.vth, THRESHOLD),
+            ("bias_mant", self.bias_mant, MANTISSA),
+            ("bias_exp", self.bias_exp, BIAS_EXPONENT),
+            ("u", self.u, states),
+            ("v", self.v, states),
+        ):
+            _check(f"Compartments {self.name!r}: {name}", values, low, high)
+
+    @property
+    def size(self) -> int:
+        """Number of compartments."""
+        return self.v.size
+
+    @property
+    def bias(self) -> Ints:
+        """What is added to v in each step."""
+        return np.left_shift(self.bias_mant, self.bias_exp)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generators:
+    """Neurons that send spikes they are given."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Synapses between two populations that share exponent, bits and sign mode.
+
+    Attributes
+    ----------
+    name : str
+    pre, post : int
+        Indices of the populations.
+    pre_id, post_id : (n,) int64
+        Within them; no pair occurs twice.
+    weight : (n,) int64
+        As written; the chip clips it to the sign mode and drops what goes beyond the bits.
+    slot : (n,) int64
+        Steps of delay beyond the first.
+    exponent, bits : int
+    sign : SignMode
+    graded : bool
+        Whether the numbers count that spikes come with; else every spike is one.
+    """
+
+    name: str
+    pre: int
+    post: int
+    pre_id: Ints
+    post_id: Ints
+    weight: Ints
+    slot: Ints
+    exponent: int = 0
+    bits: int = 8
+    sign: SignMode = "mixed"
+    graded: bool = False
+
+    def __post_init__(self) -> None:
+        place = f"Synapses {self.name!r}"
+        _check(f"{place}: exponent", self.exponent, *WEIGHT_EXPONENT)
+        _check(f"{place}: bits", self.bits, *WEIGHT_BITS)
+        _check(f"{place}: slot", self.slot, 0, MOST_SLOTS)
+        pairs = np.stack([self.pre_id, self.post_id])
+        if np.unique(pairs, axis=1).shape[1] != pairs.shape[1]:
+            raise DescriptionError(place, "two synapses of one pair", "one for each pair")
+
+    @property
+    def stored(self) -> Ints:
+        """The weights as the chip keeps them, see `stored_weights`."""
+        return stored_weights(self.weight, self.sign, self.bits)
+
+    @property
+    def n_slots(self) -> int:
+        """How many delays there may be."""
+        return int(self.slot.max(initial=0)) + 1
+
+
+def stored_weights(weight: Ints, sign: SignMode, bits: int) -> Ints:
+    """Return weights as a chip keeps them.
+
+    Excitatory ones are clipped to 0 .. 255, inhibitory ones to -255 .. 0, mixed ones to -256 ..
+    255; then the lowest ``8 - bits`` bits are dropped, of mixed ones one bit more: of the magnitude
+    where the sign is shared, toward minus infinity where it is not.
+
+    >>> stored_weights(np.array([255, 3, -4, -300]), "mixed", 8).tolist()
+    [254, 2, -4, -256]
+    >>> stored_weights(np.array([-300, -7, 2]), "inhibitory", 6).tolist()
+    [-252, -4, 0]
+    """
+    dropped = 8 - bits + (sign == "mixed")
+    least = -LARGEST - 1 if sign == "mixed" else 0
+    turned = -1 if sign == "inhibitory" else 1
+    kept = np.clip(turned * np.asarray(weight, np.int64), least, LARGEST)
+    return turned * ((kept >> dropped) << dropped)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntegerNetwork:
+    """Populations and groups of synapses; the index of a population is its place."""
+
+    populations: tuple[Compartments | Generators, ...]
+    groups: tuple[Group, ...] = ()
+    offsets: Ints = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        sizes = [p.size for p in self.populations]
+        object.__setattr__(self, "offsets", np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]))
+        for g in self.groups:
+            if not isinstance(self.populations[g.post], Compartments):
+                raise DescriptionError(f"Synapses {g.name!r}: post", g.post, "compartments")
+            _check(f"Synapses {g.name!r}: pre_id", g.pre_id, 0, sizes[g.pre] - 1)
+            _check(f"Synapses {g.name!r}: post_id", g.post_id, 0, sizes[g.post] - 1)
+
+    @property
+    def size(self) -> int:
+        """Number of neurons, generators included."""
+        return int(self.offsets[-1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """Spikes of generators in the steps of a run.
+
+    Attributes
+    ----------
+    step : (n,) int64
+        From the start of the run, ascending.
+    neuron : (n,) int64
+        Ids over the whole network, ascending within a step, each once.
+    many : (n,) int64
+        Payloads.
+    """
+
+    step: Ints
+    neuron: Ints
+    many: Ints
+
+    @staticmethod
+    def of(step: Ints, neuron: Ints) -> Given:
+        """Gather spikes in any order; those of one neuron in one step become its payload."""
+        pairs, many = np.unique(np.stack([step, neuron]), axis=1, return_counts=True)
+        given = Given(step=pairs[0], neuron=pairs[1], many=many.astype(np.int64))
+        _check("Spikes of a generator in one step", given.many, *PAYLOAD)
+        return given
+
+
+NOTHING = Given(
+    step=np.empty(0, np.int64), neuron=np.empty(0, np.int64), many=np.empty(0, np.int64)
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What a run showed.
+
+    Attributes
+    ----------
+    step, neuron : (n_spikes,) int64
+        Spikes of compartments in order; steps count from the start of the simulation.
+    u, v : (n_steps, n_watched) int64
+        After each step.
+    """
+
+    step: Ints
+    neuron: Ints
+    u: Ints
+    v: Ints
+
+
+class Chip:
+    """A network in memory, run by the kernel.
+
+    Attributes
+    ----------
+    step : int
+        How many were made.
+    u, v, bias : (n,) int32
+        Of all neurons; generators have zeros.
+    wraps, clips : int
+        How often a current wrapped around, and a potential was clipped from below.
+    """
+
+    def __init__(self, network: IntegerNetwork) -> None:
+        self.network = network
+        self._groups = [g for g in network.groups if g.weight.size]
+        self._check_arrivals()
+        offsets = network.offsets
+        self._table = np.zeros((len(network.populations), kernels.P_WIDTH), np.int64)
+        for k, p in enumerate(network.populations):
+            self._table[k, : kernels.IS_COMPARTMENTS] = offsets[k], offsets[k + 1]
+            if isinstance(p, Compartments):
+                self._table[k, kernels.IS_COMPARTMENTS :] = 1, p.du, p.dv, p.vth
+        self._lay_out_synapses()
+        self.reset()
+
+    def _check_arrivals(self) -> None:
+        """Refuse networks in which Lava's 32 bits could overflow unseen."""
+        most = np.zeros(self.network.size)
+        for g in self._groups:
+            brought = np.abs(g.stored) * 2.0**g.exponent
+            base = self.network.offsets[g.post]
+            np.add.at(most, base + g.post_id, brought)
+        if most.max(initial=0.0) > ARRIVING:
+            k = int(np.argmax(most))
+            index = int(np.searchsorted(self.network.offsets, k, side="right")) - 1
+            raise DescriptionError(
+                f"Compartments {self.network.populations[index].name!r}: weights << exponent of "
+                f"all synapses of neuron {k - self.network.offsets[index]}",
+                float(most[k]), f"a sum of at most {ARRIVING}: more does not fit into 32 bits",
+            )  # fmt: skip
+
+    def _lay_out_synapses(self) -> None:
+        groups, starts, targets, slots, weights = [], [], [], [], []
+        n_synapses = n_rows = 0
+        for g in self._groups:
+            n_pre = self.network.populations[g.pre].size
+            order = np.lexsort((g.post_id, g.pre_id))
+            row = np.searchsorted(g.pre_id[order], np.arange(n_pre + 1))
+            groups.append([g.pre, g.post, g.exponent, n_rows, g.n_slots, g.graded])
+            starts.append(row + n_synapses)
+            targets.append(g.post_id[order])
+            slots.append(g.slot[order])
+            weights.append(g.stored[order])
+            n_rows += n_pre + 1
+            n_synapses += g.weight.size
+        self._synapses = (
+            np.array(groups, np.int64).reshape(len(groups), kernels.G_WIDTH),
+            _joined(starts, np.int64),
+            _joined(targets, np.int32),
+            _joined(slots, np.int16),
+            _joined(weights, np.int16),
+        )
+        slots_needed = max((g.n_slots for g in self._groups), default=1)
+        widest = max((p.size for p in self.network.populations), default=0)
+        self._depth = slots_needed + 1
+        self._sums = np.zeros((slots_needed, widest), np.int64)
+
+    def reset(self) -> None:
+        """Go back to the start."""
+        n = self.network.size
+        self.step = 0
+        self.u, self.v, self.bias = (np.zeros(n, np.int32) for _ in range(3))
+        for p, lo in zip(self.network.populations, self.network.offsets, strict=False):
+            if isinstance(p, Compartments):
+                self.u[lo : lo + p.size] = p.u
+                self.v[lo : lo + p.size] = p.v
+                self.bias[lo : lo + p.size] = p.bias
+        self._arrived = np.zeros((self._depth, n), np.int32)
+        self._counts = np.zeros(2, np.int64)
+
+    @property
+    def wraps(self) -> int:
+        """How often a current wrapped around."""
+        return int(self._counts[kernels.WRAPS])
+
+    @property
+    def clips(self) -> int:
+        """How often a potential was clipped from below."""
+        return int(self._counts[kernels.CLIPS])
+
+    @property
+    def most_steps(self) -> int:
+        """How many steps `run` should be asked for at once."""
+        return max(1, CHUNK // max(1, self.network.size))
+
+    def run(self, n_steps: int, given: Given = NOTHING, watched: Sequence[int] | Ints = ()) -> Seen:
+        """Make steps.
+
+        Parameters
+        ----------
+        n_steps : int
+        given : Given
+            Spikes of generators, their steps counted from now.
+        watched : sequence of int
+            Ids of neurons whose states are told.
+        """
+        n, ids = self.network.size, np.asarray(watched, np.int32)
+        seen_u, seen_v = (np.zeros((n_steps, ids.size), np.int32) for _ in range(2))
+        room = n_steps * n
+        log_step, log_id = np.empty(room, np.int64), np.empty(room, np.int32)
+        logged = kernels.advance(
+            self.step, n_steps, self._table, self.u, self.v, self.bias, self._arrived,
+            *self._synapses, np.searchsorted(given.step, np.arange(n_steps + 1)),
+            given.neuron.astype(np.int32), given.many.astype(np.int32), ids, seen_u, seen_v,
+            log_step, log_id, np.zeros(n, np.int32), np.zeros(n, np.int32),
+            np.zeros(len(self.network.populations) + 1, np.int64), self._sums, self._counts,
+        )  # fmt: skip
+        self.step += n_steps
+        return Seen(
+            step=log_step[:logged].copy(), neuron=log_id[:logged].astype(np.int64),
+            u=seen_u.astype(np.int64), v=seen_v.astype(np.int64),
+        )  # fmt: skip
+
+    def next_current(self, ids: Ints) -> Ints:
+        """Return u of some neurons as it will be after the next step.
+
+        Of compartments whose synapses have slots above 0: what arrives next is known already.
+        """
+        places = np.searchsorted(self.network.offsets, ids, side="right") - 1
+        found = np.zeros(len(ids), np.int64)
+        kernels.next_currents(
+            self.u, self._arrived[self.step % self._depth], self._table[places, kernels.DU],
+            np.asarray(ids, np.int64), found,
+        )  # fmt: skip
+        return found
+
+
+def _joined(parts: Sequence[Ints], dtype: Any) -> npt.NDArray[Any]:
+    joined: npt.NDArray[Any] = np.concatenate([np.empty(0, np.int64), *parts]).astype(dtype)
+    return joined
+
+
+def _check(place: str, values: Any, low: int, high: int) -> None:
+    found = np.asarray(values)
+    if found.size and (found.min() < low or found.max() > high):
+        raise DescriptionError(place, values, f"whole numbers from {low} to {high}")

@@ -1,0 +1,559 @@
+r"""From millivolts and picoamperes to Loihi's integers, with the bound of every rounding.
+
+One step of a neuron of ours is affine in its states. With x = V_m - zero, `zero` being what a spike
+resets V_m to, and I the sum of its currents,
+
+    x <- a x + k I + c,        I <- p I + what arrives
+
+which is the step of a compartment, with v = s x and u = s k I for a scale s [1/mV]: the decays
+a and p become parts of 4096, c becomes the bias, and s V_th the threshold. That E_L differs from
+V_reset is in c. The chip adds what arrives to u before v reads it, we let V_m read the current at
+t: so synapses onto currents have one step of delay more on the chip. Spikes are the same then.
+
+*The scale.* s V_th = 64 T with a whole T, and the register is T - 1, so that V_m = V_th fires:
+potentials from 64 (T - 1) + 1 on do. T is the one of [T_max / 2, T_max] with which weights and bias
+are rounded least. T_max is 2^15, a quarter of what v may reach, or less where a bias or weight
+would not fit.
+
+*Decays.* A decay that is rounded also changes what a constant input leads to, by 1/(1 - a). Inputs
+are scaled by (1 - a')/(1 - a), currents moreover by (1 - p')/(1 - p): time constants are off, mean
+potentials are not.
+
+Sources: the registers, Davies et al. (2018), IEEE Micro 38(1):82-99; the step, Rotter & Diesmann
+(1999), Biol. Cybern. 81:381-402.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neurosim.engine.wiring import enumerate_connections
+from neurosim.equations.evaluate import evaluate
+from neurosim.errors import CapacityError
+from neurosim.kernels.loihi import ALIGNMENT, DECAY_BITS, STATE_LIMIT
+from neurosim.lower.plan import Floats, Ints, Plan, PlanPopulation
+from neurosim_backends.loihi.chip import (
+    BIAS_EXPONENT,
+    DECAY,
+    LARGEST,
+    MANTISSA,
+    MOST_SLOTS,
+    WEIGHT_EXPONENT,
+    Compartments,
+    Generators,
+    Group,
+    IntegerNetwork,
+    SignMode,
+)
+
+UNITY = 1 << DECAY_BITS
+REGISTER = 1 << ALIGNMENT
+"""What one unit of the threshold, or of what arrives, is in units of v and u."""
+
+HIGHEST = 1 << 15
+"""Largest threshold that is chosen: inhibition has three times as much room below the reset."""
+
+CANDIDATES = 4096
+"""Scales that are tried for a population."""
+
+LOOKED_AT = 64
+"""Weights of a group that are looked at to choose one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meaning:
+    """What the integers of a population mean.
+
+    Attributes
+    ----------
+    zero : float
+        V_m where v is 0 [mV].
+    scale : float
+        Units of v per mV.
+    current_scale : float
+        Units of u per pA; 0 where there is no current.
+    receptor : str
+        State that u is, where there is one receptor; else "".
+    """
+
+    zero: float
+    scale: float
+    current_scale: float
+    receptor: str
+
+    def potential(self, v: Any) -> Floats:
+        """Return V_m [mV]."""
+        return np.asarray(self.zero + np.asarray(v, np.float64) / self.scale)
+
+    def current(self, u: Any) -> Floats:
+        """Return the current [pA]."""
+        return np.asarray(np.asarray(u, np.float64) / self.current_scale)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantised:
+    """A network in integers, and what they mean.
+
+    Attributes
+    ----------
+    network : IntegerNetwork
+        The populations of the plan, in its order, then a population of generators for each drive.
+    meanings : mapping of int to Meaning
+        Population -> what its states mean.
+    drives : mapping of (int, int) to int
+        (drive, population) -> index of its generators.
+    drive_targets : mapping of (int, int) to (n,) int64
+        The same -> places of those generators' targets in ``PlanDrive.ids``.
+    approximations : list of dict
+        For ``provenance["approximations"]``: part, how, bound, unit.
+    """
+
+    network: IntegerNetwork
+    meanings: Mapping[int, Meaning]
+    drives: Mapping[tuple[int, int], int]
+    drive_targets: Mapping[tuple[int, int], Ints]
+    approximations: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Step:
+    """One step of a population: x <- a x + k I + c, I <- p I; arrivals move x by `jumps`.
+
+    Attributes
+    ----------
+    a, k, p : float
+        `k` and `p` are 0 without a current.
+    c : (n,) float64
+        [mV].
+    per_pA : float
+        What a constant current adds to c [mV/pA].
+    jumps : mapping of str to float
+        Receptor -> what a weight of 1 adds to x; of those that are no currents.
+    zero : float
+        [mV].
+    """
+
+    a: float
+    k: float
+    p: float
+    c: Floats
+    per_pA: float
+    jumps: Mapping[str, float]
+    zero: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Synapses:
+    """Synapses of one projection or drive between two populations, one for each pair."""
+
+    name: str
+    part: str
+    unit: str
+    pre: int
+    post: int
+    receptor: str
+    pre_id: Ints
+    post_id: Ints
+    weight: Floats
+    delay: Ints
+    graded: bool
+
+
+def quantise(plan: Plan) -> Quantised:
+    """Turn a plan into integers.
+
+    Raises
+    ------
+    CapacityError
+        If a delay, weight or current is beyond what the chip holds, where only numbers show it.
+    """
+    drives, targets, generators = _drives(plan)
+    synapses = _synapses(plan, drives, targets)
+    populations: list[Compartments | Generators] = []
+    meanings: dict[int, Meaning] = {}
+    groups: list[Group] = []
+    told: list[dict[str, Any]] = []
+    for p in plan.populations:
+        if p.spec is None:
+            populations.append(Generators(name=p.name, size=p.size))
+            continue
+        mine = [s for s in synapses if s.post == p.index]
+        step = _step(p, plan.dt, _injected(plan, p))
+        made, meanings[p.index], weights, entries = _compartments(plan, p, step, mine)
+        populations.append(made)
+        told += entries
+        for s, unit in zip(mine, weights, strict=True):
+            group, entry = _group(s, unit, bool(step.k) and s.receptor not in step.jumps)
+            groups.append(group)
+            told.append(entry)
+    return Quantised(
+        network=IntegerNetwork(populations=(*populations, *generators), groups=tuple(groups)),
+        meanings=meanings,
+        drives=drives,
+        drive_targets=targets,
+        approximations=_gathered(told),
+    )
+
+
+def _gathered(told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return entries of the same part and words as one, with the largest bound; no exact ones."""
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for entry in told:
+        key = (entry["part"], entry["how"], entry["unit"])
+        if entry["bound"] > found.get(key, {"bound": 0.0})["bound"]:
+            found[key] = entry
+    return list(found.values())
+
+
+def _entry(part: str, how: str, bound: float, unit: str) -> dict[str, Any]:
+    return {"part": part, "how": how, "bound": float(bound), "unit": unit}
+
+
+# --- what a step is -------------------------------------------------------------------------------
+
+
+def _injected(plan: Plan, p: PlanPopulation) -> Floats:
+    """Return the constant currents that are injected into a population [pA]."""
+    total = np.zeros(p.size)
+    for injection in plan.injections:
+        mine = (injection.ids >= p.offset) & (injection.ids < p.offset + p.size)
+        amplitude = np.broadcast_to(injection.source.amplitude, injection.ids.shape)
+        np.add.at(total, injection.ids[mine] - p.offset, amplitude[mine])
+    return total
+
+
+def _step(p: PlanPopulation, dt: float, injected: Floats) -> _Step:
+    """Read the coefficients of a step off the program itself, whatever its method."""
+    spec = p.spec
+    assert spec is not None
+    parameters: dict[str, Any] = {
+        # Arrays are of equal values, but for the bias and for what nothing is made of.
+        name: value if name == "I_e" else float(np.asarray(value).flat[0])
+        for name, value in p.parameters.items()
+    }
+    currents = [s for s in spec.states if s != "V_m"]
+    pulses = {r.target: r.name for r in spec.receptors if r.kind == "pulse"}
+    known = {
+        **parameters, **spec.constants(parameters, dt), "dt": dt, "active": 1.0,
+        "I_injected": 0.0, "V_m": 0.0, **dict.fromkeys([*currents, *pulses], 0.0),
+    }  # fmt: skip
+
+    def after(state: str, **changed: Any) -> Any:
+        values = {**known, **changed}
+        for line in spec.program:
+            values[line.name] = evaluate(line.expression, values)
+        return values[spec.next_names[state]]
+
+    def slope(state: str, of: str) -> float:
+        rise = after(state, **{of: 1.0}) - after(state)
+        return float(np.asarray(rise).flat[0])
+
+    values = dict(parameters)
+    for line in spec.reset:
+        values["V_m"] = evaluate(line.expression, values)
+    zero = float(values["V_m"])
+    per_pA = slope("V_m", "I_injected")
+    rest = np.broadcast_to(after("V_m", V_m=zero), p.size) - zero
+    jumps = {r.name: 1.0 for r in spec.receptors if r.target == "V_m"}
+    jumps |= {name: slope("V_m", symbol) for symbol, name in pulses.items()}
+    return _Step(
+        a=slope("V_m", "V_m"),
+        k=slope("V_m", currents[0]) if currents else 0.0,
+        p=slope(currents[0], currents[0]) if currents else 0.0,
+        c=np.asarray(rest + per_pA * injected, np.float64),
+        per_pA=per_pA,
+        jumps=jumps,
+        zero=zero,
+    )
+
+
+# --- who sends to whom ----------------------------------------------------------------------------
+
+
+def _drives(
+    plan: Plan,
+) -> tuple[dict[tuple[int, int], int], dict[tuple[int, int], Ints], list[Generators]]:
+    """Return index and targets of the generators that stand for each drive, and themselves."""
+    indices: dict[tuple[int, int], int] = {}
+    targets: dict[tuple[int, int], Ints] = {}
+    made: list[Generators] = []
+    for drive in plan.drives:
+        for p in plan.populations:
+            chosen = np.flatnonzero((drive.ids >= p.offset) & (drive.ids < p.offset + p.size))
+            if chosen.size:
+                key = (drive.index, p.index)
+                indices[key] = len(plan.populations) + len(made)
+                targets[key] = chosen
+                made.append(Generators(name=f"drive {drive.index} of {p.name}", size=chosen.size))
+    return indices, targets, made
+
+
+def _synapses(
+    plan: Plan, drives: Mapping[tuple[int, int], int], targets: Mapping[tuple[int, int], Ints]
+) -> list[_Synapses]:
+    """Return all synapses, population by population, no pair twice in one entry."""
+    found: list[_Synapses] = []
+    offsets = np.array([p.offset for p in plan.populations])
+    for projection in plan.projections:
+        listed = enumerate_connections(projection, plan.seed, plan.dt)
+        pre, post = projection.pre[listed.pre_position], projection.post[listed.post_position]
+        pre_index = np.searchsorted(offsets, pre, side="right") - 1
+        post_index = np.searchsorted(offsets, post, side="right") - 1
+        again = _repetition(pre, post)
+        keys = np.stack([pre_index, post_index, again])
+        for key in np.unique(keys, axis=1).T:
+            chosen = np.flatnonzero((key == keys.T).all(axis=1))
+            source, target = plan.populations[key[0]], plan.populations[key[1]]
+            found.append(
+                _Synapses(
+                    name=f"{projection.name} {source.name}->{target.name} {key[2]}",
+                    part=f"Projection {projection.name!r}: weights",
+                    unit=_unit(target, projection.receptor),
+                    pre=source.index, post=target.index, receptor=projection.receptor,
+                    pre_id=pre[chosen] - source.offset, post_id=post[chosen] - target.offset,
+                    weight=listed.weight[chosen], delay=listed.delay_steps[chosen],
+                    graded=source.spec is None,
+                )
+            )  # fmt: skip
+    for (number, index), generators in drives.items():
+        drive, target = plan.drives[number], plan.populations[index]
+        chosen = targets[number, index]
+        n = chosen.size
+        found.append(
+            _Synapses(
+                name=f"drive {number} of {target.name}",
+                part=f"Drive of {target.name!r}: weights",
+                unit=_unit(target, drive.receptor),
+                pre=generators, post=index, receptor=drive.receptor,
+                pre_id=np.arange(n), post_id=drive.ids[chosen] - target.offset,
+                weight=np.broadcast_to(drive.weight, drive.ids.shape)[chosen].astype(np.float64),
+                delay=np.zeros(n, np.int64), graded=True,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _repetition(pre: Ints, post: Ints) -> Ints:
+    """Return of each synapse how many of its pair came before it."""
+    order = np.lexsort((np.arange(pre.size), post, pre))
+    same = (np.diff(pre[order]) == 0) & (np.diff(post[order]) == 0)
+    starts = np.concatenate([[True], ~same])[: pre.size]
+    place = np.arange(pre.size)
+    began = np.maximum.accumulate(np.where(starts, place, 0)) if pre.size else place
+    again = np.empty(pre.size, np.int64)
+    again[order] = place - began
+    return again
+
+
+def _unit(p: PlanPopulation, receptor: str) -> str:
+    assert p.spec is not None
+    return next(r.unit for r in p.spec.receptors if r.name == receptor)
+
+
+# --- compartments ---------------------------------------------------------------------------------
+
+
+def _compartments(
+    plan: Plan, p: PlanPopulation, step: _Step, synapses: Sequence[_Synapses]
+) -> tuple[Compartments, Meaning, list[float], list[dict[str, Any]]]:
+    """Return registers, their meaning, what a weight of 1 is in what arrives, and roundings."""
+    spec = p.spec
+    assert spec is not None
+    part = f"Population {p.name!r}"
+    dv = _decay(1.0 - step.a)
+    du = max(_decay(1.0 - step.p) - 1, 0) if step.k else DECAY[1]
+    kept_v, kept_u = 1.0 - dv / UNITY, 1.0 - (du + 1) / UNITY
+    gain = (1.0 - kept_v) / (1.0 - step.a) if step.a < 1.0 else 1.0
+    gain_u = (1.0 - kept_u) / (1.0 - step.p) if step.k else 1.0
+    c = step.c * gain
+    per_current = step.k * gain * gain_u
+    per_weight = [step.jumps.get(s.receptor, per_current) for s in synapses]
+    threshold = float(np.asarray(p.parameters["V_th"]).flat[0])
+    span = threshold - step.zero
+    begins = np.broadcast_to(np.asarray(p.initial["V_m"], np.float64), p.size) - step.zero
+    weights = [w * s.weight for w, s in zip(per_weight, synapses, strict=True)]
+    T = _threshold(part, span, c, begins, weights)
+    scale = REGISTER * T / span
+    mantissa, exponent = _bias(c * scale)
+    bias = np.left_shift(mantissa, exponent)
+    v = np.rint(begins * scale).astype(np.int64)
+    currents = [s for s in spec.states if s != "V_m"]
+    current_scale = per_current * scale
+    u = _initial_current(part, p, currents, current_scale, kept_u)
+    vth = T - 1
+    told = [
+        _entry(
+            f"{part}: V_th",
+            f"fires above {vth} << {ALIGNMENT} of {T} << {ALIGNMENT}, so that V_th itself does",
+            (REGISTER - 1) / scale, "mV",
+        ),
+        _entry(
+            f"{part}: I_e",
+            "with the distance from V_reset to rest, a bias of 13 bits with an exponent",
+            np.abs(bias / scale - c).max(initial=0.0) / (step.per_pA * gain), "pA",
+        ),
+        _entry(
+            f"{part}: V_m", "at the start a whole number",
+            np.abs(v / scale - begins).max(initial=0.0), "mV",
+        ),
+    ]  # fmt: skip
+    drops = (dv > 0) + (1.0 / (1.0 - kept_u) if currents else 0.0)
+    if drops:
+        forgets = 1.0 - kept_v
+        told.append(
+            _entry(
+                f"{part}: V_m",
+                f"{scale:.6g} units per mV, rounded toward V_reset in every step",
+                drops / scale / (forgets or 1.0), "mV" if forgets else "mV a step",
+            )
+        )  # fmt: skip
+    if dv:
+        told.append(_time_constant(f"{part}: tau_m", dv, step.a, plan.dt))
+    if currents:
+        told.append(_time_constant(f"{part}: tau of its currents", du + 1, step.p, plan.dt))
+    meaning = Meaning(
+        zero=step.zero, scale=scale, current_scale=current_scale,
+        receptor=currents[0] if len(currents) == 1 else "",
+    )  # fmt: skip
+    made = Compartments(
+        name=p.name, du=du, dv=dv, vth=vth, bias_mant=mantissa, bias_exp=exponent, u=u, v=v
+    )
+    return made, meaning, [w * scale / REGISTER for w in per_weight], told
+
+
+def _decay(part: float) -> int:
+    return int(np.clip(round(part * UNITY), *DECAY))
+
+
+def _time_constant(part: str, decay: int, kept: float, dt: float) -> dict[str, Any]:
+    exact, made = (-dt / np.log(x) for x in (kept, 1.0 - decay / UNITY))
+    return _entry(
+        part, f"a decay of {decay}/{UNITY} a step; inputs are scaled so that means stay",
+        abs(made - exact), "ms",
+    )  # fmt: skip
+
+
+def _threshold(part: str, span: float, c: Floats, begins: Floats, weights: Sequence[Floats]) -> int:
+    """Return T: the threshold in units of 64, see the head of the module."""
+    per_mV = REGISTER / span  # units of v per mV and unit of T
+    heaviest = LARGEST - 1 << WEIGHT_EXPONENT[1] + ALIGNMENT
+    room = [
+        ("I_e and E_L", float(np.abs(c).max(initial=0.0)), MANTISSA[1] << BIAS_EXPONENT[1]),
+        ("V_m at the start", float(np.abs(begins).max(initial=0.0)), STATE_LIMIT - 1),
+        *(("a weight", float(np.abs(w).max(initial=0.0)), heaviest) for w in weights),
+    ]  # fmt: skip
+    most = HIGHEST
+    for what, largest, limit in room:
+        if largest > 0:
+            fitting = int(limit / (largest * per_mV))
+            if fitting < 1:
+                raise CapacityError(
+                    f"{part}: {what} is {largest / span:.3g} times the distance from V_reset to "
+                    f"V_th in one step, which no register of Loihi holds. Use a smaller one, or a "
+                    f"shorter dt."
+                )
+            most = min(most, fitting)
+    every = max(1, most // (2 * CANDIDATES))
+    tried = np.arange(most - most % every, most // 2, -every)
+    cost = np.zeros(tried.size)
+    for w in weights:
+        cost += _weight_error(w, per_mV * tried / REGISTER)
+    if np.any(c):
+        exact = np.unique(c)[:, None] * per_mV * tried
+        mantissa, exponent = _bias(exact)
+        cost += np.abs(np.left_shift(mantissa, exponent) - exact).max(0) / np.abs(exact).max(0)
+    return int(tried[int(np.argmin(cost))])
+
+
+def _bias(exact: Floats) -> tuple[Ints, Ints]:
+    """Return mantissas and exponents nearest to biases."""
+    with np.errstate(divide="ignore"):
+        above = np.ceil(np.log2(np.abs(exact) / (MANTISSA[1] + 0.499)))
+    exponent = np.clip(above, *BIAS_EXPONENT).astype(np.int64)
+    return np.clip(np.rint(exact / 2.0**exponent), *MANTISSA).astype(np.int64), exponent
+
+
+def _initial_current(
+    part: str, p: PlanPopulation, currents: Sequence[str], scale: float, kept: float
+) -> Ints:
+    """Return u at the start: after the decay of the first step V_m reads the current at t = 0."""
+    total = np.zeros(p.size)
+    for name in currents:
+        total = total + np.asarray(p.initial[name], np.float64)
+    if not np.any(total) or not currents:
+        return np.zeros(p.size, np.int64)
+    if kept == 0:
+        raise CapacityError(
+            f"{part}: a current at the start is gone within the first step at this dt. Leave it "
+            f"out, or use a shorter dt."
+        )
+    u = np.rint(total * scale / kept).astype(np.int64)
+    if np.abs(u).max() >= STATE_LIMIT:
+        raise CapacityError(
+            f"{part}: the current at the start, up to {np.abs(total).max():.3g} pA, is more than "
+            f"24 bits hold beside this threshold. Use a smaller one."
+        )
+    return u
+
+
+# --- synapses -------------------------------------------------------------------------------------
+
+
+def _form(weight: Floats) -> tuple[SignMode, int]:
+    """Return the sign mode of weights, and of how many units their mantissas are multiples."""
+    if weight.size and weight.min() < 0 < weight.max():
+        return "mixed", 2
+    return ("inhibitory" if weight.size and weight.max() <= 0 < -weight.min() else "excitatory"), 1
+
+
+def _mantissas(exact: Any, unit: int) -> tuple[Any, Any]:
+    """Return the nearest mantissas of weights, and their exponent, along axis 0."""
+    largest = np.abs(exact).max(axis=0)
+    most = LARGEST - unit + 1
+    with np.errstate(divide="ignore"):
+        above = np.ceil(np.log2(largest / (most + 0.499 * unit)))
+    exponent = np.clip(above, 0, WEIGHT_EXPONENT[1]).astype(np.int64)
+    return np.clip(unit * np.rint(exact / (unit * 2.0**exponent)), -most, most), exponent
+
+
+def _weight_error(weight: Floats, scale: Floats) -> Floats:
+    """Return the largest rounding of weights, relative to the largest, for each of many scales."""
+    found = np.unique(weight[weight != 0])
+    if not found.size:
+        return np.zeros(scale.size)
+    if found.size > LOOKED_AT:
+        found = found[np.linspace(0, found.size - 1, LOOKED_AT).astype(int)]
+    exact = found[:, None] * scale
+    mantissa, exponent = _mantissas(exact, _form(weight)[1])
+    worst = np.abs(mantissa * 2.0**exponent - exact).max(axis=0)
+    return np.asarray(worst / np.abs(exact).max(axis=0))
+
+
+def _group(s: _Synapses, per_weight: float, onto_current: bool) -> tuple[Group, dict[str, Any]]:
+    """Return synapses in integers, and how far their weights are rounded."""
+    slot = s.delay if onto_current else np.maximum(s.delay - 1, 0)
+    if slot.max(initial=0) > MOST_SLOTS:
+        raise CapacityError(
+            f"{s.part.removesuffix(': weights')}: a delay of {s.delay.max()} steps is beyond the "
+            f"{MOST_SLOTS + (not onto_current)} that a synapse of Loihi has. Use shorter delays, "
+            f"or a longer dt."
+        )
+    exact = s.weight * per_weight
+    sign, unit = _form(exact)
+    mantissa, exponent = (
+        _mantissas(exact, unit) if exact.size else (np.empty(0), np.int64(0))
+    )  # fmt: skip
+    off = np.abs(mantissa * 2.0**exponent - exact).max(initial=0.0) / abs(per_weight)
+    if off < 2.0**-40 * np.abs(s.weight).max(initial=0.0):
+        off = 0.0  # rounding of the scale itself
+    how = "integers of 8 bits with an exponent"
+    group = Group(
+        name=s.name, pre=s.pre, post=s.post, pre_id=s.pre_id, post_id=s.post_id,
+        weight=mantissa.astype(np.int64), slot=slot.astype(np.int64), exponent=int(exponent),
+        sign=sign, graded=s.graded,
+    )  # fmt: skip
+    return group, _entry(s.part, how, off, s.unit)

@@ -1,0 +1,236 @@
+"""Running a network in Loihi's integers, and looking at it in millivolts and picoamperes."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurosim.backend import Options
+from neurosim.describe.network import Network
+from neurosim.engine.clock import Recorded
+from neurosim.engine.progress import interruptible, reporter
+from neurosim.engine.replay import Chunk, Replay
+from neurosim.engine.taps import check_recording, n_samples
+from neurosim.errors import UnsupportedError, warn
+from neurosim.lower.plan import Floats, Ints
+from neurosim.results import Run
+from neurosim.sessions import PlanSession, input_train, run_of
+from neurosim_backends.loihi.chip import Chip, Given
+from neurosim_backends.loihi.quantise import quantise
+
+CHUNK_STEPS = 500
+"""Steps between two looks at progress and Ctrl-C."""
+
+NO_WRITING = "registers are written when a chip is loaded"
+
+
+class IntegerSession(PlanSession):
+    """What sessions on a quantised network share, whoever runs it.
+
+    Attributes
+    ----------
+    quantised : Quantised
+        The network in integers, and what they mean.
+    """
+
+    def __init__(
+        self, network: Network, options: Options, approximations: list[dict[str, Any]]
+    ) -> None:
+        super().__init__(network, options)
+        self.quantised = quantise(self.plan)
+        self._approximations += [*approximations, *self.quantised.approximations]
+        self._replay = Replay(self.plan, options.trial)
+        self._step = 0
+
+    @property
+    def time(self) -> float:
+        """Where the session stands [ms]."""
+        return self._step * self.dt
+
+    # --- running ------------------------------------------------------------------------------
+
+    def _given(
+        self, chunk: Chunk, inputs: Mapping[str, npt.NDArray[Any]]
+    ) -> tuple[Given, Ints, Ints]:
+        """Return the spikes of generators, and labels and ids of those that belong to sources."""
+        labels: list[Ints] = [np.empty(0, np.int64)]
+        ids: list[Ints] = [np.empty(0, np.int64)]
+        offsets = self.quantised.network.offsets
+        trains = dict(chunk.trains)
+        for name, counts in inputs.items():
+            index = self.network.populations[name].index
+            trains[index] = input_train(counts, chunk.first_step)
+        for index, (label, neuron) in trains.items():
+            labels.append(label)
+            ids.append(neuron + offsets[index])
+        of_sources = np.concatenate(labels), np.concatenate(ids)
+        for (number, index), generators in self.quantised.drives.items():
+            counts = chunk.counts[number][:, self.quantised.drive_targets[number, index]]
+            label, neuron = input_train(counts, chunk.first_step)
+            labels.append(label)
+            ids.append(neuron + offsets[generators])
+        step = np.concatenate(labels) - 1 - chunk.first_step
+        return Given.of(step, np.concatenate(ids)), *of_sources
+
+    def _watched(self) -> Ints:
+        """Return the ids whose states are recorded."""
+        wanted = [
+            r.ids
+            for r in self.plan.recorders
+            if r.variable not in ("spikes", "weight")
+        ]  # fmt: skip
+        return np.unique(np.concatenate([np.empty(0, np.int64), *wanted]))
+
+    def _samples(self, watched: Ints, v: Ints, u: Ints) -> dict[int, Floats]:
+        """Return what recorders see of states: rows of every step, the one of the start first."""
+        found: dict[int, Floats] = {}
+        n_steps = len(v) - 1
+        for r in self.plan.recorders:
+            if r.variable in ("spikes", "weight"):
+                continue
+            places = np.searchsorted(watched, r.ids)
+            rows = np.arange(0, n_steps + 1, r.every_steps)[0 if r.initial else 1 :]
+            meaning = self.quantised.meanings[r.population]
+            if r.variable == "V_m":
+                values = meaning.potential(v[rows][:, places])
+            else:
+                values = meaning.current(u[rows][:, places])
+            if r.reduce == "mean":
+                values = values.mean(axis=1, keepdims=True)
+            assert len(values) == n_samples(r, n_steps)
+            found[r.index] = values
+        return found
+
+    def _recorded(
+        self, first: int, labels: list[Ints], ids: list[Ints], samples: dict[int, Floats]
+    ) -> Recorded:
+        label = np.concatenate([np.empty(0, np.int64), *labels])
+        neuron = np.concatenate([np.empty(0, np.int64), *ids])
+        order = np.lexsort((neuron, label))
+        return Recorded(first, self._step, label[order], neuron[order], dict(samples))
+
+    def _check_recording(self, n_steps: int) -> None:
+        counts = {
+            r.projection: len(self.connections(self.plan.projections[r.projection].name))
+            for r in self.plan.recorders
+            if r.projection is not None
+        }
+        check_recording(self.plan, n_steps, counts)
+
+    # --- between runs -------------------------------------------------------------------------
+
+    def _write(self, population: int, name: str, value: Any, where: Ints) -> None:
+        part = f"Population {self.plan.populations[population].name!r}: {name}"
+        raise UnsupportedError(
+            f"{part}, set between runs", NO_WRITING, "a new session of a changed network"
+        )
+
+    def _read(self, population: int, name: str, where: Ints) -> Floats:
+        p = self.plan.populations[population]
+        meaning = self.quantised.meanings[population]
+        if name == "V_m":
+            return meaning.potential(self._present_v()[p.offset + where])
+        assert p.spec is not None
+        if name in p.spec.states:
+            if name != meaning.receptor:
+                raise UnsupportedError(
+                    f"Population {p.name!r}: {name}",
+                    "a compartment has one current for all its receptors", "V_m",
+                )  # fmt: skip
+            return meaning.current(self._next_u()[p.offset + where])
+        return np.asarray(np.broadcast_to(p.parameters[name], p.size)[where], np.float64)
+
+    @abstractmethod
+    def _present_v(self) -> Ints:
+        """Return v of all neurons."""
+
+    @abstractmethod
+    def _next_u(self) -> Ints:
+        """Return u of all neurons as V_m will read it in the next step: our currents at t."""
+
+    def reset(self) -> None:
+        """Go back to t = 0 and the initial state."""
+        self._replay.reset()
+        self._step = 0
+
+
+class LoihiSession(IntegerSession):
+    """A network on our own core of integers.
+
+    Attributes
+    ----------
+    chip : Chip
+    """
+
+    def __init__(
+        self, network: Network, options: Options, approximations: list[dict[str, Any]]
+    ) -> None:
+        super().__init__(network, options, approximations)
+        self.chip = Chip(self.quantised.network)
+        self._is_built()
+
+    def _run(
+        self, n_steps: int, inputs: Mapping[str, npt.NDArray[Any]], progress: bool | None
+    ) -> Run:
+        self._check_recording(n_steps)
+        started = time.perf_counter()
+        first, goal = self._step, self._step + n_steps
+        watched = self._watched()
+        labels: list[Ints] = []
+        ids: list[Ints] = []
+        rows_v, rows_u = [self.chip.v[watched][None].astype(np.int64)], []
+        wraps, clips = self.chip.wraps, self.chip.clips
+        with interruptible() as pressed, reporter(self.dt, progress) as report:
+            while self._step < goal and not pressed.is_set():
+                n = min(goal - self._step, CHUNK_STEPS, self.chip.most_steps)
+                at = self._step - first
+                part = {name: array[at : at + n] for name, array in inputs.items()}
+                given, label, neuron = self._given(self._replay.next(n), part)
+                seen = self.chip.run(n, given, watched)
+                labels += [label, seen.step + 1]
+                ids += [neuron, seen.neuron]
+                rows_v.append(seen.v)
+                rows_u.append(seen.u)
+                self._step += n
+                if report is not None:
+                    report(self._step - first, n_steps)
+        interrupted = self._step < goal
+        if interrupted:
+            self._tell_of_interrupt()
+        rows_u.append(self.chip.next_current(watched)[None])
+        samples = self._samples(watched, np.concatenate(rows_v), np.concatenate(rows_u))
+        self._warn_of_limits(self.chip.wraps - wraps, self.chip.clips - clips)
+        told = self._provenance(
+            "loihi", time.perf_counter() - started, ("numba", "llvmlite"),
+            interrupted=interrupted, wraps=self.chip.wraps, clips=self.chip.clips,
+        )  # fmt: skip
+        return run_of(self.plan, self._recorded(first, labels, ids, samples), told)
+
+    @staticmethod
+    def _warn_of_limits(wraps: int, clips: int) -> None:
+        if wraps:
+            warn(
+                f"Currents left their 24 bits {wraps} times, and wrapped around: they changed "
+                f"sign. Smaller weights keep them within."
+            )
+        if clips:
+            warn(
+                f"Potentials were kept from falling below what 24 bits hold {clips} times. Weaker "
+                f"inhibition keeps them within."
+            )
+
+    def _present_v(self) -> Ints:
+        return self.chip.v.astype(np.int64)
+
+    def _next_u(self) -> Ints:
+        return self.chip.next_current(np.arange(self.chip.network.size))
+
+    def reset(self) -> None:
+        """Go back to t = 0 and the initial state."""
+        super().reset()
+        self.chip.reset()

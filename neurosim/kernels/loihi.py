@@ -1,0 +1,194 @@
+"""Loihi in integers: compartments that leak and fire, synapses with exponents and delays.
+
+One step of a compartment, all numbers whole; ``decayed`` rounds toward zero, M = 2^23:
+
+    u <- decayed(u, du + 1) + (a << 6)        wraps once, into (-M, M]
+    v <- decayed(v, dv) + u + bias            is kept within -(M - 1) .. M - 1
+    spike = v > (vth << 6);  v <- 0 on a spike
+
+`a` is what arrives in this step. A spike of step t reaches a synapse with delay slot d in step
+t + 1 + d. All synapses of one group share an exponent e: what arrives through the group in one step
+with one slot is summed, and the sum is shifted, ``<< e`` where e > 0, else ``>> -e`` (to minus
+infinity, as two's complement does).
+
+Source: the fixed-point models of Lava 0.10 (`LIF`, `Dense`, `DelayDense`), which these equal bit by
+bit; registers and their widths: Davies et al. (2018), IEEE Micro 38(1):82-99.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from neurosim.kernels.jit import inlined, kernel
+
+STATE_LIMIT = 1 << 23
+"""M: u and v are registers of 24 bits."""
+
+DECAY_BITS = 12
+"""Decays are parts of 2^12."""
+
+ALIGNMENT = 6
+"""By how many bits what arrives, and the threshold, are shifted to the states."""
+
+# Columns of the table of populations.
+FIRST, END, IS_COMPARTMENTS, DU, DV, VTH = range(6)
+P_WIDTH = 6
+
+# Columns of the table of groups.
+PRE, POST, EXPONENT, ROWS, SLOTS, IS_GRADED = range(6)
+G_WIDTH = 6
+
+WRAPS, CLIPS = range(2)
+"""What is counted: currents that wrapped around, potentials that were clipped from below."""
+
+
+@inlined
+def decayed(value: Any, decay: Any) -> Any:
+    """Return value * (4096 - decay) / 4096, rounded toward zero."""
+    product = value * ((1 << DECAY_BITS) - decay)
+    if product < 0:
+        return -((-product) >> DECAY_BITS)
+    return product >> DECAY_BITS
+
+
+@inlined
+def wrapped(current: Any) -> Any:
+    """Return a current that has left its 24 bits from the other end; once, as Lava does."""
+    if current > STATE_LIMIT:
+        return current - 2 * STATE_LIMIT
+    if current <= -STATE_LIMIT:
+        return current + 2 * STATE_LIMIT
+    return current
+
+
+@inlined
+def clipped(potential: Any) -> Any:
+    """Return a potential within its range."""
+    return max(-(STATE_LIMIT - 1), min(STATE_LIMIT - 1, potential))
+
+
+@inlined
+def shifted(total: Any, exponent: Any) -> Any:
+    """Return a sum of weights, shifted by the exponent of their group."""
+    if exponent > 0:
+        return total << exponent
+    return total >> -exponent
+
+
+@kernel
+def advance(
+    first, n_steps, populations, u, v, bias, arrived, groups, row_start, target, slot, weight,
+    given_start, given_id, given_many, watched, seen_u, seen_v, log_step, log_id, fired_id,
+    fired_many, fired_from, sums, counts,
+):  # fmt: skip
+    """Take a network through steps ``first`` .. ``first + n_steps - 1``; return spikes logged.
+
+    first, n_steps : int64
+    populations    : (n_populations, P_WIDTH) int64   ids from FIRST to END; registers
+    u, v           : (n,) int32, written              current and potential
+    bias           : (n,) int32                       mantissa << exponent
+    arrived        : (depth, n) int32, written        row t % depth is what arrives in step t; rows
+                                                      that were read are cleared; depth >= slots + 1
+    groups         : (n_groups, G_WIDTH) int64        populations PRE and POST; EXPONENT; where the
+                                                      rows of its sources begin; number of SLOTS;
+                                                      whether payloads count
+    row_start      : int64                            source k of a group has the synapses
+                                                      row_start[ROWS + k] .. row_start[ROWS + k + 1]
+    target, slot   : (n_synapses,) int32, int16       position within POST, delay slot
+    weight         : (n_synapses,) int16              as stored
+    given_start    : (n_steps + 1,) int64             spikes of generators: of each step
+    given_id, given_many : int32                      by id within a step; payloads
+    watched        : (n_watched,) int32               ids
+    seen_u, seen_v : (n_steps, n_watched) int32, written   after each step
+    log_step, log_id : int64, int32, written          spikes of compartments in order; room for all
+    fired_id, fired_many : (n,) int32, overwritten
+    fired_from     : (n_populations + 1,) int64, overwritten
+    sums           : (slots, largest post) int64, zero before and after
+    counts         : (2,) int64, added to             see WRAPS, CLIPS
+    """
+    depth = arrived.shape[0]
+    n_populations = populations.shape[0]
+    logged = 0
+    for j in range(n_steps):
+        step = first + j
+        row = arrived[step % depth]
+        n_fired = 0
+        at = given_start[j]
+        for p in range(n_populations):
+            fired_from[p] = n_fired
+            end = populations[p, END]
+            if not populations[p, IS_COMPARTMENTS]:
+                while at < given_start[j + 1] and given_id[at] < end:
+                    fired_id[n_fired] = given_id[at]
+                    fired_many[n_fired] = given_many[at]
+                    n_fired += 1
+                    at += 1
+                continue
+            du = populations[p, DU] + 1
+            dv = populations[p, DV]
+            threshold = populations[p, VTH] << ALIGNMENT
+            for k in range(populations[p, FIRST], end):
+                summed = decayed(int(u[k]), du) + (int(row[k]) << ALIGNMENT)
+                row[k] = 0
+                current = wrapped(summed)
+                counts[WRAPS] += current != summed
+                total = decayed(int(v[k]), dv) + current + int(bias[k])
+                potential = clipped(total)
+                counts[CLIPS] += potential > total
+                u[k] = current
+                if potential > threshold:
+                    potential = 0
+                    fired_id[n_fired] = k
+                    fired_many[n_fired] = 1
+                    n_fired += 1
+                    log_step[logged] = step
+                    log_id[logged] = k
+                    logged += 1
+                v[k] = potential
+        fired_from[n_populations] = n_fired
+        for g in range(groups.shape[0]):
+            pre = groups[g, PRE]
+            if fired_from[pre] == fired_from[pre + 1]:
+                continue
+            source = populations[pre, FIRST]
+            base = populations[groups[g, POST], FIRST]
+            exponent = groups[g, EXPONENT]
+            rows = groups[g, ROWS]
+            n_slots = groups[g, SLOTS]
+            for f in range(fired_from[pre], fired_from[pre + 1]):
+                many = int(fired_many[f]) if groups[g, IS_GRADED] else 1
+                local = rows + fired_id[f] - source
+                for s in range(row_start[local], row_start[local + 1]):
+                    brought = int(weight[s]) * many
+                    if exponent >= 0:
+                        # Shifts to the left go past the sum.
+                        arrived[(step + 1 + slot[s]) % depth, base + target[s]] += shifted(
+                            brought, exponent
+                        )
+                    else:
+                        sums[slot[s], target[s]] += brought
+            if exponent < 0:
+                size = populations[groups[g, POST], END] - base
+                for d in range(n_slots):
+                    later = arrived[(step + 1 + d) % depth]
+                    for k in range(size):
+                        later[base + k] += shifted(int(sums[d, k]), exponent)
+                        sums[d, k] = 0
+        for w in range(watched.size):
+            seen_u[j, w] = u[watched[w]]
+            seen_v[j, w] = v[watched[w]]
+    return logged
+
+
+@kernel
+def next_currents(u, row, du, ids, found):
+    """Find currents as they will be after the next step.
+
+    u, row : (n,) int32           currents now, and what arrives in the next step
+    du     : (n_ids,) int64       registers
+    ids    : (n_ids,) int64
+    found  : (n_ids,) int64, written
+    """
+    for k in range(ids.size):
+        i = ids[k]
+        found[k] = wrapped(decayed(int(u[i]), du[k] + 1) + (int(row[i]) << ALIGNMENT))
