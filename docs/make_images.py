@@ -77,7 +77,72 @@ def memories() -> None:
         print(target.relative_to(ROOT))
 
 
+def stimuli() -> None:
+    """Draw the figures of docs/datasets.md: a digit seen by saccades, and sounds heard."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    from neurosim_datasets import cochleagram, mnist_sample, saccades, to_frames
+
+    image = mnist_sample().images[3600]
+    seen = saccades(image, seed=1)
+    off, on = np.moveaxis(to_frames(seen, "10 ms", duration="300 ms", polarity="split"), 1, 0)
+    figure, axes = plt.subplots(2, 4, figsize=(10, 5), layout="constrained")
+    axes[0, 0].imshow(image, cmap="gray")
+    axes[0, 0].set_title("image")
+    counts = np.bincount(seen.t // 5000, minlength=60)
+    axes[1, 0].bar(np.arange(60) * 5 + 2.5, counts, width=5, color="0.4")
+    axes[1, 0].set(xlabel="time [ms]", ylabel="events in 5 ms")
+    limit = 4
+    for k in range(3):
+        for ax, first, last in ((axes[0, k + 1], 0, 10), (axes[1, k + 1], 4, 6)):
+            steps = slice(10 * k + first, 10 * k + last)
+            shown = on[steps].sum(axis=0) - off[steps].sum(axis=0)
+            picture = ax.imshow(shown, cmap="coolwarm", vmin=-limit, vmax=limit)
+            ax.set_title(f"{10 * steps.start} to {10 * steps.stop} ms")
+    figure.colorbar(picture, ax=axes[:, 3], label="ON less OFF events", extend="both")
+    for ax in axes.ravel()[[0, 1, 2, 3, 5, 6, 7]]:
+        ax.set(xticks=[], yticks=[])
+    _save(figure, "datasets_saccades")
+
+    rate = 20_000
+    t = np.arange(int(0.6 * rate)) / rate
+    sounds = {
+        "a tone that rises": np.sin(2 * np.pi * (100 * t + 2500 * t**2)),
+        "a vowel, then a hiss": _syllable(t, rate),
+    }
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
+    for ax, (name, sound) in zip(axes, sounds.items(), strict=True):
+        heard = cochleagram(sound, rate, seed=1)
+        ax.plot(heard.times, heard.units, "k.", markersize=1)
+        ax.set(title=f"{name}: {len(heard):,} spikes", xlabel="time [ms]", xlim=(0, 600))
+    axes[0].set(ylabel="channel (0: 8 kHz, 699: 50 Hz)", ylim=(699, 0))
+    _save(figure, "datasets_cochlea")
+
+
+def _syllable(t: Any, rate: float) -> Any:
+    """Return pulses of 120 Hz through three resonances for 0.4 s, then noise of high pitch."""
+    import numpy as np
+    from scipy.signal import lfilter
+
+    sound = np.diff(np.floor(120 * t), prepend=-1.0)
+    for frequency, width in ((700, 90), (1200, 110), (2600, 150)):
+        radius = np.exp(-np.pi * width / rate)
+        angle = 2 * np.pi * frequency / rate
+        sound = lfilter([1 - radius], [1, -2 * radius * np.cos(angle), radius**2], sound)
+    voiced = t < 0.4
+    hiss = np.diff(np.random.default_rng(0).normal(size=t.size), n=2, prepend=[0, 0])
+    return np.where(voiced, sound / sound[voiced].std(), 0.5 * hiss / hiss.std())
+
+
+def _save(figure: Any, name: str) -> None:
+    target = ROOT / "docs" / "images" / f"{name}.png"
+    figure.savefig(target, dpi=110, metadata={"Software": None})
+    print(target.relative_to(ROOT))
+
+
 if __name__ == "__main__":
     matplotlib.use("Agg")
     balanced()
     memories()
+    stimuli()
