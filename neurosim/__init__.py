@@ -19,6 +19,9 @@ _HOMES = {
     "neurosim.compare.certificate": ("Certificate",),
     "neurosim.compare.certify": ("certify",),
     "neurosim.compare.explain": ("explain",),
+    "neurosim.conversion.conversion": ("Conversion", "convert"),
+    "neurosim.conversion.qcfs": ("QCFS",),
+    "neurosim.conversion.report": ("ConversionReport",),
     "neurosim.describe.binary": ("Binary",),
     "neurosim.describe.coupling": ("CouplingFunction",),
     "neurosim.describe.currents": ("ConstantCurrent", "NoiseCurrent", "StepCurrent"),
@@ -62,6 +65,7 @@ _HOMES = {
         "SpikeFilter",
     ),
     "neurosim.energies": ("energy",),
+    "neurosim.energy_estimates": ("EnergyEstimate", "EnergyProfile"),
     "neurosim.equations": ("NeuronModel",),
     "neurosim.errors": (
         "ApproximationWarning", "CapacityError", "ConvergenceError", "DescriptionError",
@@ -95,6 +99,10 @@ if TYPE_CHECKING:
     from neurosim.compare.certificate import Certificate as Certificate
     from neurosim.compare.certify import certify as certify
     from neurosim.compare.explain import explain as explain
+    from neurosim.conversion.conversion import Conversion as Conversion
+    from neurosim.conversion.conversion import convert as convert
+    from neurosim.conversion.qcfs import QCFS as QCFS
+    from neurosim.conversion.report import ConversionReport as ConversionReport
     from neurosim.describe.binary import Binary as Binary
     from neurosim.describe.coupling import CouplingFunction as CouplingFunction
     from neurosim.describe.currents import ConstantCurrent as ConstantCurrent
@@ -182,6 +190,8 @@ if TYPE_CHECKING:
     from neurosim.describe.synapses import Receptors as Receptors
     from neurosim.describe.synapses import SpikeFilter as SpikeFilter
     from neurosim.energies import energy as energy
+    from neurosim.energy_estimates import EnergyEstimate as EnergyEstimate
+    from neurosim.energy_estimates import EnergyProfile as EnergyProfile
     from neurosim.equations import NeuronModel as NeuronModel
     from neurosim.errors import ApproximationWarning as ApproximationWarning
     from neurosim.errors import CapacityError as CapacityError

@@ -1,9 +1,9 @@
-"""Energies of binary units: what their updates lower."""
+"""`energy`: of binary units, what their updates lower; of runs, what they would cost on a chip."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -13,35 +13,82 @@ from neurosim.describe.estimate import DEFAULT_DT
 from neurosim.describe.inputs import check_state
 from neurosim.describe.network import Network
 from neurosim.describe.pattern_coupling import PatternCoupling
+from neurosim.energy_estimates import EnergyEstimate, Operations, estimate, operations_of
 from neurosim.errors import DescriptionError, UnknownNameError, brief
 from neurosim.lower.lowering import lower
 from neurosim.lower.plan import Plan, PlanPopulation
+from neurosim.results import Run
 from neurosim.sessions import PlanSession
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
 
-def energy(subject: Network | Session, states: Mapping[str, Any] | None = None) -> float:
-    """Return the energy of all binary units of a network or session.
+@overload
+def energy(subject: Network | Session, states: Mapping[str, Any] | None = None) -> float: ...
+
+
+@overload
+def energy(subject: Any, *, profile: Any, network: Network | None = None) -> EnergyEstimate: ...
+
+
+def energy(
+    subject: Any,
+    states: Mapping[str, Any] | None = None,
+    *,
+    profile: Any = None,
+    network: Network | None = None,
+) -> float | EnergyEstimate:
+    """Return the energy of binary units, or an estimate of what a run would need on a chip.
+
+    Without `profile`, that of all binary units of a network or session:
 
         E = -1/2 sum_ij w_ij s_i s_j - sum_i bias_i s_i + the energies of patterns
 
     With updates of single units at T = 0 it never rises; at T > 0 states occur as often as
     exp(-E/T) says.
 
+    With `profile`, the operations of a run or of a converted image are counted and multiplied by
+    constants from papers: an estimate, not a measurement (`neurosim.energy_estimates`).
+
     Parameters
     ----------
-    subject : Network or Session
+    subject : Network or Session; Run or ConversionReport
         Of a session its present state counts, of a network that at the start.
     states : mapping, optional
         Binary population -> (size,) values that count instead.
+    profile : str or EnergyProfile, optional
+        "45nm" (8 bits), "45nm-fp16", "45nm-fp32", "loihi", "spinnaker" or "spinnaker2".
+    network : Network, optional
+        The network of a run, which knows who is connected to whom.
+
+    Returns
+    -------
+    float or EnergyEstimate
+        Estimates are in pJ, by their parts, with the source of every constant.
 
     Raises
     ------
     DescriptionError
         If there is no energy: weights that are not symmetric, a unit coupled to itself, input that
-        is not of binary units; or no binary unit.
+        is not of binary units; or no binary unit. For runs: if the spikes of a population that
+        projects were not recorded, or the network is another.
     """
+    if profile is not None or isinstance(subject, Run):
+        return _estimated(subject, profile, network)
+    return _of_binary_units(subject, states)
+
+
+def _estimated(subject: Any, profile: Any, network: Any) -> EnergyEstimate:
+    if isinstance(subject, Run):
+        return estimate(operations_of(subject, network), profile)
+    counted = getattr(subject, "operations", subject)
+    if not isinstance(counted, Operations):
+        raise DescriptionError("energy: subject", subject, "a neurosim.Run or ConversionReport")
+    return estimate(counted, profile)
+
+
+def _of_binary_units(subject: Any, states: Mapping[str, Any] | None) -> float:
+    """Return the energy of all binary units of a network or session."""
     if isinstance(subject, PlanSession):
         network, plan = subject.network, subject.plan
     elif isinstance(subject, Network):

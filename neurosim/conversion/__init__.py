@@ -1,0 +1,1 @@
+"""Trained networks of PyTorch as spiking networks: `neurosim.convert`."""

@@ -1,0 +1,468 @@
+"""`convert`: a trained module of PyTorch as a network of spiking neurons, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neurosim.backend import Session, compile
+from neurosim.conversion.building import build, image_depths, shown
+from neurosim.conversion.layers import IMAGE, Affine, Layer, LayeredNetwork, quantised
+from neurosim.conversion.operators import Floats
+from neurosim.conversion.report import ConversionReport, LayerReport
+from neurosim.conversion.running import respond
+from neurosim.conversion.thresholds import METHODS, thresholds_of
+from neurosim.describe.checks import to_int
+from neurosim.describe.network import Network
+from neurosim.errors import DescriptionError, MissingPackageError, UnknownNameError, warn
+from neurosim.units import to_scalar
+
+REPORTED = 100
+"""Most calibration images that ``Conversion.report`` shows to the network."""
+
+
+@dataclass(eq=False)
+class Conversion:
+    """A converted network.
+
+    Attributes
+    ----------
+    network : Network
+        Runs on any backend that has its neurons. Show it an image with ``inputs``.
+    timesteps : int
+        Length of every layer's window, for which thresholds were chosen. A network may run for
+        longer or shorter.
+    thresholds : dict
+        Layer -> the activation for which a spike in every step stands.
+    windows : dict
+        Layer, and "output" -> the step of its first possible spike (or sample), from 1 on: layers
+        work one step after another, as a pipeline.
+    """
+
+    network: Network
+    timesteps: int
+    thresholds: Mapping[str, float]
+    windows: Mapping[str, int]
+    _layered: LayeredNetwork = field(repr=False)
+    _graph_module: Any = field(repr=False)
+    _calibration: tuple[Any, Any] = field(repr=False)
+    _declared: tuple[str, ...] = field(default=(), repr=False)
+    _depths: tuple[int, ...] = field(default=(), repr=False)
+    _report: ConversionReport | None = field(default=None, init=False, repr=False)
+    _sessions: dict[Any, Session] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def report(self) -> ConversionReport:
+        """What the network does for the first calibration images, run by the CPU core."""
+        if self._report is None:
+            images, labels = self._calibration
+            few = None if labels is None else labels[:REPORTED]
+            self._report = self.evaluate(images[:REPORTED], few)
+        return self._report
+
+    @property
+    def n_steps(self) -> int:
+        """Steps of a run in which every window is complete."""
+        return self.timesteps + self._layered.depth - 1
+
+    def inputs(self, image: Any, timesteps: int | None = None) -> dict[str, Floats]:
+        """Return what ``session.run(conversion.n_steps, inputs=...)`` takes for one image."""
+        image = self._images(np.asarray(_plain(image))[np.newaxis], "inputs: image")[0]
+        steps = self._steps(timesteps, "inputs") + self._layered.depth - 1
+        return shown(image, self._depths, steps)
+
+    def outputs(self, images: Any, *, timesteps: int | None = None, backend: Any = "cpu") -> Floats:
+        """Return what stands for the module's outputs.
+
+        Parameters
+        ----------
+        images : (n, *shape) array or tensor
+        timesteps : int, optional
+            Length of the windows; that of the conversion if left out.
+        backend : str or Backend
+            PyTorch's take images in batches, all others one after another.
+
+        Returns
+        -------
+        (n, timesteps, n_classes) float64
+            After 1, 2, ... steps.
+        """
+        steps = self._steps(timesteps, "outputs")
+        checked = self._images(images, "outputs: images")
+        found = [r.output for r in self._respond(checked, steps, backend, False)]
+        return np.concatenate(found)
+
+    def accuracy(
+        self, images: Any, labels: Any, *, timesteps: int | None = None, backend: Any = "cpu"
+    ) -> float:
+        """Return the share of images that are classified as labelled.
+
+        Parameters
+        ----------
+        images : (n, *shape) array or tensor
+        labels : (n,) int array or tensor
+            Classes from 0 on.
+        timesteps, backend
+            As in `outputs`.
+        """
+        checked = self._images(images, "accuracy: images")
+        known = self._labels(labels, len(checked), "accuracy: labels")
+        told = self.outputs(checked, timesteps=timesteps, backend=backend)[:, -1].argmax(1)
+        return float(np.mean(told == known))
+
+    def evaluate(
+        self, images: Any, labels: Any = None, *, timesteps: int | None = None, backend: Any = "cpu"
+    ) -> ConversionReport:
+        """Return what the network does for some images, beside the module.
+
+        Parameters
+        ----------
+        images : (n, *shape) array or tensor
+        labels : (n,) int array or tensor, optional
+        timesteps, backend
+            As in `outputs`.
+        """
+        from neurosim.conversion.tracing import observe
+
+        steps = self._steps(timesteps, "evaluate")
+        checked = self._images(images, "evaluate: images")
+        known = None if labels is None else self._labels(labels, len(checked), "evaluate: labels")
+        nodes = [layer.node for layer in self._layered.layers]
+        values, expected = observe(self._graph_module, self._tensor(checked), nodes)
+        expected = np.asarray(expected.detach().cpu().double().numpy())
+        tally = _Tally(self._layered, len(checked), steps)
+        outputs = []
+        for response in self._respond(checked, steps, backend, True):
+            tally.add(response.spikes)
+            outputs.append(response.output)
+        output = np.concatenate(outputs)
+        told = output.argmax(2)
+        right = expected.argmax(1)
+        name = backend if isinstance(backend, str) else backend.name
+        return ConversionReport(
+            title=self.network.name, backend=name, images=len(checked), timesteps=steps,
+            depth=self._layered.depth,
+            layers=tuple(
+                self._layer_reports(checked, values, tally, expected, output[:, -1], steps)
+            ),
+            agreement=np.mean(told == right[:, np.newaxis], axis=0),
+            accuracy=None if known is None else np.mean(told == known[:, np.newaxis], axis=0),
+            module_accuracy=None if known is None else float(np.mean(right == known)),
+            declared=self._declared,
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------ within
+
+    def _respond(self, images: Floats, steps: int, backend: Any, spikes: bool) -> Any:
+        key = backend if isinstance(backend, str) else id(backend)
+        if key not in self._sessions:
+            self._sessions[key] = compile(self.network, backend)
+        return respond(self._sessions[key], self._layered, self._depths, images, steps, spikes)
+
+    def _layer_reports(
+        self, images: Floats, values: Mapping[str, Floats], tally: _Tally, expected: Floats,
+        output: Floats, steps: int,
+    ) -> Iterable[LayerReport]:  # fmt: skip
+        layered = self._layered
+        thresholds = list(self.thresholds.values())
+        activations = [images.reshape(len(images), -1)]
+        for k, layer in enumerate(layered.layers):
+            rectified = np.maximum(values[layer.node], 0.0)
+            activations.append(rectified)
+            theta = thresholds[k]
+            told = tally.counts[k] * (theta / steps)
+            own = quantised(rectified, theta, steps)
+            products, nonzero = _products(layered, layer, activations)
+            yield LayerReport(
+                name=layer.name, neurons=layer.size, depth=layer.depth, threshold=theta,
+                error=_relative(told, rectified), own_error=_relative(own, rectified),
+                spikes=tally.spikes[k], synaptic_operations=tally.arrivals[k],
+                multiplications=_analog(layered, layer), products=products, nonzero=nonzero,
+                maxima=layer.taps is not None,
+            )  # fmt: skip
+        products, nonzero = _products(layered, layered.output, activations)
+        yield LayerReport(
+            name="output", neurons=layered.output.bias.size, depth=layered.depth, threshold=0.0,
+            error=_relative(output, expected), own_error=0.0, spikes=np.zeros(steps),
+            synaptic_operations=tally.arrivals[-1],
+            multiplications=_analog(layered, layered.output), products=products, nonzero=nonzero,
+        )  # fmt: skip
+
+    def _steps(self, timesteps: Any, where: str) -> int:
+        if timesteps is None:
+            return self.timesteps
+        return to_int(timesteps, f"{where}: timesteps", at_least=1)
+
+    def _tensor(self, images: Floats) -> Any:
+        import torch
+
+        like = next(iter(self._graph_module.parameters()), torch.zeros(()))
+        return torch.as_tensor(images).to(like)
+
+    def _images(self, images: Any, place: str) -> Floats:
+        array = np.asarray(_plain(images))
+        shape = self._layered.image_shape
+        if array.dtype.kind not in "biuf" or array.shape[1:] != shape or not len(array):
+            raise DescriptionError(place, array, f"images (n, {', '.join(map(str, shape))})")
+        if not np.isfinite(array).all():
+            raise DescriptionError(place, array, "finite numbers")
+        return array.astype(np.float64)
+
+    def _labels(self, labels: Any, n: int, place: str) -> Any:
+        return checked_labels(labels, n, self._layered.output.bias.size, place)
+
+
+class _Tally:
+    """What the spikes of all images add up to."""
+
+    def __init__(self, layered: LayeredNetwork, n_images: int, steps: int) -> None:
+        self.layered = layered
+        self.n_images = n_images
+        self.counts: list[Any] = [np.zeros((0, layer.size)) for layer in layered.layers]
+        self.spikes = [np.zeros(steps) for _ in layered.layers]
+        self.arrivals = [np.zeros(steps) for _ in range(len(layered.layers) + 1)]
+        targets: list[Layer | Affine] = [*layered.layers, layered.output]
+        self._fans = [
+            [(b.source, _fan(layered, of, b)) for b in of.branches if b.source != IMAGE]
+            for of in targets
+        ]
+
+    def add(self, spikes: tuple[Any, ...]) -> None:
+        """Take in the spikes of some images: per layer (n, steps, size) bool."""
+        for k, fired in enumerate(spikes):
+            self.counts[k] = np.concatenate([self.counts[k], fired.sum(1)])
+            self.spikes[k] += fired.sum((0, 2)) / self.n_images
+        for k, fans in enumerate(self._fans):
+            for source, fan in fans:
+                self.arrivals[k] += (spikes[source - 1].sum(0) @ fan) / self.n_images
+
+
+def _fan(layered: LayeredNetwork, of: Any, branch: Any) -> Any:
+    if isinstance(of, Layer) and of.taps is not None:
+        return sum(np.diff(m.indptr) for m in of.taps.matrices)
+    return layered.synapses(branch)
+
+
+def _analog(layered: LayeredNetwork, of: Any) -> int:
+    return sum(int(layered.synapses(b).sum()) for b in of.branches if b.source == IMAGE)
+
+
+def _products(layered: LayeredNetwork, of: Any, activations: list[Floats]) -> tuple[int, float]:
+    """Return the products of one image, and how many of them are not with 0."""
+    if isinstance(of, Layer) and of.taps is not None:
+        return 0, 0.0
+    total, nonzero = 0, 0.0
+    for branch in of.branches:
+        fan = layered.synapses(branch)
+        total += int(fan.sum())
+        nonzero += float(((activations[branch.source] != 0) @ fan).mean())
+    return total, nonzero
+
+
+def _relative(found: Floats, expected: Floats) -> float:
+    scale = float(np.sqrt(np.mean(expected**2)))
+    return float(np.sqrt(np.mean((found - expected) ** 2))) / scale if scale else 0.0
+
+
+def convert(
+    model: Any,
+    calibration_loader: Any,
+    *,
+    method: str = "mse",
+    timesteps: int = 8,
+    reset: str = "soft",
+    initial_charge: float = 0.5,
+    percentile: float = 99.9,
+    max_pool: str = "spiking",
+    device: Any = None,
+    limit: int = 1024,
+    name: str = "converted",
+) -> Conversion:
+    """Turn a trained module of PyTorch into a network of integrate-and-fire neurons.
+
+    Rectified units become neurons that tell their activation by a number of spikes in `timesteps`
+    steps. The image is a constant current; the class is what has charged the output most.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Feed-forward, traceable by `torch.fx`: Linear, Conv1d, Conv2d, BatchNorm (folded), ReLU,
+        `QCFS`, AvgPool, MaxPool, Flatten, sums; Dropout is left out. It is not changed.
+    calibration_loader : iterable
+        Batches of images (n, *shape), or pairs of images and labels: a DataLoader, or a list.
+    method : {"mse", "max", "percentile"}
+        How thresholds are chosen: nearest to the activations in the mean square, the largest
+        activation, or a percentile of them. A QCFS has its threshold already.
+    timesteps : int
+        In which a layer tells its activations.
+    reset : {"soft", "hard"}
+        By subtraction of the threshold, or to 0 (loses what was above the threshold).
+    initial_charge : float
+        Of the membranes, in thresholds. With a half, the count is the activation rounded, without
+        it is rounded down.
+    percentile : float
+        For method="percentile" [%].
+    max_pool : {"spiking", "average"}
+        Exactly, by neurons that fire when the largest count of their inputs grows; or replaced by
+        means, which changes the network and is warned of.
+    device : str or torch.device, optional
+        Where calibration runs; where the module is, if left out.
+    limit : int
+        Most calibration images that are taken.
+    name : str
+        Of the network.
+
+    Returns
+    -------
+    Conversion
+
+    Raises
+    ------
+    UnsupportedError
+        For a part of the module that has no form in spikes, by name and line.
+    DescriptionError
+        For weights that are no numbers, a batch-norm without statistics, a loader without images,
+        labels out of range, a device that does not exist.
+
+    Notes
+    -----
+    Under constant input, an integrate-and-fire neuron with soft reset and half its threshold as
+    charge fires clip(floor(T x / threshold + 1/2), 0, T) times in T steps: a quantised ReLU. In
+    deeper layers input comes unevenly, and a neuron may have fired before inhibition arrives.
+
+    References
+    ----------
+    Rueckauer et al. (2017), Front. Neurosci. 11:682; Li et al. (2021), ICML; Bu et al. (2022),
+    ICLR; Diehl et al. (2015), IJCNN.
+    """
+    try:
+        import torch
+    except ImportError:
+        raise MissingPackageError("torch", "Converting a module", "torch") from None
+    from neurosim.conversion.tracing import observe, trace
+
+    for place, value, known in (
+        ("method", method, METHODS),
+        ("reset", reset, ("soft", "hard")),
+        ("max_pool", max_pool, ("spiking", "average")),
+    ):
+        if value not in known:
+            raise UnknownNameError(f"convert: {place}", value, known)
+    timesteps = to_int(timesteps, "convert: timesteps", at_least=1)
+    limit = to_int(limit, "convert: limit", at_least=1)
+    percentile = to_scalar(percentile, "1", "convert: percentile", above=0, at_most=100)
+    charge = to_scalar(initial_charge, "1", "convert: initial_charge", at_least=0, below=1)
+    if not isinstance(model, torch.nn.Module):
+        raise DescriptionError("convert: model", model, "a torch.nn.Module")
+    where = _device(model, device, torch)
+    images, labels = _calibration(calibration_loader, limit)
+    if where is not None:
+        import copy
+
+        model = copy.deepcopy(model).to(where)
+    like = next(iter(model.parameters()), torch.zeros(()))
+    shown_images = torch.as_tensor(images).to(like)
+    traced = trace(model, shown_images[:8], max_pool=max_pool)
+    layered = traced.network
+    n_classes = layered.output.bias.size
+    if labels is not None:
+        labels = checked_labels(labels, len(images), n_classes, "convert: labels of the loader")
+    nodes = [layer.node for layer in layered.layers]
+    values, _ = observe(traced.graph_module, shown_images, nodes)
+    thresholds = thresholds_of(
+        layered.layers, values, method=method, timesteps=timesteps, percentile=percentile
+    )
+    declared = tuple(
+        f"MaxPool {pool!r} was replaced by a mean over its window: another function"
+        for pool in traced.averaged
+    )
+    for sentence in declared:
+        warn(f"convert: {sentence}.")
+    return Conversion(
+        network=build(layered, thresholds, name=name, reset=reset, charge=charge),
+        timesteps=timesteps,
+        thresholds={layer.name: t for layer, t in zip(layered.layers, thresholds, strict=True)},
+        windows={layer.name: layer.depth for layer in layered.layers} | {"output": layered.depth},
+        _layered=layered,
+        _graph_module=traced.graph_module,
+        _calibration=(images, labels),
+        _declared=declared,
+        _depths=tuple(image_depths(layered)),
+    )
+
+
+def checked_labels(labels: Any, n: int, n_classes: int, place: str) -> Any:
+    """Return labels as (n,) int64.
+
+    Raises
+    ------
+    DescriptionError
+        If they are no whole numbers from 0 to n_classes - 1, or not as many as images.
+    """
+    array = np.asarray(_plain(labels))
+    if array.dtype.kind not in "iu" or array.shape != (n,):
+        raise DescriptionError(place, array, f"{n} whole numbers, one per image")
+    if array.size and not 0 <= array.min() <= array.max() < n_classes:
+        wrong = array[(array < 0) | (array >= n_classes)]
+        raise DescriptionError(
+            place, int(wrong[0]), f"classes from 0 to {n_classes - 1}, as the module has outputs"
+        )
+    return array.astype(np.int64)
+
+
+def _plain(value: Any) -> Any:
+    """Return a tensor as an array, on whatever device it is."""
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
+
+
+def _device(model: Any, device: Any, torch: Any) -> Any:
+    if device is None:
+        return None
+    try:
+        found = torch.device(device)
+        torch.zeros(1, device=found)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise DescriptionError(
+            "convert: device", device, "a device that this PyTorch has, such as 'cpu'",
+            f"It says: {first}",
+        ) from None  # fmt: skip
+    return found
+
+
+def _calibration(loader: Any, limit: int) -> tuple[Any, Any]:
+    """Return the images of a loader as one array, and the labels if it has some."""
+    place = "convert: calibration_loader"
+    if not isinstance(loader, Iterable) or isinstance(loader, str | bytes | Mapping):
+        raise DescriptionError(place, loader, "batches of images, as a DataLoader yields them")
+    parts: list[Any] = []
+    labels: list[Any] = []
+    taken = 0
+    for batch in loader:
+        pair = isinstance(batch, tuple | list)
+        if pair and len(batch) != 2:
+            raise DescriptionError(place, batch, "images, or pairs of images and labels")
+        array = np.asarray(_plain(batch[0] if pair else batch))
+        if array.dtype.kind not in "biuf" or array.ndim < 2:
+            raise DescriptionError(f"{place}: images", array, "an array (n, *shape) of numbers")
+        if parts and array.shape[1:] != parts[0].shape[1:]:
+            raise DescriptionError(
+                f"{place}: images", array, f"the shape (n, *{parts[0].shape[1:]}) of the first"
+            )
+        if not np.isfinite(array).all():
+            raise DescriptionError(f"{place}: images", array, "finite numbers")
+        parts.append(array)
+        if pair:
+            labels.append(np.asarray(_plain(batch[1])))
+        taken += len(array)
+        if taken >= limit:
+            break
+    if not taken:
+        raise DescriptionError(place, loader, "at least one batch of images", "It yielded nothing.")
+    images = np.concatenate(parts).astype(np.float64)[:limit]
+    if not labels:
+        return images, None
+    return images, np.concatenate(labels)[: len(images)]

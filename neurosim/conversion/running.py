@@ -1,0 +1,104 @@
+"""Showing images to a converted network: one after another on a core, in batches in PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neurosim.backend import Session
+from neurosim.conversion.building import DT, OUTPUT, shown
+from neurosim.conversion.layers import LayeredNetwork
+from neurosim.conversion.operators import Floats
+
+BATCH = 64
+"""Images at once where a backend takes batches."""
+
+
+@dataclass(frozen=True, eq=False)
+class Response:
+    """What a network did for some images.
+
+    Attributes
+    ----------
+    output : (n_images, timesteps, n_classes) float64
+        The output after 1, 2, ... steps of its window, divided by their number.
+    spikes : tuple of (n_images, timesteps, size) bool
+        Per layer, in its window; empty if not asked for.
+    """
+
+    output: Floats
+    spikes: tuple[Any, ...] = ()
+
+
+def respond(
+    session: Session, layered: LayeredNetwork, depths: Sequence[int], images: Floats,
+    timesteps: int, spikes: bool,
+) -> Iterator[Response]:  # fmt: skip
+    """Show images to a session and yield what came, batch by batch.
+
+    Parameters
+    ----------
+    images : (n, *shape) float64
+    depths : sequence of int
+        At which the image enters.
+    timesteps : int
+        Length of every layer's window.
+    spikes : bool
+        Whether to keep those of all layers.
+    """
+    n_steps = timesteps + layered.depth - 1
+    if hasattr(session, "module"):
+        for first in range(0, len(images), BATCH):
+            yield _batch(
+                session, layered, depths, images[first : first + BATCH], n_steps, timesteps, spikes
+            )
+        return
+    for image in images:
+        yield _single(session, layered, depths, image, n_steps, timesteps, spikes)
+
+
+def _single(
+    session: Session, layered: LayeredNetwork, depths: Sequence[int], image: Floats,
+    n_steps: int, timesteps: int, spikes: bool,
+) -> Response:  # fmt: skip
+    session.reset()
+    run = session.run(n_steps * DT, inputs=shown(image, depths, n_steps), progress=False)
+    trace = np.asarray(run.states[OUTPUT]["V_m"].array, np.float64)
+    kept = []
+    for layer in layered.layers if spikes else ():
+        record = run.spikes[layer.name]
+        fired = np.zeros((n_steps, layer.size), np.bool_)
+        fired[np.rint(record.times / DT).astype(np.int64) - 1, record.ids] = True
+        kept.append(fired[np.newaxis, layer.depth - 1 : layer.depth - 1 + timesteps])
+    return Response(_mean(trace[np.newaxis, layered.depth - 1 :]), tuple(kept))
+
+
+def _batch(
+    session: Any, layered: LayeredNetwork, depths: Sequence[int], images: Floats,
+    n_steps: int, timesteps: int, spikes: bool,
+) -> Response:  # fmt: skip
+    import torch
+
+    module = session.module
+    given = {
+        name: torch.tensor(array).to(module.like)
+        for name, array in shown(images, depths, n_steps).items()
+    }
+    with torch.no_grad():
+        out = module(given, record=[(OUTPUT, "V_m")])
+    trace = out.states[OUTPUT, "V_m"].cpu().double().numpy().swapaxes(0, 1)
+    kept = []
+    for layer in layered.layers if spikes else ():
+        fired = out.spikes[layer.name].cpu().numpy().reshape(n_steps, len(images), -1) > 0
+        window = slice(layer.depth - 1, layer.depth - 1 + timesteps)
+        kept.append(fired[window].swapaxes(0, 1))
+    return Response(_mean(trace[:, layered.depth - 1 :]), tuple(kept))
+
+
+def _mean(charge: Floats) -> Floats:
+    """Return the charge divided by the steps in which it came: (n_images, timesteps, n)."""
+    flat = charge.reshape(*charge.shape[:2], -1)
+    return flat / np.arange(1, flat.shape[1] + 1)[:, np.newaxis]
