@@ -27,9 +27,15 @@ RULER = 97
 
 HEAD = """\
 # Needs Brian2 2.9 or newer: pip install 'brian2>=2.9' 'numpy<2.4'
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
-found = {name: tuple(int(x) for x in version(name).split(".")[:2]) for name in ("brian2", "numpy")}
+try:
+    found = {p: tuple(int(x) for x in version(p).split(".")[:2]) for p in ("brian2", "numpy")}
+except PackageNotFoundError as missing:
+    raise SystemExit(
+        f"This script needs {missing.name}, which is not installed. "
+        "Install it with: pip install 'brian2>=2.9' 'numpy<2.4'"
+    ) from None
 if found["brian2"] < (2, 9) or (found["brian2"] < (2, 10) and found["numpy"] >= (2, 4)):
     raise SystemExit(
         "This script needs Brian2 2.9 or newer, and numpy below 2.4 beside Brian2 2.9; found are "

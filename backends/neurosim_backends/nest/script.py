@@ -66,7 +66,7 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
         if lines:
             folds = [folded(line) for text in lines for line in text.split("\n")]
             body += [f"# --- {title} ".ljust(RULER, "-"), "", *folds, ""]
-    modules = {"nest": "import nest"}
+    modules = {}
     if any("np." in line for line in body):
         modules["numpy"] = "import numpy as np"
     if counted:
@@ -94,7 +94,14 @@ def _head(
         '"""',
         "",
         *imports,
-        "",
+        *([""] if imports else []),
+        "try:",
+        "    import nest",
+        "except ModuleNotFoundError:",
+        "    raise SystemExit(",
+        f'        "This script needs NEST {least} or later, which is not installed: "',
+        f"        \"pip install 'nest-simulator{VERSIONS}'\"",
+        "    ) from None",
         f'if tuple(int(n) for n in nest.__version__.split(".")[:2]) < {wanted}:',
         "    raise SystemExit(",
         f'        f"This script needs NEST {least} or later, not {{nest.__version__}}: "',
