@@ -78,6 +78,8 @@ class Workload:
         Of neurosim, and of the peer where it has it.
     drive : str or None
         Of the microcircuit.
+    eta : float or None
+        External rate of the network that learns, relative to threshold.
     peers : tuple of str
         Those it is compared with unless others are named.
     repeats : int
@@ -92,12 +94,14 @@ class Workload:
     warm_up: float = 200.0
     precision: str = "double"
     drive: str | None = None
+    eta: float | None = None
     peers: tuple[str, ...] = tuple(PEERS)
     repeats: int = 3
 
     def script(self, peer: Peer | None) -> tuple[str, ...]:
         """Return the module that runs this network, and what it is told of the network."""
         drive = () if self.drive is None else ("--drive", self.drive)
+        drive = drive if self.eta is None else ("--eta", f"{self.eta:g}")
         if peer is None:
             return ("benchmarks.peers.ours", "--network", self.network, *drive)
         if self.network in ("cuba", "coba", "cobahh"):
@@ -157,6 +161,14 @@ WORKLOADS = {
         Workload(
             name="sparse", title="sparse, 100,000 neurons x 1,000 synapses", network="sparse",
             precision="single", peers=COMPILED,
+        ),
+        Workload(
+            name="stdp-15", title="STDP, 11,250 neurons, 8.1 M plastic synapses, 15 Hz",
+            network="stdp", eta=1.2, peers=COMPILED,
+        ),
+        Workload(
+            name="stdp-39", title="STDP, 11,250 neurons, 8.1 M plastic synapses, 39 Hz",
+            network="stdp", eta=2.0, peers=COMPILED,
         ),
     )
 }  # fmt: skip

@@ -33,6 +33,10 @@ _HOMES = {
     ),
     "neurosim.describe.explicit": ("Conv2D", "DistanceDependent", "FromList", "FromMatrix"),
     "neurosim.describe.interactions": ("ExponentialInteraction", "Linear", "Polynomial"),
+    "neurosim.describe.learning": (
+        "InhibitorySTDP", "RewardModulatedSTDP", "STDP", "SymmetricSTDP", "TripletSTDP",
+        "TsodyksMarkram",
+    ),
     "neurosim.describe.network": ("Network",),
     "neurosim.describe.neurons": (
         "AdEx", "ExponentialIF", "FitzHughNagumo", "GIF", "HodgkinHuxley", "Izhikevich",
@@ -44,6 +48,7 @@ _HOMES = {
     "neurosim.describe.pattern_coupling": ("PatternCoupling",),
     "neurosim.describe.patterns": ("Patterns",),
     "neurosim.describe.noise": ("noisy",),
+    "neurosim.describe.plasticity": ("PlasticityRule",),
     "neurosim.describe.population": ("Population", "View"),
     "neurosim.describe.positions": ("Grid", "Line", "RandomPositions"),
     "neurosim.describe.projection": ("Projection",),
@@ -123,6 +128,12 @@ if TYPE_CHECKING:
     from neurosim.describe.interactions import ExponentialInteraction as ExponentialInteraction
     from neurosim.describe.interactions import Linear as Linear
     from neurosim.describe.interactions import Polynomial as Polynomial
+    from neurosim.describe.learning import STDP as STDP
+    from neurosim.describe.learning import InhibitorySTDP as InhibitorySTDP
+    from neurosim.describe.learning import RewardModulatedSTDP as RewardModulatedSTDP
+    from neurosim.describe.learning import SymmetricSTDP as SymmetricSTDP
+    from neurosim.describe.learning import TripletSTDP as TripletSTDP
+    from neurosim.describe.learning import TsodyksMarkram as TsodyksMarkram
     from neurosim.describe.network import Network as Network
     from neurosim.describe.neurons import GIF as GIF
     from neurosim.describe.neurons import LIF as LIF
@@ -151,6 +162,7 @@ if TYPE_CHECKING:
     from neurosim.describe.noise import noisy as noisy
     from neurosim.describe.pattern_coupling import PatternCoupling as PatternCoupling
     from neurosim.describe.patterns import Patterns as Patterns
+    from neurosim.describe.plasticity import PlasticityRule as PlasticityRule
     from neurosim.describe.population import Population as Population
     from neurosim.describe.population import View as View
     from neurosim.describe.positions import Grid as Grid

@@ -21,7 +21,7 @@ from neurosim.capabilities import Capabilities
 from neurosim.describe.network import Network
 from neurosim.describe.population import Population, Selectable, require_view
 from neurosim.describe.projection import Projection
-from neurosim.errors import DescriptionError, UnknownNameError, warn
+from neurosim.errors import DescriptionError, UnknownNameError, UnsupportedError, warn
 from neurosim.lower.plan import Plan
 from neurosim.results import Run
 from neurosim.units import to_scalar
@@ -239,12 +239,51 @@ class Session(ABC):
         """Run `n_steps`; `inputs` are complete, of shape (n_steps, size)."""
 
     @abstractmethod
-    def set(self, view: Selectable, **values: Any) -> None:
-        """Set states or parameters of some neurons, e.g. ``session.set(exc, I_e=250.0)``."""
+    def set(self, view: Selectable | str | Projection, **values: Any) -> None:
+        """Set states or parameters of some neurons, e.g. ``session.set(exc, I_e=250.0)``.
+
+        Of a plastic projection set the weight `w` or a variable of its synapses: one value, or one
+        for each connection in the order of `connections`.
+        """
 
     @abstractmethod
-    def get(self, view: Selectable, name: str) -> npt.NDArray[np.float64]:
-        """Return the present value of a state or parameter: shape (len(view),)."""
+    def get(self, view: Selectable | str | Projection, name: str) -> npt.NDArray[np.float64]:
+        """Return the present value of a state or parameter: shape (len(view),).
+
+        Of a plastic projection the weight `w` or a variable of its synapses: shape
+        (n_connections,), in the order of `connections`.
+        """
+
+    def signal(self, projection: str | Projection, **values: Any) -> None:
+        """Do what a plasticity rule says on a signal, now and for all synapses of a projection.
+
+        Parameters
+        ----------
+        **values : float
+            Each of the signals of the rule: ``session.signal("p", reward=0.5)``.
+
+        Raises
+        ------
+        DescriptionError
+            If the projection has no rule that waits for signals.
+        """
+        raise self._no_plasticity()
+
+    def freeze(self, projection: str | Projection | None = None) -> None:
+        """Hold the synapses of a plastic projection, or of all, as they are from now on.
+
+        Traces of neurons, and short-term plasticity, go on.
+        """
+        raise self._no_plasticity()
+
+    def unfreeze(self, projection: str | Projection | None = None) -> None:
+        """Let the synapses of a projection, or of all, change again."""
+        raise self._no_plasticity()
+
+    def _no_plasticity(self) -> UnsupportedError:
+        return UnsupportedError(
+            "Plastic synapses", "this backend has no session with plasticity", "backend='cpu'"
+        )
 
     @abstractmethod
     def reset(self) -> None:

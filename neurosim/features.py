@@ -158,6 +158,7 @@ _TITLES = {
     "delay:each": "one for each synapse",
     "delay:drawn": "drawn from a distribution",
     "synapse:static": "static synapses",
+    "synapse:plastic": "plastic synapses (plasticity)",
     "synapse:release": "synapses that fail (release)",
     "synapse:autapses": "neurons that may connect to themselves",
     "synapse:multapses": "several synapses between two neurons",
@@ -408,7 +409,7 @@ def _projection_uses(projection: Any) -> Iterator[Use]:
             yield Use("coupling:delay", part, projection)
         return
     yield Use(f"delay:{_strength(projection.delay, projection, delay=True)}", part, projection)
-    yield Use("synapse:static", part, projection)
+    yield Use(f"synapse:{'plastic' if projection.plasticity else 'static'}", part, projection)
     if projection.release < 1:
         yield Use("synapse:release", part, projection)
     if getattr(rule, "multapses", False) or (isinstance(rule, FromList) and _repeats(rule)):

@@ -50,7 +50,7 @@ class PlanSession(Session):
         """Take note of how long building took."""
         self._build_seconds = time.perf_counter() - self._began
 
-    def set(self, view: Selectable, **values: Any) -> None:
+    def set(self, view: Selectable | str | Projection, **values: Any) -> None:
         """Set states or parameters of some neurons."""
         checked = self._check_view(view, "session.set: view")
         for name, value in values.items():
@@ -72,7 +72,7 @@ class PlanSession(Session):
     def _write(self, population: int, name: str, value: Any, where: Ints) -> None:
         """Set a state or parameter of the neurons `where` (local ids)."""
 
-    def get(self, view: Selectable, name: str) -> Floats:
+    def get(self, view: Selectable | str | Projection, name: str) -> Floats:
         """Return the present value of a state or parameter: shape (len(view),)."""
         checked = self._check_view(view, "session.get: view")
         if not isinstance(name, str):
@@ -287,12 +287,16 @@ def _sample_times(
 def _weights(
     plan: Plan, projection: PlanProjection, recorder: PlanRecorder, recorded: Recorded
 ) -> Trace:
-    found = enumerate_connections(projection, plan.seed, plan.dt)
     times = _sample_times(plan, recorder, recorded)
+    if projection.plasticity is not None:
+        array = recorded.samples.get(recorder.index, np.empty((0, 0)))
+    else:
+        found = enumerate_connections(projection, plan.seed, plan.dt)
+        array = np.broadcast_to(found.weight, (times.size, found.weight.size)).copy()
     return Trace(
-        array=np.broadcast_to(found.weight, (times.size, found.weight.size)).copy(),
+        array=array,
         times=times,
-        ids=np.arange(found.weight.size),
+        ids=np.arange(array.shape[1]),
         unit=_weight_unit(plan, projection),
     )
 

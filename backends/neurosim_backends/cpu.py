@@ -9,20 +9,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurosim.backend import Options
+from neurosim.backend import Connections, Options
 from neurosim.capabilities import PASSES, Capabilities, check, refused
 from neurosim.describe.network import Network
-from neurosim.describe.population import Population
+from neurosim.describe.population import Population, Selectable
+from neurosim.describe.projection import Projection
 from neurosim.engine.clock import Engine
 from neurosim.engine.formats import weight_formats
 from neurosim.engine.memory import check_memory
+from neurosim.engine.plastic import PlasticProjection
 from neurosim.engine.progress import announce_compilation, interruptible, reporter
 from neurosim.engine.sources import INPUT_LIMIT
 from neurosim.engine.taps import check_recording
-from neurosim.errors import DescriptionError
+from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.lower.plan import Floats, Ints, Plan
 from neurosim.results import Run
-from neurosim.sessions import PlanSession, input_train, run_of
+from neurosim.sessions import PlanSession, input_train, run_of, times_of
+from neurosim.units import to_float, to_scalar
 
 ROUNDING = 2.0**-53
 """What rounds less than a float64 does is no approximation."""
@@ -146,6 +149,121 @@ class CPUSession(PlanSession):
 
     def _read(self, population: int, name: str, where: Ints) -> Floats:
         return self.engine.neurons[population].read(name)[where]
+
+    # --- plastic projections
+
+    def set(self, view: Selectable | str | Projection, **values: Any) -> None:
+        """Set states or parameters of neurons, or variables of plastic synapses."""
+        projection = self._plastic_if(view, "session.set: view")
+        if projection is None:
+            super().set(view, **values)
+            return
+        name = projection.projection.name
+        for variable, value in values.items():
+            self._check_variable(projection, variable)
+            place = f"session.set: {variable} of {name!r}"
+            unit = projection.rule.program.units[variable].text
+            array = np.asarray(to_float(value, unit, place))
+            if array.ndim and array.shape != (projection.n_connections,):
+                raise DescriptionError(
+                    place, array, f"one value, or one for each of {projection.n_connections:,} "
+                    f"connections"
+                )  # fmt: skip
+            if not np.all(np.isfinite(array)):
+                raise DescriptionError(place, value, "finite numbers")
+            low, high = projection.rule.w_min, projection.rule.w_max
+            if variable == "w" and low is not None and high is not None and array.size:
+                wrong = array[(array < low) | (array > high)] if array.ndim else array[()]
+                if np.size(wrong) and not np.all((wrong >= low) & (wrong <= high)):
+                    raise DescriptionError(
+                        place, np.ravel(wrong)[0], f"values from w_min to w_max, {low:g} to "
+                        f"{high:g}"
+                    )  # fmt: skip
+            if variable == "w" and low is None and np.any(np.abs(array) > projection.largest):
+                raise DescriptionError(
+                    place, value, f"weights up to {projection.largest:g}, for which sums have room"
+                )
+            with self.engine.paused():
+                projection.write(variable, array, self.engine.step)
+
+    def get(self, view: Selectable | str | Projection, name: str) -> Floats:
+        """Return a state or parameter of neurons, or a variable of plastic synapses."""
+        projection = self._plastic_if(view, "session.get: view")
+        if projection is None:
+            return super().get(view, name)
+        self._check_variable(projection, name)
+        with self.engine.paused():
+            return projection.values(name, self.engine.step)
+
+    def connections(self, projection: str | Projection) -> Connections:
+        """Return the connections of a projection, with weights as they are now."""
+        name = projection.name if isinstance(projection, Projection) else projection
+        plastic = self.engine.plastic.get(name)
+        if plastic is None:
+            return super().connections(projection)
+        with self.engine.paused():
+            pre, post, delay = plastic.connections()
+            weight = plastic.values("w", self.engine.step)
+        return Connections(pre=pre, post=post, weight=weight, delay=times_of(delay, self.dt))
+
+    def signal(self, projection: str | Projection, **values: Any) -> None:
+        """Do what a plasticity rule says on a signal, now and for all synapses of a projection."""
+        found = self._plastic_of(projection, "session.signal: projection")
+        place = f"session.signal: {found.projection.name!r}"
+        known = found.rule.program.signals
+        if not known:
+            raise DescriptionError(
+                place, values, f"no call: rule {found.rule.name!r} waits for no signal"
+            )
+        for name in values:
+            if name not in known:
+                raise UnknownNameError(place, name, known)
+        for name in known:
+            if name not in values:
+                raise DescriptionError(f"{place}: {name}", None, "a number")
+        numbers = {name: to_scalar(v, "1", f"{place}: {name}") for name, v in values.items()}
+        with self.engine.paused():
+            found.signal(numbers, self.engine.step)
+
+    def freeze(self, projection: str | Projection | None = None) -> None:
+        """Hold the synapses of a plastic projection, or of all, as they are from now on."""
+        self._learn(projection, False, "session.freeze: projection")
+
+    def unfreeze(self, projection: str | Projection | None = None) -> None:
+        """Let the synapses of a projection, or of all, change again."""
+        self._learn(projection, True, "session.unfreeze: projection")
+
+    def _learn(self, projection: str | Projection | None, learning: bool, place: str) -> None:
+        chosen = list(self.engine.plastic.values())
+        if projection is not None:
+            chosen = [self._plastic_of(projection, place)]
+        elif not chosen:
+            raise DescriptionError(place, None, "a network with plastic projections")
+        with self.engine.paused():
+            for found in chosen:
+                found.learn(learning, self.engine.step)
+
+    def _plastic_of(self, projection: object, place: str) -> PlasticProjection:
+        """Return a plastic projection by itself or its name."""
+        name = projection.name if isinstance(projection, Projection) else projection
+        if not isinstance(name, str) or name not in self.network.projections:
+            raise UnknownNameError(place, str(name), self.network.projections)
+        if name not in self.engine.plastic:
+            raise DescriptionError(
+                place, name, "a plastic projection", "Its synapses are static: plasticity=None."
+            )
+        return self.engine.plastic[name]
+
+    def _plastic_if(self, view: object, place: str) -> PlasticProjection | None:
+        """Return a plastic projection if `view` is a projection, else None."""
+        named = isinstance(view, str) and view in self.network.projections
+        return self._plastic_of(view, place) if named or isinstance(view, Projection) else None
+
+    def _check_variable(self, projection: PlasticProjection, name: str) -> None:
+        known = ("w", *projection.rule.program.variables["synapse"])
+        if name not in known:
+            place = f"Projection {projection.projection.name!r}: variable of synapses"
+            raise UnknownNameError(place, name, known)
 
     def reset(self) -> None:
         """Go back to t = 0 and the initial state."""

@@ -8,7 +8,7 @@ from typing import Any
 import neurosim as ns
 import neurosim_models as models
 from benchmarks.peers.common import DT, parser, peak_memory, report
-from benchmarks.peers.parameters import SPARSE, size
+from benchmarks.peers.parameters import SPARSE, STDP, size
 
 
 def sparse(scale: float, seed: int) -> ns.Network:
@@ -30,12 +30,38 @@ def sparse(scale: float, seed: int) -> ns.Network:
     return net
 
 
-def network(name: str, scale: float, drive: Any, seed: int) -> ns.Network:
+def stdp(eta: float, scale: float, seed: int) -> ns.Network:
+    """Return Brunel's network with STDP from excitatory to excitatory neurons."""
+    p = STDP
+    model = ns.LIF(
+        tau_m=p.tau_m, C_m=250, E_L=0, V_th=p.v_th, V_reset=p.v_reset, t_ref=p.t_ref,
+        synapses=ns.Delta(),
+    )  # fmt: skip
+    net = ns.Network("stdp", seed=seed)
+    exc = net.population("exc", size(p.n_exc, scale), model)
+    inh = net.population("inh", size(p.n_inh, scale), model)
+    neurons = exc + inh
+    rule = ns.STDP(
+        tau_plus=p.tau_plus, tau_minus=p.tau_minus, a_plus=p.rate * p.w_max,
+        a_minus=p.alpha * p.rate * p.w_max, w_max=p.w_max,
+    )  # fmt: skip
+    net.project(exc, exc, ns.FixedIndegree(p.c_exc), weight=p.j, delay=p.delay, plasticity=rule)
+    net.project(exc, inh, ns.FixedIndegree(p.c_exc), weight=p.j, delay=p.delay)
+    net.project(inh, neurons, ns.FixedIndegree(p.c_inh), weight=-p.g * p.j, delay=p.delay)
+    threshold_rate = 1e3 * p.v_th / (p.j * p.c_exc * p.tau_m)
+    net.drive(neurons, ns.Poisson(rate=eta * threshold_rate * p.c_exc), weight=p.j)
+    net.record(neurons, "spikes")
+    return net
+
+
+def network(name: str, scale: float, drive: Any, seed: int, eta: float = 2.0) -> ns.Network:
     """Return a network by the name the workloads use."""
     if name == "microcircuit":
         return models.potjans_diesmann(scale=scale, drive=drive, seed=seed)
     if name == "brunel":
         return models.brunel("C", scale=scale, seed=seed)
+    if name == "stdp":
+        return stdp(eta, scale, seed)
     if name == "sparse":
         return sparse(scale, seed)
     made = {
@@ -49,13 +75,14 @@ def network(name: str, scale: float, drive: Any, seed: int) -> ns.Network:
 def main() -> None:
     """Build, warm up, measure, print."""
     arguments = parser(__doc__)
-    networks = ("microcircuit", "brunel", "sparse", "cuba", "coba", "cobahh")
+    networks = ("microcircuit", "brunel", "sparse", "stdp", "cuba", "coba", "cobahh")
     arguments.add_argument("--network", choices=networks, required=True)
     arguments.add_argument("--drive", choices=("poisson", "dc"), default="poisson")
+    arguments.add_argument("--eta", type=float, default=2.0)
     a = arguments.parse_args()
 
     began = time.perf_counter()
-    net = network(a.network, a.scale, a.drive, a.seed)
+    net = network(a.network, a.scale, a.drive, a.seed, a.eta)
     session = ns.compile(net, dt=DT, threads=a.threads, precision=a.precision)
     built = time.perf_counter()
     session.run(a.warm_up, progress=False)

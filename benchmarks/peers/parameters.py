@@ -28,6 +28,17 @@ VOGELS_ABBOTT = SimpleNamespace(
 )  # fmt: skip
 """Benchmarks 1 to 3 of Brette et al. (2007)."""
 
+STDP = SimpleNamespace(
+    n_exc=9_000, n_inh=2_250, c_exc=900, c_inh=225,
+    tau_m=20.0, v_th=20.0, v_reset=10.0, t_ref=2.0, delay=1.5, j=0.1, g=5.0,
+    tau_plus=20.0, tau_minus=20.0, rate=1e-3, alpha=1.05, w_max=0.2,
+)  # fmt: skip
+"""Brunel's network, smaller, with pair STDP from excitatory to excitatory neurons.
+
+Additive, as NEST's ``stdp_synapse`` with lambda = `rate`, alpha and Wmax = `w_max`: slow enough
+that rates stay what they are while it is measured, and every update is made.
+"""
+
 SPARSE = SimpleNamespace(
     n_exc=80_000, n_inh=20_000, c_exc=800, c_inh=200,
     tau_m=10.0, c_m=250.0, e_leak=-65.0, v_th=-50.0, v_reset=-65.0, t_ref=2.0, tau_syn=0.5,

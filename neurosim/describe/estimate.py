@@ -21,10 +21,14 @@ from neurosim.describe.rules import FixedIndegree
 if TYPE_CHECKING:
     from neurosim.describe.contents import Contents
 
-BYTES_PER_SYNAPSE = {"constant": 2, "fixed16": 4, "full64": 10, "full32": 6}
+BYTES_PER_SYNAPSE = {
+    "constant": 2, "fixed16": 4, "full64": 10, "full32": 6, "plastic64": 10, "plastic32": 6,
+}  # fmt: skip
 """Memory of a stored synapse: its target is 2 bytes, the rest its weight, unless all are equal."""
 
-HEADER_BYTES = {"constant": 6, "fixed16": 8, "full64": 30, "full32": 18}
+HEADER_BYTES = {
+    "constant": 6, "fixed16": 8, "full64": 30, "full32": 18, "plastic64": 30, "plastic32": 18,
+}  # fmt: skip
 """Before every run of synapses of one source, tile and delay: the delay and their number."""
 
 TILE_SLOTS = 65_536
@@ -49,6 +53,9 @@ BUILD_BYTES = 40e6
 INDEGREE_BLOCK = 1 << 24
 """Synapses of a fixed in-degree that are turned from columns to rows at once, 8 bytes each; a
 quarter of them where that is more."""
+
+ARCHIVE_ENTRIES = 32
+"""Spikes of a neuron that plastic synapses onto it can look back to, at least."""
 
 SAMPLE_BYTES = 8
 """Per recorded value of a state or weight."""
@@ -108,6 +115,8 @@ def estimate(
         rows = tiles * len(group[0].pre)
         runs = rows * law.distinct(synapses / rows) if rows else 0.0
         memory += synapses * BYTES_PER_SYNAPSE[stored] + runs * HEADER_BYTES[stored]
+        if group[0].plasticity is not None:
+            memory += plastic_bytes(group[0], synapses, rows, accumulator, law.longest)
         memory += rows * math.ceil(law.longest / depth) * WAVE_BYTES
     for p in network.projections.values():
         # Explicit weights and delays stay with the description, and couplings with their lists.
@@ -212,7 +221,7 @@ def by_sources(projections: Iterable[Projection]) -> list[list[Projection]]:
     groups: dict[tuple[Any, ...], list[Projection]] = {}
     for p in projections:
         sources = tuple((population.name, len(ids)) for population, ids in p.pre.segments)
-        alone = p.name if isinstance(p.rule, FixedIndegree) else None
+        alone = p.name if isinstance(p.rule, FixedIndegree) or p.plasticity is not None else None
         value = p.weight if isinstance(p.weight, float) else None
         groups.setdefault((sources, value, p.release, alone), []).append(p)
     return list(groups.values())
@@ -220,11 +229,43 @@ def by_sources(projections: Iterable[Projection]) -> list[list[Projection]]:
 
 def stored_as(projection: Projection, precision: str, synapse_format: str) -> str:
     """Return how a run stores the weights: a key of `BYTES_PER_SYNAPSE`."""
+    if projection.plasticity is not None:
+        return "plastic64" if precision == "double" else "plastic32"
     if isinstance(projection.weight, float):
         return "constant"
     if synapse_format == "fixed16" or (synapse_format == "auto" and precision == "single"):
         return "fixed16"
     return "full64" if precision == "double" else "full32"
+
+
+def plastic_bytes(
+    projection: Projection, synapses: float, rows: float, real: int, longest: int
+) -> float:
+    """Return the memory of what plastic synapses have beside targets and weights.
+
+    Parameters
+    ----------
+    rows : float
+        One for each source and tile.
+    real : int
+        Bytes of a number.
+    longest : int
+        Delay [steps].
+    """
+    assert projection.plasticity is not None
+    rule = projection.plasticity.plasticity_rule()
+    variables = rule.program.variables
+    stamp = 4 if any(v in rule.program.flows for v in variables["synapse"]) else 0
+    visits = rows * (longest if rule.delay == "axonal" else 1)
+    entries = 0.0
+    if rule.program.reads_post:
+        room = max(ARCHIVE_ENTRIES, 0 if rule.delay == "axonal" else longest + 4)
+        entries = len(projection.post) * 2.0 ** math.ceil(math.log2(room))
+    return (
+        synapses * (real * len(variables["synapse"]) + stamp)
+        + visits * 16.0 * (1 + len(variables["pre"]))
+        + entries * 8.0 * (1 + len(variables["post"]))
+    )
 
 
 def neuron_bytes(network: Contents, real: int) -> float:

@@ -38,9 +38,11 @@ MODULES = (
     "neurosim.describe.explicit",
     "neurosim.describe.formulas",
     "neurosim.describe.interactions",
+    "neurosim.describe.learning",
     "neurosim.describe.neurons",
     "neurosim.describe.pattern_coupling",
     "neurosim.describe.patterns",
+    "neurosim.describe.plasticity",
     "neurosim.describe.positions",
     "neurosim.describe.rules",
     "neurosim.describe.sources",
@@ -109,7 +111,8 @@ def _network_content(network: Contents, arrays: list[np.ndarray[Any, Any]]) -> d
         "projections": [
             {"name": p.name, "pre": view(p.pre), "post": view(p.post), "rule": encoded(p.rule),
              "weight": encoded(p.weight), "delay": encoded(p.delay), "receptor": p.receptor,
-             "source": encoded(p.source), "release": p.release}
+             "source": encoded(p.source), "release": p.release,
+             "plasticity": encoded(p.plasticity)}
             for p in network.projections.values()
         ],
         "initial_values": [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurosim.describe.plasticity import Plasticity, PlasticityRule
 from neurosim.describe.population import Population, View
 from neurosim.errors import DescriptionError
 from neurosim.units import Quantity, Unit
@@ -17,7 +18,7 @@ from neurosim.units import Quantity, Unit
 if TYPE_CHECKING:
     from neurosim.describe.contents import Contents
 
-VERSION = "1"
+VERSION = "2"
 """Changed whenever the same network would get another hash."""
 
 
@@ -97,6 +98,8 @@ def _feed(value: Any, state: hashlib._Hash) -> None:
         _feed(value.shape, state)
     elif isinstance(value, Quantity):
         _feed_quantity(value, state)
+    elif isinstance(value, Plasticity) and not isinstance(value, PlasticityRule):
+        _feed(value.plasticity_rule(), state)  # a rule by its name is what it says
     elif is_dataclass(value) and not isinstance(value, type):
         state.update(f"{type(value).__name__} ".encode())
         _feed({f.name: getattr(value, f.name) for f in fields(value) if _counts(f, value)}, state)

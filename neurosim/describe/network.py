@@ -148,8 +148,8 @@ class Network(Contents):
         source : str or CouplingFunction, optional
             For continuous coupling (gap junctions, rates): the state variable that is read, or what
             is computed from states of both sides.
-        plasticity : None
-            No plasticity rule can be simulated yet.
+        plasticity : PlasticityRule or a named rule such as STDP, optional
+            How spikes change the synapses; static ones if left out.
         release : float
             Probability that a spike passes a synapse, drawn for every spike and synapse.
         name : str, optional
@@ -333,7 +333,7 @@ class Network(Contents):
             delay = None if p.continuous and not np.any(found.delay) else found.delay
             other._projections[name] = make_projection(
                 name, p.pre, p.post, FromList(pairs, found.weight, delay), weight=1.0, delay=None,
-                receptor=p.receptor, source=p.source, plasticity=None, release=p.release,
+                receptor=p.receptor, source=p.source, plasticity=p.plasticity, release=p.release,
                 where=_caller(),
             )  # fmt: skip
         return other

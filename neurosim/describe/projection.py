@@ -11,6 +11,7 @@ import numpy.typing as npt
 from neurosim.describe.coupling import CouplingFunction
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
 from neurosim.describe.explicit import ExplicitRule, located
+from neurosim.describe.plasticity import Plasticity
 from neurosim.describe.population import Selectable, View, common_input, kind, require_view
 from neurosim.describe.rules import AllToAll, Rule
 from neurosim.errors import DescriptionError, UnknownNameError, UnsupportedError
@@ -49,6 +50,8 @@ class Projection:
         current.
     release : float
         Probability that a spike passes a synapse.
+    plasticity : PlasticityRule or a named rule, or None
+        None for static synapses.
     unit : str
         Unit of the weight.
     where : str
@@ -64,6 +67,7 @@ class Projection:
     receptor: str
     source: str | CouplingFunction | None
     release: float
+    plasticity: Plasticity | None
     unit: str
     where: str = field(default="", compare=False)
 
@@ -96,10 +100,6 @@ def make_projection(
 ) -> Projection:
     """Check everything that can be checked without dt, and make the projection."""
     place = f"Projection {name!r}"
-    if plasticity is not None:
-        raise UnsupportedError(
-            f"{place}: plasticity", "no plasticity rule can be simulated yet", "plasticity=None"
-        )
     sources = require_view(pre, f"{place}: pre")
     targets = require_view(post, f"{place}: post")
     if isinstance(rule, type) or not isinstance(rule, Rule):
@@ -118,6 +118,9 @@ def make_projection(
     strength_ = _weight(weight, unit, sources, targets, rule, nonnegative, place)
     time = _delay(delay, sources, targets, rule, source, place)
     rule.check_strength(strength_, time, place)
+    chance = _release(release, source is not None, place)
+    if plasticity is not None:
+        plasticity = _plasticity(plasticity, source, chance, strength_, targets, nonnegative, place)
     return Projection(
         name=name,
         pre=_whole(sources),
@@ -127,7 +130,8 @@ def make_projection(
         delay=time,
         receptor=word,
         source=source,
-        release=_release(release, source is not None, place),
+        release=chance,
+        plasticity=plasticity,
         unit=unit,
         where=where,
     )
@@ -318,6 +322,56 @@ def _delay(
     if not continuous and isinstance(rule, AllToAll) and rule.autapses:
         to_float(delays, "ms", where, above=0)  # every entry is a connection
     return delays
+
+
+def _plasticity(
+    value: object, source: object, release: float, weight: Strength | None, post: Selectable,
+    nonnegative: bool, place: str,
+) -> Plasticity:  # fmt: skip
+    """Return a plasticity rule that fits the projection."""
+    where = f"{place}: plasticity"
+    if isinstance(value, type) or not isinstance(value, Plasticity):
+        hint = f"Call it to make one: {value.__name__}(...)." if isinstance(value, type) else None
+        raise DescriptionError(where, value, "a rule such as STDP(), a PlasticityRule", hint)
+    rule = value.plasticity_rule()
+    if source is not None:
+        raise UnsupportedError(
+            where, "continuous couplings have no plasticity rule yet", "a projection of spikes"
+        )
+    if release != 1:
+        raise UnsupportedError(
+            f"{where} and release", "synapses that fail cannot learn yet", "release=1"
+        )
+    if rule.program.reads_post:
+        for population, _ in post.segments:
+            if not population.interface.emits_spikes:
+                raise DescriptionError(
+                    f"{place}: post", population, "neurons that spike",
+                    f"{rule.name} waits for their spikes.",
+                )  # fmt: skip
+    if rule.program.changes_weight:
+        assert rule.w_min is not None
+        assert rule.w_max is not None
+        if nonnegative and rule.w_min < 0:
+            raise DescriptionError(
+                f"{where}: w_min", rule.w_min, "at least 0", "The receptor is a conductance."
+            )
+        if weight is not None and not isinstance(weight, FunctionOfDistance):
+            values = weight.support if isinstance(weight, Distribution) else weight
+            low, high = float(np.min(values)), float(np.max(values))
+            unbounded = isinstance(weight, Distribution) and not np.all(np.isfinite(values))
+            if not unbounded and not (rule.w_min <= low and high <= rule.w_max):
+                raise outside_bounds(place, weight, rule.w_min, rule.w_max)
+    return value
+
+
+def outside_bounds(place: str, weight: object, w_min: float, w_max: float) -> DescriptionError:
+    """Return the error for weights that a plasticity rule would not let be."""
+    return DescriptionError(
+        f"{place}: weight", weight, f"values from w_min to w_max, {w_min:g} to {w_max:g}",
+        "The bounds of the plasticity rule are in the unit of the weight; a distribution stays "
+        "within them with clip= or redraw=.",
+    )  # fmt: skip
 
 
 def _release(value: Any, continuous: bool, place: str) -> float:

@@ -102,6 +102,7 @@ def _network_from(content: dict[str, Any], arrays: list[np.ndarray[Any, Any]]) -
             receptor=p["receptor"],
             source=decoded(p["source"]),
             release=p["release"],
+            plasticity=decoded(p["plasticity"]),
             name=p["name"],
         )
     for i in content["initial_values"]:

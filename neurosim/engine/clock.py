@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,13 +18,14 @@ import numpy as np
 
 from neurosim.describe.estimate import CACHE_BYTES
 from neurosim.describe.projection import INJECTED
-from neurosim.engine import layout
+from neurosim.engine import layout, plastic
 from neurosim.engine.arrays import scattered_zeros, zeros
 from neurosim.engine.binary import make_neurons
 from neurosim.engine.context import Context
 from neurosim.engine.couplings import Couplings
 from neurosim.engine.generate import BAD_MULTIPLICITY
 from neurosim.engine.pace import Pace
+from neurosim.engine.plastic import PlasticProjection
 from neurosim.engine.populations import Machine, PopulationState
 from neurosim.engine.progress import interruptible
 from neurosim.engine.sources import (
@@ -44,7 +46,7 @@ from neurosim.engine.taps import Taps
 from neurosim.errors import SimulationError
 from neurosim.kernels import loop
 from neurosim.kernels.jit import JIT
-from neurosim.lower.plan import Ints, Plan
+from neurosim.lower.plan import Floats, Ints, Plan, PlanRecorder
 
 LOG_SPIKES = 1 << 20
 """Room for the spikes of a chunk, at least."""
@@ -123,6 +125,10 @@ class Engine:
         self._machine.accumulator = self.accumulator
         self._machine.depth = depth
         self._machine.scale = self.synapses.scale
+        self.plastic = {p.projection.name: p for p in self.synapses.plastic}
+        for projection in self.plastic.values():
+            projection.connect(self.accumulator, max(1, self.slot_map.n_slots), depth)
+        self._plastic = plastic.table(self.synapses.plastic, self.slot_map.tile_first.size - 1)
         self.neurons: dict[int, PopulationState] = {
             p.index: make_neurons(
                 p, self._machine, self._driven(p.index), self._is_injected(p.index), plan
@@ -302,13 +308,14 @@ class Engine:
             raise SimulationError(f"{self._failure} Go back with session.reset().")
         first = self.step
         goal = first + n_steps
+        weights = self._weight_samples(n_steps)
         taps = Taps(self.plan, self.neurons, n_steps)
         kept_labels: list[np.ndarray] = []
         kept_ids: list[np.ndarray] = []
         while self.step < goal and not pressed.is_set():
             chunk_first = self.step
             workers, steps = self._pace.next_chunk()
-            last = min(goal, chunk_first + steps)
+            last = min([goal, chunk_first + steps, *self._next_samples(first)])
             log = self._open_log(last)
             started = time.perf_counter()
             reason, reached = self._advance(workers, chunk_first, last, first, log, taps)
@@ -322,6 +329,8 @@ class Engine:
             kept_labels.append(labels)
             kept_ids.append(ids)
             self.step = reached
+            if reached > chunk_first:
+                self._sample_weights(weights, first)
             if reason == loop.LOG_FULL and reached == chunk_first:
                 self._log_ids = np.concatenate([self._log_ids, np.zeros_like(self._log_ids)])
             if progress is not None:
@@ -332,8 +341,37 @@ class Engine:
             self.step,
             np.concatenate(kept_labels) if kept_labels else np.empty(0, np.int64),
             np.concatenate(kept_ids) if kept_ids else np.empty(0, np.int32),
-            taps.samples(),
+            {**taps.samples(), **{k: np.array(rows) for k, rows in weights.items() if rows}},
         )
+
+    def _recorded_weights(self) -> list[tuple[PlanRecorder, PlasticProjection]]:
+        """Return the recorders of weights that change."""
+        found = []
+        for r in self.plan.recorders:
+            if r.projection is not None:
+                name = self.plan.projections[r.projection].name
+                if name in self.plastic:
+                    found.append((r, self.plastic[name]))
+        return found
+
+    def _weight_samples(self, n_steps: int) -> dict[int, list[Floats]]:
+        """Return room for samples of weights by recorder, with those of the start."""
+        return {
+            r.index: [p.values("w", self.step)] if r.initial else []
+            for r, p in self._recorded_weights()
+        }
+
+    def _next_samples(self, run_first: int) -> list[int]:
+        """Return at which steps weights are next recorded: chunks end there."""
+        return [
+            run_first + ((self.step - run_first) // r.every_steps + 1) * r.every_steps
+            for r, _ in self._recorded_weights()
+        ]
+
+    def _sample_weights(self, samples: dict[int, list[Floats]], run_first: int) -> None:
+        for r, p in self._recorded_weights():
+            if (self.step - run_first) % r.every_steps == 0:
+                samples[r.index].append(p.values("w", self.step))
 
     def _open_log(self, last: int) -> loop.Log:
         """Keep the spikes that still have arrivals to come, make room for those of the chunk."""
@@ -361,7 +399,7 @@ class Engine:
         def work(worker: int) -> None:
             outcome[worker] = loop.advance(
                 worker, workers, first, last, run_first, team, self._blocks,
-                self.synapses.delivery, log, taps.table, self.accumulator, n_slots,
+                self.synapses.delivery, self._plastic, log, taps.table, self.accumulator, n_slots,
             )  # fmt: skip
 
         helpers = [threading.Thread(target=work, args=(k,), daemon=True) for k in range(1, workers)]
@@ -397,6 +435,10 @@ class Engine:
 
     def _explain_failure(self, reached: int) -> SimulationError:
         """Find what left the finite numbers in the step that ended at `reached`."""
+        for projection in self.plastic.values():
+            failure = projection.failure()
+            if failure is not None:
+                return failure
         t = reached * self.plan.dt
         failed = (self._blocks.failure < 0) & (self._blocks.failed_at == reached)
         for b in np.flatnonzero(failed):
@@ -439,11 +481,23 @@ class Engine:
             for feeder in (f for several in self._feeders.values() for f in several):
                 feeder.reset()
             self._couplings.restart()
+            for projection in self.plastic.values():
+                if self._failure is None:
+                    projection.catch_up(self.step)
+                projection.restart()
             self.accumulator[:] = 0
             self.step = 0
             self._failure = None
             self._log_start = np.zeros(1, np.int64)
             self._log_origin = 0
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Keep runs in other threads waiting, and refuse a network that has failed."""
+        with self._lock:
+            if self._failure is not None:
+                raise SimulationError(f"{self._failure} Go back with session.reset().")
+            yield
 
     def write(self, population: int, name: str, value: Any, where: np.ndarray) -> None:
         """Set a state or parameter of neurons `where` (local ids)."""

@@ -15,6 +15,7 @@ from neurosim.engine.synapses import (
     common_scales,
     error_bound,
     measured_bundles,
+    plastic_bundles,
 )
 from neurosim.lower.plan import Plan
 
@@ -60,8 +61,14 @@ def weight_formats(
     sources = {p.index: make_source(p, machine) for p in plan.populations if p.source is not None}
     multiplicity = emitted_at_once(plan, sources)
     bundles = measured_bundles(plan, slot_map, 1)
-    scale = common_scales(plan, slot_map, bundles, precision, multiplicity)
-    found = {}
+    learning = plastic_bundles(plan, slot_map, 1)
+    scale = common_scales(plan, slot_map, [*bundles, *learning], precision, multiplicity)
+    found: dict[str, WeightFormat] = {}
+    for bundle in learning:
+        (slots,) = bundle.slots
+        unit = float(scale[slots].max(initial=0.0))
+        bound = 0.5 * unit / bundle.largest if bundle.largest else 0.0
+        found[bundle.projections[0].name] = WeightFormat("plastic", bound)
     for bundle in bundles:
         choose_format(bundle, synapse_format, precision, scale)
         for projection in bundle.projections:

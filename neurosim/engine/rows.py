@@ -420,6 +420,8 @@ def fill(
     synapse_format : {"constant", "full", "fixed16"}
         "constant": all synapses have one integer weight, which is not stored (2 bytes each).
         "full": a weight as wide as the accumulator (10 or 6 bytes). "fixed16": 16 bits (4 bytes).
+        "real": as "full", but a float64 or float32 in the unit of the weight, whose bits stand in
+        `Rows.weight`.
     accumulator : dtype
         int64 or int32.
     depth : int
@@ -430,11 +432,13 @@ def fill(
     CapacityError
         If a weight does not fit, or the synapses of a tile are more than 2^32.
     """
-    if synapse_format not in ("constant", "full", "fixed16"):
+    if synapse_format not in ("constant", "full", "fixed16", "real"):
         raise ValueError(f"synapse_format is {synapse_format!r}")
     m = measured
     generators = m.generators
-    wide = np.dtype(accumulator) == np.int64 and synapse_format == "full"
+    stored = synapse_format in ("full", "real")
+    wide = np.dtype(accumulator) == np.int64 and stored
+    real = np.float64 if wide else np.float32
     limit = _LARGEST["fixed16" if synapse_format == "fixed16" else str(np.dtype(accumulator))]
     row_start, n_in_tile = _starts(m.row_counts)
     run_start, runs_in_tile = _starts(m.run_counts)
@@ -453,9 +457,10 @@ def fill(
     n = int(ends[-1])
     word = np.empty(n if synapse_format == "fixed16" else 0, np.uint32)
     target = np.empty(n if synapse_format != "fixed16" else 0, np.uint16)
-    weight = np.empty(n if synapse_format == "full" else 0, np.int64 if wide else np.int32)
+    weight = np.empty(n if stored else 0, np.int64 if wide else np.int32)
     form = {
-        "fixed16": kernels.PACKED, "full": kernels.SEPARATE, "constant": kernels.WEIGHTLESS,
+        "fixed16": kernels.PACKED, "full": kernels.SEPARATE, "real": kernels.SEPARATE,
+        "constant": kernels.WEIGHTLESS,
     }[synapse_format]  # fmt: skip
 
     scales = [np.ascontiguousarray(s, np.float64) for s in scales]
@@ -497,6 +502,9 @@ def fill(
                 if synapse_format != "constant":
                     g.write_weights(lo, starts, work, base)
                     units = work.weights64[part] if wide else work.weights32[part]
+                if synapse_format == "real":
+                    units.view(real)[:] = work.values[part]
+                elif synapse_format != "constant":
                     largest = kernels.quantise(
                         work.values[part], scales[j], one_scale[j], work.partners[part], units
                     )

@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.describe.projection import outside_bounds
 from neurosim.engine.layout import SlotMap, slots_of
+from neurosim.engine.plastic import PlasticProjection
 from neurosim.engine.rows import DEEPEST
 from neurosim.engine.wiring import Measure, Rows, fill, measure
 from neurosim.errors import CapacityError, DescriptionError
@@ -38,12 +40,16 @@ MOST_TOGETHER = 16
 
 @dataclass
 class Bundle:
-    """Projections with the same presynaptic neurons, in one format."""
+    """Projections with the same presynaptic neurons, in one format.
+
+    `largest` is the most that a plastic synapse may carry, where static ones carry their weight.
+    """
 
     projections: list[PlanProjection]
     slots: list[Ints]
     constant: bool
     release: float
+    largest: float | None = None
     measured: Measure | None = None
     rows: Rows | None = None
     format: str = ""
@@ -78,6 +84,7 @@ class Synapses:
 
     delivery: d.Delivery
     bundles: list[Bundle]
+    plastic: list[PlasticProjection]
     scale: Floats
     max_delay: int
     window: int
@@ -93,6 +100,8 @@ def group(plan: Plan, slot_map: SlotMap) -> list[Bundle]:
     """Put projections that can share rows into bundles."""
     bundles: dict[tuple[Any, ...], Bundle] = {}
     for projection in plan.projections:
+        if projection.plasticity is not None:
+            continue
         slots = slots_of(projection, plan, slot_map)
         constant = isinstance(projection.weight, Draw) and projection.weight.kind == 0
         pre = (projection.pre.size, int(projection.pre[0]), projection.pre.tobytes())
@@ -137,6 +146,8 @@ def common_scales(
         for j, slots in enumerate(bundle.slots):
             counts = bundle.measured.slot_counts(j)
             heaviest = float(bundle.measured.max_abs_weight[j])
+            if bundle.largest is not None:
+                heaviest = bundle.largest
             # So that neither sums of it nor the accumulator's unit leave the floats.
             most = max(1, int(counts.max(initial=0)) * emitted)
             if heaviest > 1e300 / most or 0 < heaviest < 1e-280:
@@ -263,6 +274,42 @@ def check_measured(bundle: Bundle, plan: Plan) -> None:
                 )
 
 
+def plastic_bundles(plan: Plan, slot_map: SlotMap, threads: int) -> list[Bundle]:
+    """Generate all plastic projections once, each in a bundle of its own.
+
+    Raises
+    ------
+    DescriptionError
+        Also if weights are drawn beyond the bounds of the rule.
+    """
+    bundles = []
+    for projection in plan.projections:
+        rule = projection.plasticity
+        if rule is None:
+            continue
+        slots = slots_of(projection, plan, slot_map)
+        bundle = Bundle([projection], [slots], False, 1.0)
+        bundle.measured = measure(
+            [projection], plan.seed, plan.dt, [slots], slot_map.n_slots, slot_map.tile_first,
+            threads,
+        )  # fmt: skip
+        check_measured(bundle, plan)
+        found = bundle.measured
+        largest = float(found.max_abs_weight[0])
+        if rule.program.changes_weight:
+            assert rule.w_min is not None
+            assert rule.w_max is not None
+            low, high = float(found.min_weight[0]), float(found.max_weight[0])
+            if found.n_connections[0] and not (rule.w_min <= low and high <= rule.w_max):
+                wrong = low if low < rule.w_min else high
+                place = f"Projection {projection.name!r}"
+                raise outside_bounds(place, wrong, rule.w_min, rule.w_max)
+            largest = max(abs(rule.w_min), abs(rule.w_max))
+        bundle.largest = largest * rule.max_effect
+        bundles.append(bundle)
+    return bundles
+
+
 def measured_bundles(plan: Plan, slot_map: SlotMap, threads: int) -> list[Bundle]:
     """Generate all projections once, and look at what came out.
 
@@ -299,18 +346,50 @@ def build(
         how many delay steps are delivered per visit, and nothing else.
     """
     bundles = measured_bundles(plan, slot_map, threads)
-    scale = common_scales(plan, slot_map, bundles, precision, multiplicity)
+    learning = plastic_bundles(plan, slot_map, threads)
+    everything = [*bundles, *learning]
+    scale = common_scales(plan, slot_map, everything, precision, multiplicity)
     accumulator = np.dtype(np.int64 if precision == "double" else np.int32)
-    max_delay = max((b.measured.max_delay for b in bundles if b.measured is not None), default=1)
-    min_delay = min((b.measured.min_delay for b in bundles if b.measured is not None), default=1)
-    depth = wave_depth(slot_map.tile_first, max_delay, accumulator.itemsize, target_bytes)
-    depth, window = window_within(depth, min_delay, max_delay)
+    delays = [(b.measured.min_delay, b.measured.max_delay) for b in everything if b.measured]
+    max_delay = max((longest for _, longest in delays), default=1)
+    min_delay = min((shortest for shortest, _ in delays), default=1)
+    if any(p.plasticity is not None and p.plasticity.delay == "axonal" for p in plan.projections):
+        # A presynaptic spike then meets what the step before its arrival has brought.
+        min_delay = 1
+    longest_static = max((b.measured.max_delay for b in bundles if b.measured), default=1)
+    depth = wave_depth(slot_map.tile_first, longest_static, accumulator.itemsize, target_bytes)
+    depth, window = window_within(depth, min_delay, longest_static)
     for bundle in bundles:
         assert bundle.measured is not None
         choose_format(bundle, synapse_format, precision, scale)
         units = [scale[slots] * 2.0**bundle.shift for slots in bundle.slots]
         bundle.rows = fill(bundle.measured, units, bundle.format, accumulator, depth)
-    return assemble(plan, bundles, scale, slot_map, depth, window, max_delay, trial)
+    plastic = [plastic_projection(plan, b, scale, slot_map, accumulator) for b in learning]
+    return assemble(
+        plan, bundles, plastic, scale, slot_map, depth, window, longest_static, max_delay, trial
+    )
+
+
+def plastic_projection(
+    plan: Plan, bundle: Bundle, scale: Floats, slot_map: SlotMap, accumulator: np.dtype[Any]
+) -> PlasticProjection:
+    """Write the rows of a plastic projection.
+
+    With dendritic delays a spike visits its whole row at once: one wave. With axonal ones it visits
+    the synapses of each delay when it arrives there: as many waves as delays.
+    """
+    assert bundle.measured is not None
+    assert bundle.largest is not None
+    (projection,), (slots,) = bundle.projections, bundle.slots
+    assert projection.plasticity is not None
+    axonal = projection.plasticity.delay == "axonal"
+    depth = 1 if axonal else bundle.measured.max_delay
+    bundle.rows = fill(bundle.measured, [np.ones(slots.size)], "real", accumulator, depth)
+    return PlasticProjection(
+        plan, projection, bundle.rows, slots, slot_map.tile_first,
+        float(scale[slots[0]]) if slots.size else 1.0, bundle.largest,
+        bundle.measured.n_connections[0], np.float64 if accumulator.itemsize == 8 else np.float32,
+    )  # fmt: skip
 
 
 def wave_depth(tile_first: Ints, max_delay: int, itemsize: int, target_bytes: int) -> int:
@@ -339,8 +418,8 @@ def window_within(depth: int, min_delay: int, max_delay: int) -> tuple[int, int]
 
 
 def assemble(
-    plan: Plan, bundles: list[Bundle], scale: Floats, slot_map: SlotMap, depth: int, window: int,
-    max_delay: int, trial: int,
+    plan: Plan, bundles: list[Bundle], plastic: list[PlasticProjection], scale: Floats,
+    slot_map: SlotMap, depth: int, window: int, longest_static: int, max_delay: int, trial: int,
 ) -> Synapses:  # fmt: skip
     """Collect the addresses of all rows into the tables that delivery reads."""
     tile_first = slot_map.tile_first
@@ -378,8 +457,10 @@ def assemble(
     key = np.array(make_key(plan.seed, RELEASE, trial), np.uint64)
     unreliable = any(bundle.release < 1.0 for bundle in bundles)
     names = slot_map.name if unreliable else np.zeros(0, np.int32)
-    lead = window - 1 if max_delay > depth else 0
-    delivery = d.Delivery(tile_first, info, table, depth, lead, depth + lead, key, names)
+    lead = window - 1 if longest_static > depth else 0
+    # Plastic rows are delivered whole, into a ring that holds their longest delay.
+    rows_due = max(depth + lead, *(p.rows.depth for p in plastic), 1)
+    delivery = d.Delivery(tile_first, info, table, depth, lead, rows_due, key, names)
     connections = {
         projection.name: int(bundle.measured.n_connections[j])
         for bundle in bundles
@@ -387,16 +468,25 @@ def assemble(
         for j, projection in enumerate(bundle.projections)
     }
     of_all = [(p.name, bundle) for bundle in bundles for p in bundle.projections]
+    bounds = {name: error_bound(bundle, scale) for name, bundle in of_all}
+    formats = {name: bundle.format for name, bundle in of_all}
+    for p in plastic:
+        name = p.projection.name
+        connections[name] = p.n_connections
+        formats[name] = "plastic"
+        bounds[name] = 0.5 * p.scale / p.largest if p.largest else 0.0
+        n_bytes += p.n_bytes
     return Synapses(
         delivery=delivery,
         bundles=bundles,
+        plastic=plastic,
         scale=scale,
         max_delay=max_delay,
         window=window,
         n_synapses=sum(connections.values()),
         n_bytes=n_bytes,
-        bounds={name: error_bound(bundle, scale) for name, bundle in of_all},
-        formats={name: bundle.format for name, bundle in of_all},
+        bounds=bounds,
+        formats=formats,
         connections=connections,
         keep=keep,
     )

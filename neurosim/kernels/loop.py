@@ -26,6 +26,7 @@ from neurosim.kernels.jit import (
     set_flushing,
     yield_processor,
 )
+from neurosim.kernels.plastic import deliver_all_plastic
 
 # Places in `Team.shared`, a cache line apart: three words, then for each worker how often a block
 # and a tile of its share was asked for.
@@ -209,8 +210,8 @@ def advance_block(blocks, b, step, together, shared):
 
 @kernel
 def advance(
-    worker, n_workers, first_step, last_step, run_first, team, blocks, delivery, log, recording,
-    accumulator, n_slots,
+    worker, n_workers, first_step, last_step, run_first, team, blocks, delivery, plastic, log,
+    recording, accumulator, n_slots,
 ):  # fmt: skip
     """Advance the network by the steps first_step .. last_step - 1.
 
@@ -303,8 +304,13 @@ def advance(
                         accumulator, n_slots, delivery, tile, label + later, log.ids, log.start,
                         log.origin, visits,
                     )  # fmt: skip
+                    deliver_all_plastic(
+                        plastic, tile, label + later, log.ids, log.start, log.origin, shared, FAILED
+                    )
                 tile = take(shared, owner, FOR_TILES, team.tile_share, n_workers, done)
         done += 1
         round_ = wait(shared, n_workers, round_)
+    if reason == COMPLETE and atomic_load(shared, FAILED) != 0:
+        reason = FAILURE  # of plastic synapses, in the last step
     set_flushing(control)
     return reason, step

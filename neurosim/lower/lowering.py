@@ -15,6 +15,7 @@ from neurosim.describe.explicit import ExplicitRule, FromList, located
 from neurosim.describe.model_protocol import is_source
 from neurosim.describe.network import Network
 from neurosim.describe.pattern_coupling import PatternCoupling
+from neurosim.describe.plasticity import PlasticityRule
 from neurosim.describe.population import Population
 from neurosim.describe.positions import distances
 from neurosim.describe.projection import Projection
@@ -244,8 +245,15 @@ def lower_projection(
         weight=weight,
         delay_steps=delay,
         release=projection.release,
+        plasticity=rule_of(projection),
         **facts,
     )
+
+
+def rule_of(projection: Projection) -> PlasticityRule | None:
+    """Return the plasticity rule of a projection as text."""
+    named = projection.plasticity
+    return None if named is None else named.plasticity_rule()
 
 
 def rule_facts(rule: Any) -> dict[str, Any]:

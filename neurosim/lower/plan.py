@@ -24,6 +24,7 @@ import numpy.typing as npt
 from neurosim.describe.binary import Binary
 from neurosim.describe.interactions import Interaction
 from neurosim.describe.patterns import Patterns
+from neurosim.describe.plasticity import PlasticityRule
 from neurosim.equations.pairs import Pair
 from neurosim.equations.spec import ModelSpec, Value
 
@@ -127,6 +128,8 @@ class PlanProjection:
         A Draw is in ms and is rounded to the nearest step after drawing; arrays are in steps.
     release : float
         Probability that a spike passes a synapse; 1.0 where synapses are reliable.
+    plasticity : PlasticityRule or None
+        What spikes do to the synapses; None where these are static.
     """
 
     index: int
@@ -145,6 +148,7 @@ class PlanProjection:
     explicit_pre: Ints | None = None
     explicit_post: Ints | None = None
     release: float = 1.0
+    plasticity: PlasticityRule | None = None
 
 
 @dataclass(frozen=True)

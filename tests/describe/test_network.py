@@ -11,13 +11,14 @@ import pytest
 from neurosim.describe.currents import ConstantCurrent, StepCurrent
 from neurosim.describe.distributions import FunctionOfDistance, Normal, Uniform
 from neurosim.describe.explicit import DistanceDependent, FromList, FromMatrix
+from neurosim.describe.learning import STDP
 from neurosim.describe.network import Network
 from neurosim.describe.neurons import LIF
 from neurosim.describe.positions import Grid
 from neurosim.describe.rules import AllToAll, FixedProbability, OneToOne
 from neurosim.describe.sources import Input, Poisson, SpikeTimes
 from neurosim.describe.synapses import Delta, ExpCurrent
-from neurosim.errors import DescriptionError, NeurosimError, UnknownNameError, UnsupportedError
+from neurosim.errors import DescriptionError, NeurosimError, UnknownNameError
 from tests.describe.builders import balanced, conductances
 
 
@@ -223,7 +224,15 @@ PROJECTIONS: dict[str, tuple[dict[str, Any], str]] = {
         {"rule": FromList([(0, 0)], delay=[1]), "delay": 2.0}, "its own delays"),
     "shape": ({"rule": FromMatrix(np.ones((4, 6)))}, "transposed"),
     "positions": ({"rule": DistanceDependent("1")}, "positions of 'inh'"),
-    "plasticity": ({"plasticity": object()}, "plasticity"),
+    "plasticity": ({"plasticity": object()}, "a rule such as STDP"),
+    "plasticity class": ({"plasticity": STDP}, r"STDP\(\.\.\.\)"),
+    "weights out of bounds": (
+        {"plasticity": STDP(w_max=1), "weight": 2}, "values from w_min to w_max, 0 to 1",
+    ),
+    "weights drawn out of bounds": (
+        {"plasticity": STDP(w_max=1), "weight": Uniform(0, 2)}, "values from w_min to w_max",
+    ),
+    "plasticity that fails": ({"plasticity": STDP(w_max=2), "release": 0.5}, "cannot learn yet"),
 }  # fmt: skip
 
 
@@ -235,9 +244,7 @@ def test_refused_projections(case: str) -> None:
     with pytest.raises(NeurosimError, match=words) as caught:
         net.project(net["exc"], net["inh"], options.pop("rule"), **options)
     assert not net.projections
-    if case == "plasticity":
-        assert isinstance(caught.value, UnsupportedError)
-    elif not case.startswith("name"):
+    if not case.startswith("name"):
         assert str(caught.value).startswith("Projection 'exc->inh'")
 
 

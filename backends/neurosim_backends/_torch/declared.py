@@ -18,6 +18,10 @@ SUPPORTS = {
     "rule:PatternCoupling": refused(
         "a module has weights, not patterns", "backend='cpu', or FromMatrix with the weights"
     ),
+    "synapse:plastic": refused(
+        "a module of trained weights has no rule by which spikes change them",
+        "plasticity=None, or backend='cpu'",
+    ),
     "synapse:release": refused(
         "which synapses fail is drawn where spikes are delivered, and cannot be replayed",
         "release=1 with weights scaled by the probability, which keeps the mean",

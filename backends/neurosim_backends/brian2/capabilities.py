@@ -255,6 +255,9 @@ RUNTIME = Capabilities(
         "rule:PatternCoupling": refused(
             "Brian2 stores weights, not patterns", "backend='cpu', or FromMatrix with the weights"
         ),
+        "synapse:plastic": refused(
+            "plasticity rules are not written for Brian2 yet", "plasticity=None, or backend='cpu'"
+        ),
         "synapse:release": refused(
             "which synapses fail is drawn where spikes are delivered, and cannot be replayed",
             "release=1 with weights scaled by the probability, which keeps the mean; or a script "

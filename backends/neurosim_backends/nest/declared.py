@@ -154,6 +154,9 @@ _REST: Mapping[str, Support] = {
     "view:*": PASSES,
     "weight:*": PASSES,
     "delay:*": PASSES,
+    "synapse:plastic": refused(
+        "plasticity rules are not written for NEST yet", "plasticity=None, or backend='cpu'"
+    ),
     "synapse:release": refused(
         "NEST's bernoulli_synapse draws from random numbers of NEST, which cannot be given ours",
         "release=1",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from neurosim.backend import Options
 from neurosim.describe.network import Network
 from neurosim.describe.population import Selectable
-from neurosim.describe.projection import INJECTED
+from neurosim.describe.projection import INJECTED, Projection
 from neurosim.engine.clock import Recorded
 from neurosim.engine.progress import interruptible, reporter
 from neurosim.engine.taps import check_recording, n_samples
@@ -302,7 +302,7 @@ class NestSession(PlanSession):
                     )
                     raise self._failure
 
-    def set(self, view: Selectable, **values: Any) -> None:
+    def set(self, view: Selectable | str | Projection, **values: Any) -> None:
         """Set states or parameters of some neurons."""
         self._alive()
         super().set(view, **values)
@@ -352,7 +352,7 @@ class NestSession(PlanSession):
             if tap is not None and binding.is_shown(state):
                 tap.keep(self._step, state, self._built.status(k, state, tap.local))
 
-    def get(self, view: Selectable, name: str) -> npt.NDArray[np.float64]:
+    def get(self, view: Selectable | str | Projection, name: str) -> npt.NDArray[np.float64]:
         """Return the present value of a state or parameter: shape (len(view),)."""
         self._alive()
         return super().get(view, name)

@@ -1,0 +1,77 @@
+"""Brunel's network with STDP in Brian2: ``python -m benchmarks.peers.brian2_stdp --eta 2``.
+
+Traces are those of the neurons, not of every synapse, and are solved when a spike needs them: the
+delay lies before the synapse, where Brian2 has it.
+"""
+
+from __future__ import annotations
+
+import brian2 as b
+
+from benchmarks.peers.common import DT
+from benchmarks.peers.parameters import STDP, size
+from benchmarks.peers.with_brian2 import arguments, measure, prepare
+
+
+def main() -> None:
+    """Build, warm up, measure, print."""
+    parser = arguments(__doc__)
+    parser.add_argument("--eta", type=float, default=2.0)
+    a = parser.parse_args()
+    p = STDP
+    n_exc, n_inh = size(p.n_exc, a.scale), size(p.n_inh, a.scale)
+    began = prepare(a)
+
+    neurons = b.NeuronGroup(
+        n_exc + n_inh,
+        "dv/dt = -v/tau_m : volt (unless refractory)",
+        threshold="v >= V_th",
+        reset="v = V_reset",
+        # Brian2 holds the potential one step less than this time.
+        refractory=(p.t_ref + DT) * b.ms,
+        method="exact",
+        namespace={
+            "tau_m": p.tau_m * b.ms, "V_th": p.v_th * b.mV, "V_reset": p.v_reset * b.mV,
+        },
+    )  # fmt: skip
+    exc, inh = neurons[:n_exc], neurons[n_exc:]
+    up, down = p.rate * p.w_max, p.alpha * p.rate * p.w_max
+    learning = b.Synapses(
+        exc, exc,
+        """w : 1
+        dx/dt = -x/tau_plus : 1 (event-driven)
+        dy/dt = -y/tau_minus : 1 (event-driven)""",
+        on_pre=f"""v_post += w*mV*int(not_refractory_post)
+        x += 1
+        w = clip(w - {down}*y, 0, {p.w_max})""",
+        on_post=f"""y += 1
+        w = clip(w + {up}*x, 0, {p.w_max})""",
+        delay=p.delay * b.ms,
+        namespace={"tau_plus": p.tau_plus * b.ms, "tau_minus": p.tau_minus * b.ms},
+    )  # fmt: skip
+    learning.connect(i=f"int(rand()*N_pre) for _ in range({p.c_exc})")
+    learning.w = p.j
+    synapses = [learning]
+    for source, target, indegree, w in (
+        (exc, inh, p.c_exc, p.j), (inh, neurons, p.c_inh, -p.g * p.j),
+    ):  # fmt: skip
+        # Input during refractoriness is lost.
+        made = b.Synapses(
+            source, target, on_pre=f"v_post += {w}*mV*int(not_refractory_post)",
+            delay=p.delay * b.ms,
+        )  # fmt: skip
+        made.connect(i=f"int(rand()*N_pre) for _ in range({indegree})")
+        synapses.append(made)
+    rate = 1e3 * p.v_th / (p.j * p.c_exc * p.tau_m) * a.eta
+    drive = b.PoissonInput(
+        neurons, "v", N=p.c_exc, rate=rate * b.Hz, weight=f"{p.j}*mV*int(not_refractory)"
+    )
+    monitor = b.SpikeMonitor(neurons)
+    measure(
+        a, began, synapses=synapses, others=[neurons, drive], monitor=monitor,
+        sizes={"exc": n_exc, "inh": n_inh},
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

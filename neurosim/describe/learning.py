@@ -1,0 +1,342 @@
+"""The usual plasticity rules by name; each is said as a `PlasticityRule`, and is nothing else."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from neurosim.describe.plasticity import Coincidence, PlasticityRule, Side
+from neurosim.describe.values import Quantity, Value, described, quantity, require_choice
+from neurosim.errors import DescriptionError
+
+Pairing = Literal["all", "nearest", "reduced"]
+
+_PRE_TRACE = "dx/dt = -x/tau_plus : 1\ntau_plus : ms"
+_POST_TRACE = "dy/dt = -y/tau_minus : 1\ntau_minus : ms"
+
+
+@described
+class Learning(Value):
+    """Base of the named rules.
+
+    Attributes
+    ----------
+    w_min, w_max : float
+        Bounds of the weight, in the unit of the receptor.
+    delay : {"dendritic", "axonal"}
+    coincidence : {"none", "both"}
+        See `PlasticityRule`.
+    """
+
+    w_min: float = quantity("1", default=0.0, per_neuron=False)
+    w_max: float = quantity("1", default=1.0, per_neuron=False)
+    delay: Side = "dendritic"
+    coincidence: Coincidence = "none"
+
+    def _check(self) -> None:
+        require_choice(self, "delay", ("dendritic", "axonal"))
+        require_choice(self, "coincidence", ("none", "both"))
+        if not self.w_min < self.w_max:
+            raise DescriptionError(
+                f"{type(self).__name__}.w_min", self.w_min, f"less than w_max ({self.w_max:g})"
+            )
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule as text."""
+        raise NotImplementedError
+
+    def _rule(
+        self, *, pre: str = "", post: str = "", synapse: str = "", on_pre: str = "",
+        on_post: str = "", on_signal: str = "", signals: tuple[str, ...] = (),
+        parameters: dict[str, float],
+    ) -> PlasticityRule:  # fmt: skip
+        return PlasticityRule(
+            type(self).__name__, pre=pre, post=post, synapse=synapse, on_pre=on_pre,
+            on_post=on_post, on_signal=on_signal, signals=signals, parameters=parameters,
+            w_min=self.w_min, w_max=self.w_max, delay=self.delay, coincidence=self.coincidence,
+        )  # fmt: skip
+
+
+def _power(base: str, exponent: float, name: str) -> str:
+    """Return a factor base**name; "" for the exponent 0, the base for 1."""
+    return "" if exponent == 0 else f"*{base}" if exponent == 1 else f"*{base}**{name}"
+
+
+@described
+class STDP(Learning):
+    """Pair-based spike-timing-dependent plasticity.
+
+        on_pre:  w -= a_minus ((w - w_min)/(w_max - w_min))^mu_minus y
+        on_post: w += a_plus ((w_max - w)/(w_max - w_min))^mu_plus x
+
+    x, y are traces of the pre- and the postsynaptic spikes: they decay with tau_plus and tau_minus
+    and rise by 1 at each spike. mu = 0 is the additive rule, 1 the multiplicative one, between them
+    the power law of Guetig et al.
+
+    In NEST's ``stdp_synapse`` a_plus is ``lambda * Wmax``, a_minus is ``alpha * lambda * Wmax``.
+
+    Attributes
+    ----------
+    tau_plus, tau_minus : float
+        [ms]
+    a_plus, a_minus : float
+        Change at a pair without interval, in the unit of the weight.
+    mu_plus, mu_minus : float
+    pairing : {"all", "nearest", "reduced"}
+        All pairs of spikes; each spike with the nearest one before it on the other side; or only
+        pairs with no other spike of either side between them (reduced symmetric).
+    w_min, w_max, delay, coincidence
+        See `Learning`.
+
+    Source: Song, Miller & Abbott (2000), Nat. Neurosci. 3:919; Guetig, Aharonov, Rotter &
+    Sompolinsky (2003), J. Neurosci. 23:3697; pairings: Morrison, Diesmann & Gerstner (2008), Biol.
+    Cybern. 98:459.
+    """
+
+    tau_plus: Quantity = quantity("ms", default=20.0, range="positive", per_neuron=False)
+    tau_minus: Quantity = quantity("ms", default=20.0, range="positive", per_neuron=False)
+    a_plus: float = quantity("1", default=0.01, per_neuron=False)
+    a_minus: float = quantity("1", default=0.0105, per_neuron=False)
+    mu_plus: float = quantity("1", default=0.0, range="nonnegative", per_neuron=False)
+    mu_minus: float = quantity("1", default=0.0, range="nonnegative", per_neuron=False)
+    pairing: Pairing = "all"
+
+    def _check(self) -> None:
+        Learning._check(self)
+        require_choice(self, "pairing", ("all", "nearest", "reduced"))
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule as text."""
+        down = _power("((w - w_min)/(w_max - w_min))", self.mu_minus, "mu_minus")
+        up = _power("((w_max - w)/(w_max - w_min))", self.mu_plus, "mu_plus")
+        given = {n: getattr(self, n) for n in ("tau_plus", "tau_minus", "a_plus", "a_minus")}
+        given |= {n: getattr(self, n) for n in ("mu_plus", "mu_minus") if self._is_power(n)}
+        rise = "+= 1" if self.pairing == "all" else "= 1"
+        if self.pairing != "reduced":
+            return self._rule(
+                pre=_PRE_TRACE, post=_POST_TRACE, on_pre=f"w -= a_minus*y{down}; x {rise}",
+                on_post=f"w += a_plus*x{up}; y {rise}", parameters=given,
+            )  # fmt: skip
+        return self._rule(
+            pre=_PRE_TRACE, post=_POST_TRACE, synapse="pre_was_last : 1\npost_was_last : 1",
+            on_pre=f"w -= a_minus*y*post_was_last{down}; x = 1; pre_was_last = 1; "
+            "post_was_last = 0",
+            on_post=f"w += a_plus*x*pre_was_last{up}; y = 1; post_was_last = 1; pre_was_last = 0",
+            parameters=given,
+        )  # fmt: skip
+
+    def _is_power(self, name: str) -> bool:
+        return getattr(self, name) not in (0.0, 1.0)
+
+
+@described
+class SymmetricSTDP(Learning):
+    """STDP whose sign does not depend on the order of the spikes.
+
+        on_pre:  w += a y - decay       on_post: w += a x
+
+    With ``a < 0`` it is anti-Hebbian. `decay` is what every presynaptic spike takes from the
+    weight, so that inputs without a partner lose.
+
+    Attributes
+    ----------
+    tau : float
+        Of both traces [ms].
+    a, decay : float
+        In the unit of the weight.
+    w_min, w_max, delay, coincidence
+        See `Learning`.
+
+    Source: the window of Woodin, Ganguly & Poo (2003), Neuron 39:807; with a decay per spike as in
+    Vogels et al. (2011), Science 334:1569.
+    """
+
+    tau: Quantity = quantity("ms", default=20.0, range="positive", per_neuron=False)
+    a: float = quantity("1", default=0.01, per_neuron=False)
+    decay: float = quantity("1", default=0.0, per_neuron=False)
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule as text."""
+        return self._rule(
+            pre="dx/dt = -x/tau : 1\ntau : ms", post="dy/dt = -y/tau : 1",
+            on_pre="w += a*y - decay; x += 1", on_post="w += a*x; y += 1",
+            parameters={"tau": self.tau, "a": self.a, "decay": self.decay},
+        )  # fmt: skip
+
+
+@described
+class TripletSTDP(Learning):
+    """The triplet rule: pairs, and what a second spike of one side adds.
+
+        on_pre:  w -= o1 (a2_minus + a3_minus r2);  r1 += 1; r2 += 1
+        on_post: w += r1 (a2_plus + a3_plus o2);    o1 += 1; o2 += 1
+
+    r1, r2 are presynaptic traces with tau_plus, tau_x; o1, o2 postsynaptic ones with tau_minus,
+    tau_y. r2 and o2 are read before the spike that raises them. The defaults are those of the
+    minimal model fitted to the visual cortex (all-to-all), with weights that start at 1.
+
+    Attributes
+    ----------
+    tau_plus, tau_minus, tau_x, tau_y : float
+        [ms]
+    a2_plus, a2_minus, a3_plus, a3_minus : float
+        In the unit of the weight.
+    pairing : {"all", "nearest"}
+        Whether traces add up, or are set to 1.
+    w_min, w_max, delay, coincidence
+        See `Learning`.
+
+    Source: Pfister & Gerstner (2006), J. Neurosci. 26:9673, equations 2-4, table 4.
+    """
+
+    tau_plus: Quantity = quantity("ms", default=16.8, range="positive", per_neuron=False)
+    tau_minus: Quantity = quantity("ms", default=33.7, range="positive", per_neuron=False)
+    tau_x: Quantity = quantity("ms", default=101.0, range="positive", per_neuron=False)
+    tau_y: Quantity = quantity("ms", default=114.0, range="positive", per_neuron=False)
+    a2_plus: float = quantity("1", default=0.0, per_neuron=False)
+    a2_minus: float = quantity("1", default=7.1e-3, per_neuron=False)
+    a3_plus: float = quantity("1", default=6.5e-3, per_neuron=False)
+    a3_minus: float = quantity("1", default=0.0, per_neuron=False)
+    pairing: Literal["all", "nearest"] = "all"
+
+    def _check(self) -> None:
+        Learning._check(self)
+        require_choice(self, "pairing", ("all", "nearest"))
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule as text."""
+        rise = "+= 1" if self.pairing == "all" else "= 1"
+        names = (
+            "tau_plus", "tau_minus", "tau_x", "tau_y", "a2_plus", "a2_minus", "a3_plus", "a3_minus",
+        )  # fmt: skip
+        return self._rule(
+            pre="dr1/dt = -r1/tau_plus : 1\ndr2/dt = -r2/tau_x : 1\ntau_plus : ms\ntau_x : ms",
+            post="do1/dt = -o1/tau_minus : 1\ndo2/dt = -o2/tau_y : 1\ntau_minus : ms\ntau_y : ms",
+            on_pre=f"w -= o1*(a2_minus + a3_minus*r2); r1 {rise}; r2 {rise}",
+            on_post=f"w += r1*(a2_plus + a3_plus*o2); o1 {rise}; o2 {rise}",
+            parameters={name: getattr(self, name) for name in names},
+        )  # fmt: skip
+
+
+@described
+class InhibitorySTDP(Learning):
+    """Inhibitory plasticity that keeps postsynaptic neurons at a target rate.
+
+        on_pre:  w += eta (y - 2 rate tau);  x += 1
+        on_post: w += eta x;                 y += 1
+
+    Of weights that are negative (currents), give a negative `eta` and bounds below 0.
+
+    Attributes
+    ----------
+    tau : float
+        Of both traces [ms].
+    eta : float
+        Learning rate, in the unit of the weight.
+    rate : float
+        Target of the postsynaptic neurons [Hz].
+    w_min, w_max, delay, coincidence
+        See `Learning`.
+
+    Source: Vogels, Sprekeler, Zenke, Clopath & Gerstner (2011), Science 334:1569.
+    """
+
+    tau: Quantity = quantity("ms", default=20.0, range="positive", per_neuron=False)
+    eta: float = quantity("1", default=0.01, per_neuron=False)
+    rate: Quantity = quantity("Hz", default=5.0, range="nonnegative", per_neuron=False)
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule as text."""
+        return self._rule(
+            pre="dx/dt = -x/tau : 1\ntau : ms\nrate : Hz", post="dy/dt = -y/tau : 1",
+            on_pre="w += eta*(y - 2*rate*tau); x += 1", on_post="w += eta*x; y += 1",
+            parameters={"tau": self.tau, "eta": self.eta, "rate": self.rate},
+        )  # fmt: skip
+
+
+@described
+class RewardModulatedSTDP(Learning):
+    """STDP into an eligibility trace, which a reward turns into weights.
+
+        on_pre:    c -= a_minus y; x += 1
+        on_post:   c += a_plus x;  y += 1       dc/dt = -c/tau_c
+        on_signal: w += reward c
+
+    ``session.signal("p", reward=0.5)`` rewards all synapses of the projection "p" by what they
+    have done within about the last `tau_c`.
+
+    Attributes
+    ----------
+    tau_plus, tau_minus, tau_c : float
+        [ms]
+    a_plus, a_minus : float
+        Change of the trace at a pair without interval.
+    w_min, w_max, delay, coincidence
+        See `Learning`.
+
+    Source: Izhikevich (2007), Cereb. Cortex 17:2443, with dopamine in single amounts at the moments
+    of reward in place of its decaying concentration; Fremaux & Gerstner (2016), Front. Neural
+    Circuits 9:85.
+    """
+
+    tau_plus: Quantity = quantity("ms", default=20.0, range="positive", per_neuron=False)
+    tau_minus: Quantity = quantity("ms", default=20.0, range="positive", per_neuron=False)
+    tau_c: Quantity = quantity("ms", default=1000.0, range="positive", per_neuron=False)
+    a_plus: float = quantity("1", default=0.1, per_neuron=False)
+    a_minus: float = quantity("1", default=0.15, per_neuron=False)
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule as text."""
+        names = ("tau_plus", "tau_minus", "tau_c", "a_plus", "a_minus")
+        return self._rule(
+            pre=_PRE_TRACE, post=_POST_TRACE, synapse="dc/dt = -c/tau_c : 1\ntau_c : ms",
+            on_pre="c -= a_minus*y; x += 1", on_post="c += a_plus*x; y += 1",
+            on_signal="w += reward*c", signals=("reward",),
+            parameters={name: getattr(self, name) for name in names},
+        )  # fmt: skip
+
+
+@described
+class TsodyksMarkram(Value):
+    """Short-term plasticity: facilitation and depression of what a spike carries.
+
+        du/dt = -u/tau_facil    dR/dt = (1 - R)/tau_rec
+        on_pre: u += U (1 - u);  effect = w u R;  R -= u R
+
+    The weight stays as it is. u is the release probability, R the part of the resources that is
+    there: both belong to the presynaptic neuron.
+
+    Attributes
+    ----------
+    U : float
+        Release probability at rest, in (0, 1].
+    tau_rec : float
+        Recovery from depression [ms].
+    tau_facil : float
+        Decay of facilitation [ms]; 0 for none: u is then U at every spike.
+
+    Source: Tsodyks, Pawelzik & Markram (1998), Neural Comput. 10:821; Markram, Wang & Tsodyks
+    (1998), PNAS 95:5323.
+    """
+
+    U: float = quantity("1", default=0.5, range="positive", per_neuron=False)
+    tau_rec: Quantity = quantity("ms", default=800.0, range="positive", per_neuron=False)
+    tau_facil: Quantity = quantity("ms", default=0.0, range="nonnegative", per_neuron=False)
+
+    def _check(self) -> None:
+        if self.U > 1:
+            raise DescriptionError("TsodyksMarkram.U", self.U, "a probability, at most 1")
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule as text."""
+        recovery = "dR/dt = (1 - R)/tau_rec : 1\ntau_rec : ms"
+        if self.tau_facil == 0:
+            return PlasticityRule(
+                "TsodyksMarkram", pre=recovery, on_pre="effect = w*U*R; R -= U*R",
+                parameters={"U": self.U, "tau_rec": self.tau_rec}, initial={"R": 1.0},
+            )  # fmt: skip
+        return PlasticityRule(
+            "TsodyksMarkram", pre=f"du/dt = -u/tau_facil : 1\ntau_facil : ms\n{recovery}",
+            on_pre="u += U*(1 - u); effect = w*u*R; R -= u*R",
+            parameters={"U": self.U, "tau_rec": self.tau_rec, "tau_facil": self.tau_facil},
+            initial={"R": 1.0},
+        )  # fmt: skip

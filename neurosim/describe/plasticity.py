@@ -1,0 +1,275 @@
+"""`PlasticityRule`: what spikes do to synapses, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from neurosim.errors import DescriptionError, UnknownNameError
+from neurosim.explained import explained
+from neurosim.units import Quantity, coherent_unit, defer, to_scalar
+
+if TYPE_CHECKING:
+    from neurosim.equations.plasticity import RuleProgram
+
+Side = Literal["dendritic", "axonal"]
+Coincidence = Literal["none", "both"]
+
+_TEXTS = ("pre", "post", "synapse", "on_pre", "on_post", "on_signal")
+
+
+@runtime_checkable
+class Plasticity(Protocol):
+    """Anything that can be said as a `PlasticityRule`: the named rules, and the rule itself."""
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule as text."""
+
+
+@explained
+@dataclass(frozen=True, slots=True, eq=False)
+class PlasticityRule:
+    """A rule by which spikes change synapses, for ``net.project(..., plasticity=rule)``.
+
+        pre = "dx/dt = -x/tau_plus : 1"          variables of the presynaptic neuron
+        post = "dy/dt = -y/tau_minus : 1"        variables of the postsynaptic neuron
+        synapse = "dc/dt = -c/tau_c : 1"         variables of each synapse, beside its weight w
+        on_pre = "w -= a_minus*y; x += 1"        when a presynaptic spike reaches the synapse
+        on_post = "w += a_plus*x; y += 1"        when a postsynaptic spike reaches the synapse
+        on_signal = "w += reward*c"              when ``session.signal`` says so
+
+    Texts are those of `NeuronModel`: one statement a line (or ``;``), units after the colon,
+    conditions through ``where`` and ``int``. A line ``n : 1`` declares a variable that is constant
+    between spikes, or, if no statement changes it, a parameter and its unit (``tau_plus : ms``).
+    Every variable decays by itself, to 0 or a level: then a synapse need not be looked at before
+    its next presynaptic spike, and what happened meanwhile is made up for exactly.
+
+    The weight `w`, its bounds `w_min`, `w_max` and everything added to it are numbers in the unit
+    of the receptor. After every occasion w is put back within its bounds. A presynaptic spike
+    carries w as it is after on_pre, or what the text says: ``effect = w*u*r``.
+
+    Statements are done in order; each sees what those before it have done. A variable of the other
+    side is seen as it was just before the spikes of the moment.
+
+    Parameters
+    ----------
+    name : str
+        For messages and printing.
+    pre, post, synapse : str
+        Variables.
+    on_pre, on_post, on_signal : str
+        Statements.
+    parameters : mapping
+        Name -> number in the declared unit, or a text such as ``"20 ms"``.
+    initial : mapping
+        Variable -> first value: a number or the name of a parameter. Default 0.
+    signals : tuple of str
+        Names of the numbers that ``session.signal`` brings.
+    w_min, w_max : float, optional
+        Bounds of the weight, needed where the rule changes it: they also bound the sums that
+        spikes bring, which are integers.
+    max_effect : float
+        Largest effect, whatever its sign, as a multiple of the largest weight; a run in which a
+        synapse carries more stops with an error.
+    delay : {"dendritic", "axonal"}
+        On which side of the synapse the delay lies. "dendritic" (NEST): a presynaptic spike is at
+        the synapse when it is emitted, a postsynaptic one by the delay later. "axonal" (Brian2): a
+        presynaptic spike arrives by the delay later, a postsynaptic one at once.
+    coincidence : {"none", "both"}
+        What becomes of spikes of both sides that meet at the synapse in one step. "none" (NEST):
+        neither sees the other. "both" (Brian2): on_pre comes first, and on_post sees what it did.
+
+    Raises
+    ------
+    EquationError
+        For texts that cannot be read, have no closed form or do not agree in units.
+    DescriptionError
+        For values that cannot be meant.
+
+    Notes
+    -----
+    The usual rules have names: `STDP`, `TripletSTDP`, `SymmetricSTDP`, `InhibitorySTDP`,
+    `RewardModulatedSTDP`, `TsodyksMarkram`.
+    """
+
+    name: str
+    pre: str = field(default="", kw_only=True)
+    post: str = field(default="", kw_only=True)
+    synapse: str = field(default="", kw_only=True)
+    on_pre: str = field(default="", kw_only=True)
+    on_post: str = field(default="", kw_only=True)
+    on_signal: str = field(default="", kw_only=True)
+    parameters: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    initial: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    signals: tuple[str, ...] = field(default=(), kw_only=True)
+    w_min: float | None = field(default=None, kw_only=True)
+    w_max: float | None = field(default=None, kw_only=True)
+    max_effect: float = field(default=1.0, kw_only=True)
+    delay: Side = field(default="dendritic", kw_only=True)
+    coincidence: Coincidence = field(default="none", kw_only=True)
+    program: RuleProgram = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        from neurosim.equations.plasticity import RuleText, read_rule
+
+        name: object = self.name
+        if not isinstance(name, str) or not name:
+            raise DescriptionError("PlasticityRule.name", name, "a text that is not empty")
+        for part in _TEXTS:
+            value: object = getattr(self, part)
+            if not isinstance(value, str):
+                raise DescriptionError(f"{self._place}: {part}", value, "a text")
+        for part in ("parameters", "initial"):
+            value = getattr(self, part)
+            if not isinstance(value, Mapping):
+                raise DescriptionError(f"{self._place}: {part}", value, "a mapping by name")
+        if isinstance(self.signals, str):
+            raise DescriptionError(f"{self._place}: signals", self.signals, "a tuple of names")
+        object.__setattr__(self, "signals", tuple(self.signals))
+        object.__setattr__(self, "synapse", self._declared())
+        text = RuleText(
+            **{part: getattr(self, part) for part in _TEXTS},
+            parameters=tuple(self.parameters), signals=self.signals,
+        )  # fmt: skip
+        program = read_rule(text, self._place)
+        object.__setattr__(self, "program", program)
+        object.__setattr__(self, "parameters", self._values(program))
+        object.__setattr__(self, "initial", self._initial(program))
+        self._check_choices(program)
+        self._check_rates(program)
+
+    @property
+    def _place(self) -> str:
+        return f"PlasticityRule {self.name!r}"
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule itself."""
+        return self
+
+    def _declared(self) -> str:
+        """Return `synapse` with a line for every parameter whose value brought its unit along."""
+        from neurosim.equations.statements import parse_equations
+
+        declared = {
+            line.name for part in ("pre", "post", "synapse")
+            for line in parse_equations(getattr(self, part))
+        }  # fmt: skip
+        lines = []
+        for name, value in self.parameters.items():
+            place = f"{self._place}: parameters"
+            if not isinstance(name, str):
+                raise DescriptionError(place, name, "names as keys")
+            if name in declared or isinstance(value, (int, float)):
+                continue
+            deferred = defer(value, f"{place}[{name!r}]")
+            if isinstance(deferred, Quantity):
+                lines.append(f"{name} : {coherent_unit(deferred.unit.dimension)}")
+        return "\n".join([*([self.synapse] if self.synapse else []), *lines])
+
+    def _values(self, program: RuleProgram) -> Mapping[str, float]:
+        missing = [n for n in program.parameters if n not in self.parameters]
+        if missing:
+            raise DescriptionError(
+                f"{self._place}: parameters", sorted(self.parameters),
+                f"a value for each of {', '.join(map(repr, missing))}",
+            )  # fmt: skip
+        used = {n for flow in program.flows.values() for n in _read_by(flow.rate, flow.level)}
+        for change in (*program.on_pre, *program.on_post, *program.on_signal):
+            used |= change.reads
+        used |= {v for v in self.initial.values() if isinstance(v, str)}
+        values = {}
+        for name, value in self.parameters.items():
+            place = f"{self._place}: parameters[{name!r}]"
+            if name not in used:
+                raise DescriptionError(place, value, "a parameter that the texts read")
+            values[name] = to_scalar(value, program.units[name].text, place)
+        return MappingProxyType(values)
+
+    def _initial(self, program: RuleProgram) -> Mapping[str, float]:
+        known = [n for several in program.variables.values() for n in several]
+        found = dict.fromkeys(known, 0.0)
+        for name, value in self.initial.items():
+            place = f"{self._place}: initial[{name!r}]"
+            if name not in known:
+                raise UnknownNameError(f"{self._place}: initial", name, known)
+            if isinstance(value, str) and value in self.parameters:
+                found[name] = float(self.parameters[value])
+            else:
+                found[name] = to_scalar(value, program.units[name].text, place)
+        return MappingProxyType(found)
+
+    def _check_choices(self, program: RuleProgram) -> None:
+        for part, known in (("delay", ("dendritic", "axonal")), ("coincidence", ("none", "both"))):
+            if getattr(self, part) not in known:
+                raise UnknownNameError(f"{self._place}: {part}", getattr(self, part), known)
+        for part in ("w_min", "w_max"):
+            value = getattr(self, part)
+            if value is not None:
+                checked = to_scalar(value, "1", f"{self._place}: {part}")
+                object.__setattr__(self, part, checked)
+        most = to_scalar(self.max_effect, "1", f"{self._place}: max_effect", above=0)
+        object.__setattr__(self, "max_effect", most)
+        if program.changes_weight:
+            for part in ("w_min", "w_max"):
+                if getattr(self, part) is None:
+                    raise DescriptionError(
+                        f"{self._place}: {part}", None, "a bound, since the rule changes weights",
+                        "It also bounds the sums that spikes bring, which are integers.",
+                    )  # fmt: skip
+            assert self.w_min is not None
+            assert self.w_max is not None
+            if not self.w_min < self.w_max:
+                raise DescriptionError(
+                    f"{self._place}: w_min", self.w_min, f"less than w_max ({self.w_max:g})"
+                )
+        elif self.w_min is not None or self.w_max is not None:
+            read = {n for c in (*program.on_pre, *program.on_post) for n in c.reads}
+            for part in ("w_min", "w_max"):
+                if getattr(self, part) is not None and part not in read:
+                    raise DescriptionError(
+                        f"{self._place}: {part}", getattr(self, part),
+                        "None, since the rule leaves weights as they are",
+                    )  # fmt: skip
+
+    def _check_rates(self, program: RuleProgram) -> None:
+        """Refuse variables that grow by themselves: a negative time constant, as a rule."""
+        from neurosim.equations.evaluate import evaluate
+
+        for name, flow in program.flows.items():
+            rate = float(evaluate(flow.rate, self.parameters))
+            level = float(evaluate(flow.level, self.parameters))
+            if not -1e300 < rate < 0 or not abs(level) < 1e300:
+                raise DescriptionError(
+                    f"{self._place}: parameters", dict(self.parameters),
+                    f"such that {name} decays (its rate is {rate:g} /ms)",
+                    "Time constants are above 0.",
+                )  # fmt: skip
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        given = {n: getattr(self, n) for n in (*_TEXTS, *_NUMBERS)}
+        given["parameters"], given["initial"] = dict(self.parameters), dict(self.initial)
+        return _restore, (self.name, given)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PlasticityRule):
+            return NotImplemented
+        return self.__reduce__() == other.__reduce__()
+
+    def __hash__(self) -> int:
+        return hash((self.name, *(getattr(self, n) for n in _TEXTS)))
+
+    def __repr__(self) -> str:
+        return f"PlasticityRule({self.name!r})"
+
+
+_NUMBERS = ("signals", "w_min", "w_max", "max_effect", "delay", "coincidence")
+
+
+def _restore(name: str, given: dict[str, Any]) -> PlasticityRule:
+    return PlasticityRule(name, **given)
+
+
+def _read_by(*expressions: Any) -> set[str]:
+    return {s.name for expression in expressions for s in expression.free_symbols}

@@ -1,0 +1,363 @@
+"""Plastic projections in memory: rows with weights of their own, archives, contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neurosim.describe.estimate import ARCHIVE_ENTRIES
+from neurosim.engine.arrays import zeros
+from neurosim.engine.context import Context
+from neurosim.engine.module_cache import load
+from neurosim.engine.plastic_kernels import (
+    LABELS,
+    TABLE,
+    RuleKernel,
+    generate_rule,
+    record_bytes,
+)
+from neurosim.engine.rows import Rows
+from neurosim.equations.evaluate import evaluate
+from neurosim.errors import SimulationError
+from neurosim.kernels import plastic as k
+from neurosim.lower.plan import Floats, Ints, Plan, PlanProjection
+
+
+@dataclass
+class Part:
+    """What lies in one tile.
+
+    Attributes
+    ----------
+    row : (P_WIDTH,) int64
+        What kernels read: a row of `Plastic.part`.
+    weight : (n,) float64 or float32
+        Beside the stream of the tile; what stands beside headers means nothing.
+    variables : dict of arrays as `weight`
+        Variables of synapses.
+    status : (8,) int64
+    """
+
+    row: Ints
+    context: Context
+    weight: npt.NDArray[Any]
+    variables: dict[str, npt.NDArray[Any]]
+    stamps: npt.NDArray[np.int32]
+    pre_time: Ints
+    done: Ints
+    empty: npt.NDArray[np.bool_]
+    pre_after: Floats
+    pre_before: Floats
+    recent: npt.NDArray[np.int32]
+    entries: Floats
+    status: Ints
+    keep: list[Any] = field(default_factory=list)
+
+
+class PlasticProjection:
+    """One plastic projection.
+
+    Parameters
+    ----------
+    projection : PlanProjection
+        With its rule.
+    rows : Rows
+        In the format "real".
+    slots : (n_post,) int64
+        Arrival slot of every post position.
+    tile_first : (n_tiles + 1,) int64
+    scale : float
+        Weight units per accumulator unit.
+    largest : float
+        Most that a synapse may carry, in the unit of the weight.
+    """
+
+    def __init__(
+        self, plan: Plan, projection: PlanProjection, rows: Rows, slots: Ints, tile_first: Ints,
+        scale: float, largest: float, n_connections: int, real: type[np.floating[Any]],
+    ) -> None:  # fmt: skip
+        rule = projection.plasticity
+        assert rule is not None
+        self.plan, self.projection, self.rule, self.rows = plan, projection, rule, rows
+        self.axonal = rule.delay == "axonal"
+        self.inclusive = not self.axonal and rule.coincidence == "none"
+        self.scale, self.largest, self.n_connections = scale, largest, n_connections
+        self._tile_first = tile_first
+        self._slots = slots
+        self._real = real
+        self._order: tuple[Ints, Ints, Ints, Ints] | None = None
+        self._order_of_tiles: list[Ints] = []
+        precision: Any = "double" if real is np.float64 else "single"
+        self._kernel: RuleKernel = generate_rule(rule.program, precision)
+        self.address = load(self._kernel.kernel).address
+        self._places = {word: at for at, word in enumerate(self._kernel.words)}
+        self.parts = [self._part(t) for t in range(len(rows.stream))]
+        self.restart()
+
+    # --- building
+
+    def _part(self, tile: int) -> Part:
+        rows, program = self.rows, self.rule.program
+        n_rows, real = self.projection.pre.size, self._real
+        visited = n_rows * rows.n_waves
+        weight = rows.weight[tile].view(real)
+        mine = (self._slots >= self._tile_first[tile]) & (self._slots < self._tile_first[tile + 1])
+        within = self._slots[mine] - self._tile_first[tile]
+        low = int(within.min(initial=0)) if within.size else 0
+        n_post = int(within.max()) - low + 1 if within.size else 0
+        post = self.projection.post[mine]
+        first, last = (int(post.min()), int(post.max())) if post.size else (0, -1)
+        known = np.full(last - first + 1, -1, np.int32)
+        known[post - first] = within - low
+        width = 1 + len(program.variables["post"])
+        longest = 0 if self.axonal else rows.depth
+        room = 1 << max(ARCHIVE_ENTRIES - 1, longest + 3).bit_length()
+        remembers = program.reads_post and n_post > 0
+        start = rows.wave_start[tile]
+        part = Part(
+            row=np.zeros(k.P_WIDTH, np.int64),
+            context=Context([0] * len(self._kernel.words)),
+            weight=weight,
+            variables={n: zeros(weight.size, real) for n in program.variables["synapse"]},
+            stamps=np.zeros(weight.size if any(
+                v in program.flows for v in program.variables["synapse"]
+            ) else 0, np.int32),
+            pre_time=np.zeros(visited, np.int64),
+            done=np.zeros(visited, np.int64),
+            empty=np.diff(start) == 0,
+            pre_after=np.zeros(visited * len(program.variables["pre"])),
+            pre_before=np.zeros(visited * len(program.variables["pre"])),
+            recent=zeros(n_post * record_bytes(width - 1) // 4, np.int32),
+            entries=zeros(n_post * room * width if remembers else 0, np.float64),
+            status=np.zeros(8, np.int64),
+        )  # fmt: skip
+        part.status[k.S_LEARNING] = 1
+        visits = np.zeros(k.VISITS * k.VISIT_WIDTH, np.int64)
+        pre = self.projection.pre
+        first_pre, last_pre = int(pre.min()), int(pre.max())
+        row_of = np.empty(0, np.int32)
+        if pre.size != last_pre - first_pre + 1 or np.any(np.diff(pre) != 1):
+            row_of = np.full(last_pre - first_pre + 1, -1, np.int32)
+            row_of[pre - first_pre] = np.arange(pre.size, dtype=np.int32)
+        part.keep = [visits, known, row_of, start, rows.stream[tile]]
+        row = part.row
+        row[k.P_ADDRESS], row[k.P_CONTEXT] = self.address, part.context.address
+        row[k.P_FIRST_ID], row[k.P_LAST_ID] = first_pre, last_pre
+        row[k.P_MAP] = row_of.ctypes.data if row_of.size else 0
+        row[k.P_ROWS], row[k.P_WAVES] = n_rows, rows.n_waves
+        row[k.P_WAVE_START], row[k.P_DONE] = start.ctypes.data, part.done.ctypes.data
+        row[k.P_VISITS], row[k.P_STATUS] = visits.ctypes.data, part.status.ctypes.data
+        row[k.P_AXONAL], row[k.P_INCLUSIVE] = self.axonal, self.inclusive
+        row[k.P_POST_FIRST], row[k.P_POST_LAST] = first, last
+        row[k.P_POST_MAP] = known.ctypes.data if remembers else 0
+        row[k.P_RECENT], row[k.P_ARCHIVE] = part.recent.ctypes.data, part.entries.ctypes.data
+        row[k.P_ROOM], row[k.P_ENTRY], row[k.P_LONGEST] = room, width, longest
+        row[k.P_RECORD] = record_bytes(width - 1)
+        for (kind, name), at in self._places.items():
+            part.context.put(at, self._word(kind, name, part, tile, low, room, visits))
+        return part
+
+    def _word(
+        self, kind: str, name: str, part: Part, tile: int, low: int, room: int, visits: Ints
+    ) -> Any:
+        """Return a word of the context; those of the accumulator come later."""
+        rule, program = self.rule, self.rule.program
+        match kind:
+            case "stream":
+                return self.rows.stream[tile]
+            case "weight" | "status" | "pre_time" | "done" | "pre_after" | "pre_before" | "recent":
+                return getattr(part, kind)
+            case "archive":
+                return part.entries
+            case "visits":
+                return visits
+            case "stamp":
+                return part.stamps
+            case "synapse":
+                return part.variables[name]
+            case "low":
+                return low
+            case "tile_first":
+                return int(self._tile_first[tile])
+            case "axonal":
+                return int(self.axonal)
+            case "sees":
+                return int(rule.coincidence == "both")
+            case "n_rows":
+                return part.done.size
+            case "room":
+                return room
+            case "per_unit":
+                return 1.0 / self.scale
+            case "largest":
+                return float(self.largest)
+            case "w_min" | "w_max":
+                bound = getattr(rule, kind)
+                return float("nan") if bound is None else float(bound)
+            case "rate":
+                return self._rate(name)
+            case "table":
+                return np.exp(self._rate(name) * np.arange(TABLE))
+            case "level":
+                return float(evaluate(program.flows[name].level, rule.parameters))
+            case "parameter":
+                return float(rule.parameters[name])
+            case _:
+                return 0  # of the accumulator, or a signal that has not come yet
+
+    def _rate(self, name: str) -> float:
+        """Return the rate of a variable per step."""
+        return float(evaluate(self.rule.program.flows[name].rate, self.rule.parameters)) * (
+            self.plan.dt
+        )
+
+    def connect(self, accumulator: np.ndarray, n_slots: int, rows_due: int) -> None:
+        """Tell the code where arrivals are added."""
+        for part in self.parts:
+            part.context.put(self._places["acc", ""], accumulator)
+            part.context.put(self._places["n_slots", ""], n_slots)
+            part.context.put(self._places["rows_due", ""], rows_due)
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory held."""
+        arrays = [a for p in self.parts for a in (
+            p.weight, *p.variables.values(), p.stamps, p.pre_time, p.done, p.pre_after,
+            p.pre_before, p.recent, p.entries,
+        )]  # fmt: skip
+        arrays += [*self.rows.stream, *self.rows.wave_start]
+        return sum(int(a.nbytes) for a in arrays)
+
+    # --- between runs
+
+    def restart(self) -> None:
+        """Put all variables but weights to their first values, and the time to 0."""
+        initial, variables = self.rule.initial, self.rule.program.variables
+        for part in self.parts:
+            part.pre_time[:] = 0
+            part.done[:] = np.where(part.empty, k.NEVER, 0)
+            part.stamps[:] = 0
+            for name, array in part.variables.items():
+                array[:] = initial[name]
+            first = np.array([initial[name] for name in variables["pre"]])
+            for array in (part.pre_after, part.pre_before):
+                array.reshape(-1, first.size or 1)[:] = first if first.size else 0.0
+            first_entry = [0.0, *(initial[name] for name in variables["post"])]
+            if part.entries.size:
+                room = int(part.row[k.P_ROOM])
+                part.entries.reshape(-1, room, len(first_entry))[:, 0] = first_entry
+            # How many entries there are, the latest labels, variables after the last.
+            latest = np.array([1, 0, *[np.iinfo(np.int32).min] * (LABELS - 1)], np.int32)
+            record = np.concatenate([latest, np.array(first_entry[1:]).view(np.int32)])
+            part.recent.reshape(-1, record.size)[:] = record
+            learning = part.status[k.S_LEARNING]
+            part.status[:] = 0
+            part.status[k.S_LEARNING] = learning
+
+    def catch_up(self, step: int) -> None:
+        """Bring all synapses up to date after a step."""
+        self._whole(k.catch_up, step)
+
+    def signal(self, values: Mapping[str, float], step: int) -> None:
+        """Do what the rule says on a signal to all synapses."""
+        for part in self.parts:
+            for name in self.rule.program.signals:
+                part.context.put(self._places["signal", name], float(values[name]))
+        self._whole(k.signal, step)
+
+    def _whole(self, kernel: Any, step: int) -> None:
+        for part in self.parts:
+            kernel(part.row, step)
+        failure = self.failure()
+        if failure is not None:
+            raise failure
+
+    def learn(self, learning: bool, step: int) -> None:
+        """Let synapses change from now on, or hold them."""
+        self.catch_up(step)
+        for part in self.parts:
+            part.status[k.S_LEARNING] = learning
+
+    def failure(self) -> SimulationError | None:
+        """Return what went wrong, if anything did."""
+        for part in self.parts:
+            code, t = int(part.status[k.S_FAILURE]), part.status[k.S_LABEL] * self.plan.dt
+            place = f"Projection {self.projection.name!r} at t = {t:g} ms"
+            if code == k.TOO_LARGE:
+                return SimulationError(
+                    f"{place}: a synapse would carry more than {self.largest:g}, or no number at "
+                    f"all. The rule bounds it: w_min, w_max, max_effect."
+                )
+            if code == k.NO_ROOM:
+                return SimulationError(
+                    f"{place}: a postsynaptic neuron fires more often within the longest delay "
+                    f"than its archive holds."
+                )
+        return None
+
+    # --- looking
+
+    def connections(self) -> tuple[Ints, Ints, Ints]:
+        """Return pre position, post position and delay [steps], sorted as everywhere."""
+        if self._order is None:
+            found = [self._list(t) for t in range(len(self.parts))]
+            pre, post, delay = (np.concatenate([f[c] for f in found]) for c in range(3))
+            order = np.lexsort((delay, post, pre))
+            self._order = pre[order], post[order], delay[order], order
+            self._order_of_tiles = [f[3] for f in found]
+        return self._order[:3]
+
+    def _list(self, tile: int) -> tuple[Ints, Ints, Ints, Ints]:
+        rows, part = self.rows, self.parts[tile]
+        header = 3
+        n = int(part.weight.size)
+        row, slot, delay, place = (np.empty(n, np.int64) for _ in range(4))
+        found = k.list_synapses(
+            rows.wave_start[tile], rows.stream[tile], self.projection.pre.size, rows.n_waves,
+            row, slot, delay, place,
+        )  # fmt: skip
+        assert found <= max(0, n - header) or n == 0
+        position = np.full(int(self._tile_first[tile + 1] - self._tile_first[tile]), -1, np.int64)
+        mine = (self._slots >= self._tile_first[tile]) & (self._slots < self._tile_first[tile + 1])
+        position[self._slots[mine] - self._tile_first[tile]] = np.flatnonzero(mine)
+        return row[:found], position[slot[:found]], delay[:found], place[:found]
+
+    def values(self, name: str, step: int) -> Floats:
+        """Return the weight "w" or another variable of every synapse, after a step."""
+        self.connections()
+        self.catch_up(step)
+        assert self._order is not None
+        found = [
+            self._array(part, name)[place]
+            for part, place in zip(self.parts, self._order_of_tiles, strict=True)
+        ]
+        values: Floats = np.concatenate(found)[self._order[3]].astype(np.float64)
+        return values
+
+    def write(self, name: str, values: npt.NDArray[Any], step: int) -> None:
+        """Set the weights, in the order of `connections`."""
+        self.connections()
+        self.catch_up(step)
+        assert self._order is not None
+        unordered = np.empty(self._order[3].size, self._real)
+        unordered[self._order[3]] = values
+        at = 0
+        for part, place in zip(self.parts, self._order_of_tiles, strict=True):
+            self._array(part, name)[place] = unordered[at : at + place.size]
+            at += place.size
+
+    def _array(self, part: Part, name: str) -> npt.NDArray[Any]:
+        return part.weight if name == "w" else part.variables[name]
+
+
+def table(projections: Sequence[PlasticProjection], n_tiles: int) -> k.Plastic:
+    """Return what the loop reads of all plastic projections."""
+    part = np.zeros((len(projections), n_tiles, k.P_WIDTH), np.int64)
+    for p, projection in enumerate(projections):
+        for t, of_tile in enumerate(projection.parts):
+            part[p, t] = of_tile.row
+    return k.Plastic(part)

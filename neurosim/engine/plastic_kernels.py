@@ -1,0 +1,466 @@
+"""The source of the compiled code of a plasticity rule; see `neurosim.kernels.plastic`.
+
+One entry does both tasks of a rule. With lo = -1 it archives a spike of a postsynaptic neuron: its
+variables, just after it. Otherwise it goes through rows of synapses. For each it makes up for the
+postsynaptic spikes since the last time, one after the other; then comes the presynaptic spike, and
+what it carries is added to the accumulator. Every operation is rounded by itself: where a row ends
+in a tile must not matter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from neurosim.engine.expressions import Emitter, Precision, bare
+from neurosim.engine.generate import GeneratedKernel
+from neurosim.equations.plasticity import BOUNDS, EFFECT, WEIGHT, Change, RuleProgram
+from neurosim.kernels.cache import kernels_digest
+from neurosim.kernels.plastic import PRE_SPIKE, S_LEARNING, SIGNAL, TOO_LARGE
+
+TABLE = 4096
+"""Steps for which factors of decay are tabulated (32 kB); beyond, they are computed."""
+
+
+LABELS = 5
+"""Of the latest spikes of a postsynaptic neuron, beside their number and its variables: with one of
+these, 32 bytes."""
+
+
+def record_bytes(n_variables: int) -> int:
+    """Return the size of what stands together of the latest spikes of a neuron."""
+    return 4 * (LABELS + 1) + 8 * n_variables
+
+
+@dataclass(frozen=True)
+class RuleKernel:
+    """A kernel, and what the words of its context are: (kind, name)."""
+
+    kernel: GeneratedKernel
+    words: tuple[tuple[str, str], ...]
+
+
+def needed(changes: Sequence[Change], wanted: Iterable[str]) -> tuple[Change, ...]:
+    """Return those statements that what is wanted depends on, in order."""
+    live = set(wanted)
+    kept = []
+    for change in reversed(changes):
+        if change.name in live:
+            kept.append(change)
+            live |= change.reads
+    return tuple(reversed(kept))
+
+
+def generate_rule(program: RuleProgram, precision: Precision) -> RuleKernel:
+    """Write the code of a rule.
+
+    Parameters
+    ----------
+    program : RuleProgram
+    precision : {"double", "single"}
+        In which weights and other variables of synapses are kept; all arithmetic is double.
+    """
+    return _Writer(program, "float64" if precision == "double" else "float32").written()
+
+
+class _Writer:
+    def __init__(self, program: RuleProgram, real: str) -> None:
+        self.program = program
+        self.real = real
+        self.size = 8 if real == "float64" else 4
+        self.integer = "int64" if real == "float64" else "int32"
+        self.words: list[tuple[str, str]] = []
+        self.head: list[str] = []
+        self.names: dict[str, str] = {
+            WEIGHT: "w", EFFECT: "effect", **{name: name for name in BOUNDS},
+        }  # fmt: skip
+        self.emitter = Emitter("double", self.names)
+        self.synaptic = (*program.variables["synapse"], WEIGHT)
+        self.record = record_bytes(len(program.variables["post"]))
+        self.stamped = [v for v in program.variables["synapse"] if v in program.flows]
+
+    # --- words of the context
+
+    def _word(self, kind: str, name: str = "") -> str:
+        self.words.append((kind, name))
+        return f"words[{len(self.words) - 1}]"
+
+    def _value(self, local: str, kind: str, name: str = "") -> None:
+        self.head.append(f"{local} = {self._word(kind, name).replace('words', 'values')}")
+
+    def _integer(self, *kinds: str) -> None:
+        for kind in kinds:
+            self.head.append(f"{kind} = {self._word(kind)}")
+
+    def _array(self, local: str, kind: str, dtype: str, length: str, name: str = "") -> None:
+        self.head.append(f"{local} = {dtype}_at({self._word(kind, name)}, {length})")
+
+    def _lay_out(self) -> None:
+        program = self.program
+        self._integer("acc", "n_slots", "rows_due", "tile_first", "stream", "weight", "low")
+        self._integer("axonal", "sees", "n_rows")
+        self._array("status", "status", "int64", "8")
+        self._array("pre_time", "pre_time", "int64", "n_rows")
+        self._array("done", "done", "int64", "n_rows")
+        n_pre = len(program.variables["pre"])
+        for local in ("pre_after", "pre_before"):
+            self._array(local, local, "float64", f"n_rows * {n_pre}")
+        if program.reads_post:
+            self._integer("archive", "room", "recent")
+        for local in ("per_unit", "largest", *BOUNDS):
+            self._value(local, local)
+        if self.stamped:
+            self._integer("stamp")
+        for name in program.variables["synapse"]:
+            self.head.append(f"s_{name} = {self._word('synapse', name)}")
+        for name in program.flows:
+            self._array(f"t_{name}", "table", "float64", str(TABLE), name)
+            self._value(f"r_{name}", "rate", name)
+            if program.flows[name].level != 0:
+                self._value(f"l_{name}", "level", name)
+        for kind, several in (("parameter", program.parameters), ("signal", program.signals)):
+            for name in several:
+                self._value(f"p_{name}", kind, name)
+                self.names[name] = f"p_{name}"
+
+    # --- pieces of code
+
+    def _passed(self, local: str, name: str, before: str, gap: str) -> list[str]:
+        """Return the lines that let a variable pass `gap` steps, in a local variable."""
+        if name not in self.program.flows:
+            return [f"{local} = {before}"]
+        self.emitter.functions.add("exp_double")
+        # An index that might be negative, for all the compiler knows, costs instructions.
+        tabled = f"t_{name}[np.uintp({gap})]"
+        factor = f"{tabled} if {gap} < {TABLE} else exp_double(r_{name} * {gap})"
+        lines = [f"factor = {factor}"]
+        if self.program.flows[name].level == 0:
+            return [*lines, f"{local} = {before} * factor"]
+        return [*lines, f"{local} = l_{name} + ({before} - l_{name}) * factor"]
+
+    def _done(self, changes: Sequence[Change], *, learning: bool = False) -> list[str]:
+        """Return the lines of statements; with `learning`, synapses change only where they may."""
+        lines: list[str] = []
+        clip = False
+        for change in changes:
+            self.emitter.lines.clear()
+            self.emitter.forget()
+            value = bare(self.emitter.number(change.expression))
+            lines += self.emitter.lines
+            made = f"{self.names[change.name]} = {value}"
+            if learning and change.name in self.synaptic:
+                lines += ["if learning != 0:", f"    {made}"]
+                clip |= change.name == WEIGHT
+            else:
+                lines.append(made)
+        if clip:
+            # NaN stays: the effect is checked.
+            lines += ["if w < w_min:", "    w = w_min", "elif w > w_max:", "    w = w_max"]
+        if learning and self.real == "float32":
+            # As it will be kept: looking at a synapse between two spikes must not round once more.
+            changed = {change.name for change in changes}
+            for name in self.synaptic:
+                if name in changed or name in self.stamped:
+                    local = self.names[name]
+                    lines.append(f"{local} = np.float64(np.float32({local}))")
+        return lines
+
+    def _archive(self) -> list[str]:
+        program = self.program
+        width = 1 + len(program.variables["post"])
+        lines = [
+            f"ring = float64_at(archive + hi * room * {8 * width}, room * {width})",
+            f"known = int32_at(recent + hi * {self.record}, {LABELS + 1})",
+            f"values_now = float64_at(recent + hi * {self.record} + {4 * LABELS + 4}, {width})",
+            "newest = np.int64(known[0])",
+            f"old = ((newest - 1) & (room - 1)) * {width}",
+            f"new = (newest & (room - 1)) * {width}",
+            "gap = step - np.int64(ring[old])",
+        ]
+        changes = needed(program.on_post, program.variables["post"])
+        for k, name in enumerate(program.variables["post"]):
+            self.names[name] = f"y_{name}"
+            lines += self._passed(f"y_{name}", name, f"ring[old + {k + 1}]", "gap")
+        lines += self._done(changes)
+        for k, name in enumerate(program.variables["post"]):
+            lines += [f"ring[new + {k + 1}] = y_{name}", f"values_now[{k}] = y_{name}"]
+        return [
+            *lines,
+            "ring[new] = np.float64(step)",
+            *(f"known[{k}] = known[{k - 1}]" for k in range(LABELS, 1, -1)),
+            "known[1] = np.int32(step)",
+            "known[0] = np.int32(newest + 1)",
+            "return 0",
+        ]
+
+    def _reads(self, changes: Sequence[Change], place: str) -> list[str]:
+        """Return the variables of a place that statements read or change."""
+        seen = {name for c in changes for name in (*c.reads, c.name)}
+        return [n for n in self.program.variables[place] if n in seen]  # type: ignore[index]
+
+    def _pass_synapse(self, now: str) -> list[str]:
+        """Return the lines that bring the variables of a synapse to the label `now`."""
+        if not self.stamped:
+            return []
+        lines = [f"gap = max({now} - np.int64(stamps[k]), 0)"]
+        for name in self.stamped:
+            lines += self._passed(f"c_{name}", name, f"c_{name}", "gap")
+        return [*lines, f"stamps[k] = np.int32({now})"]
+
+    def _of_pre(self, names: Iterable[str], now: str, *, strict: bool) -> list[str]:
+        """Return the lines that make presynaptic variables as they are at a label."""
+        lines: list[str] = []
+        order = self.program.variables["pre"]
+        for name in names:
+            k = order.index(name)
+            at = f"row * {len(order)} + {k}"
+            self.names[name] = f"x_{name}"
+            inner = self._passed(f"x_{name}", name, f"pre_after[{at}]", "since")
+            if strict:
+                lines += [
+                    "if since == 0 and sees == 0:", f"    x_{name} = pre_before[{at}]", "else:",
+                    *_in(inner),
+                ]  # fmt: skip
+            else:
+                lines += inner
+        return [f"since = max({now} - last, 0)", *lines] if lines else []
+
+    def _of_post(self, names: Sequence[str], entry: str, gap: str) -> list[str]:
+        """Return the lines that make postsynaptic variables from an entry, `gap` steps later."""
+        if not names:
+            return []
+        order = self.program.variables["post"]
+        width = 1 + len(order)
+        lines = [
+            f"place = np.uintp(({entry} & (room - 1)) * {width})",
+            # Before the run began there were first values only.
+            f"gap = max({gap} - np.int64(ring[place]), 0)",
+        ]
+        for name in names:
+            self.names[name] = f"y_{name}"
+            value = f"ring[place + np.uintp({order.index(name) + 1})]"
+            lines += self._passed(f"y_{name}", name, value, "gap")
+        return lines
+
+    def _label(self, entry: str) -> str:
+        """Return the text of the label of an entry."""
+        width = 1 + len(self.program.variables["post"])
+        return f"ring[np.uintp(({entry} & (room - 1)) * {width})]"
+
+    def _events(self) -> list[str]:
+        """Return the lines that make up for postsynaptic spikes."""
+        changes = needed(self.program.on_post, self.synaptic)
+        width = 1 + len(self.program.variables["post"])
+
+        def after(bound: str) -> str:
+            """Return the text of how many of the latest spikes came after a label."""
+            return " + ".join(f"(recently[{k}] > {bound})" for k in range(1, LABELS))
+
+        lines = [
+            "j = np.int64(target[k]) - low",
+            f"ring = float64_at(archive + j * room * {8 * width}, room * {width})",
+            f"recently = int32_at(recent + j * {self.record}, {LABELS + 1})",
+            "many = np.int64(recently[0])",
+            # Mostly there were few spikes since the last time: then the latest labels, which lie
+            # together for all neurons, tell all; rings are far apart in memory.
+            f"simple = recently[{LABELS}] <= seen",
+            "if simple:",
+            f"    newest = max(many - 1 - ({after('limit')}), 0)",
+            f"    e = max(many - 1 - ({after('seen')}), 0)",
+            "else:",
+            "    newest = many - 1",
+            f"    while newest > 0 and {self._label('newest')} > limit:",
+            "        newest -= 1",
+            "    e = newest",
+            f"    while e > 0 and {self._label('e')} > seen:",
+            "        e -= 1",
+        ]
+        if not changes:
+            return lines
+        post = self._reads(changes, "post")
+        return [
+            *lines,
+            "while e < newest and learning != 0:",
+            *_in(
+                [
+                    "e += 1",
+                    "if simple:",
+                    "    label = np.int64(recently[np.uintp(many - e)])",
+                    "else:",
+                    f"    label = np.int64({self._label('e')})",
+                    *self._of_post(post, "(e - 1)", "label"),
+                    *self._of_pre(self._reads(changes, "pre"), "(label + back)", strict=True),
+                    *self._pass_synapse("(label + back)"),
+                    *self._done(changes, learning=True),
+                ]
+            ),
+        ]
+
+    def _pre_spike(self) -> list[str]:
+        """Return the lines of a presynaptic spike at one synapse."""
+        program = self.program
+        changes = needed(program.on_pre, (*self.synaptic, EFFECT))
+        lines: list[str] = []
+        if post := self._reads(changes, "post"):
+            order = program.variables["post"]
+            at = f"recent + j * {self.record} + {4 * LABELS + 4}"
+            simple = [
+                f"values_now = float64_at({at}, {len(order)})",
+                "gap = max(now - back - np.int64(recently[1]), 0)",
+            ]
+            for name in post:
+                value = f"values_now[{order.index(name)}]"
+                simple += self._passed(f"y_{name}", name, value, "gap")
+            lines += [
+                # Spikes of this moment are not seen.
+                "if recently[1] < now - back or many == 1:",
+                *_in(simple),
+                "else:",
+                f"    while newest > 0 and {self._label('newest')} >= now - back:",
+                "        newest -= 1",
+                *_in(self._of_post(post, "newest", "now - back")),
+            ]
+        for name in self._reads(changes, "pre"):
+            self.names[name] = f"q_{name}"
+            lines.append(f"q_{name} = b_{name}")
+        if any(c.name in self.stamped or c.reads & set(self.stamped) for c in changes):
+            lines += ["if learning != 0:", *_in(self._pass_synapse("now"))]
+        lines += self._done(changes, learning=True)
+        if not any(c.name == EFFECT for c in changes):
+            lines.append("effect = w")
+        return [
+            *lines,
+            "if not abs(effect) <= largest:",
+            "    bad = 1",
+            "else:",
+            "    accumulator[base + np.uintp(target[k])] += np.int64(np.rint(effect * per_unit))",
+        ]
+
+    def _signal(self) -> list[str]:
+        changes = needed(self.program.on_signal, self.synaptic)
+        lines = [
+            *self._of_post(self._reads(changes, "post"), "newest", "now - back"),
+            *self._of_pre(self._reads(changes, "pre"), "now", strict=False),
+            *self._pass_synapse("now"),
+            *self._done(changes, learning=True),
+        ]
+        return ["if learning != 0:", *_in(lines), "    if w != w:", "        bad = 1"]
+
+    def _synapse(self) -> list[str]:
+        program = self.program
+        kept = program.variables["synapse"]
+        lines = ["w = np.float64(weights[k])"]
+        for name in kept:
+            self.names[name] = f"c_{name}"
+            lines.append(f"c_{name} = np.float64(a_{name}[k])")
+        if program.reads_post:
+            lines += self._events()
+        lines += [f"if occasion == {PRE_SPIKE}:", *_in(self._pre_spike())]
+        if program.on_signal:
+            lines += [f"elif occasion == {SIGNAL}:", *_in(self._signal())]
+        if program.changes_weight:
+            lines.append(f"weights[k] = np.{self.real}(w)")
+        return [*lines, *(f"a_{name}[k] = np.{self.real}(c_{name})" for name in kept)]
+
+    def _row(self) -> list[str]:
+        """Return the lines of one visit."""
+        program = self.program
+        pre = program.variables["pre"]
+        lines = [
+            "row = visits[v, 0]",
+            "at = visits[v, 1]",
+            "end = visits[v, 2]",
+            "occasion = visits[v, 3]",
+            "now = visits[v, 4]",
+            "bound = visits[v, 5]",
+            "last = pre_time[row]",
+            "known = done[row]",
+        ]
+        before: list[str] = ["gap = now - last"] if pre else []
+        for k, name in enumerate(pre):
+            value = f"pre_after[row * {len(pre)} + {k}]"
+            before += self._passed(f"b_{name}", name, value, "gap")
+        after: list[str] = []
+        for k, name in enumerate(pre):
+            self.names[name] = f"n_{name}"
+            before.append(f"n_{name} = b_{name}")
+            place = f"row * {len(pre)} + {k}"
+            after += ["if now != last:", f"    pre_before[{place}] = b_{name}"]
+            after.append(f"pre_after[{place}] = n_{name}")
+        before += self._done(needed(program.on_pre, pre))
+        # Defined in every case, for the compiler.
+        lines += [f"b_{name} = 0.0" for name in pre] + [f"n_{name} = 0.0" for name in pre]
+        if before:
+            lines += [f"if occasion == {PRE_SPIKE}:", *_in(before)]
+        kept = program.variables["synapse"]
+        run = [
+            "header = uint16_at(stream + 2 * at, 3)",
+            "delay = np.int64(header[0])",
+            "n = np.int64(header[1]) | (np.int64(header[2]) << 16)",
+            "at += 3",
+            "target = uint16_at(stream + 2 * at, n)",
+            f"weights = {self.real}_at(weight + {self.size} * at, n)",
+            *(f"a_{name} = {self.real}_at(s_{name} + {self.size} * at, n)" for name in kept),
+            *(["stamps = int32_at(stamp + 4 * at, n)"] if self.stamped else []),
+            "back = np.int64(0) if axonal != 0 else delay",
+            "limit = bound - back",
+            "seen = known - back",
+            "base = np.uintp(((step + delay) % rows_due) * n_slots + tile_first)",
+            "for k in range(n):",
+            *_in(self._synapse()),
+            "at += n",
+        ]
+        lines += ["while at < end:", *_in(run)]
+        ending = [*after, "pre_time[row] = now"]
+        return [*lines, f"if occasion == {PRE_SPIKE}:", *_in(ending)]
+
+    def written(self) -> RuleKernel:
+        """Return the module."""
+        self._lay_out()
+        archive = self._archive() if self.program.reads_post else ["return 0"]
+        row = self._row()
+        views = {"float64_at", "int64_at", "uint16_at", f"{self.real}_at", f"{self.integer}_at"}
+        views |= {"int32_at"} if self.stamped or self.program.reads_post else set()
+        functions = "".join(f"    {name},\n" for name in sorted(self.emitter.functions))
+        length = len(self.words) + 1
+        source = "\n".join(
+            [
+                '"""A plasticity rule. Written by neurosim; do not edit."""',
+                "",
+                "import math",
+                "",
+                "import numpy as np",
+                "",
+                *([f"from neurosim.kernels.functions import (\n{functions})"] if functions else []),
+                f"from neurosim.kernels.jit import exact_entry, {', '.join(sorted(views))}",
+                "",
+                "",
+                "@exact_entry",
+                "def update(ctx, lo, hi, step):",
+                *_in(
+                    [
+                        f"size = np.int64({length})",
+                        "words = int64_at(ctx, size)",
+                        "values = float64_at(ctx, size)",
+                        *self.head,
+                        "if lo < 0:",
+                        *_in(archive),
+                        f"visits = int64_at({self._word('visits')}, hi * 6).reshape((hi, 6))",
+                        f"accumulator = {self.integer}_at(acc, rows_due * n_slots)",
+                        f"learning = status[{S_LEARNING}]",
+                        "bad = 0",
+                        "for v in range(lo, hi):",
+                        *_in(row),
+                        f"return {TOO_LARGE} if bad != 0 else 0",
+                    ]
+                ),
+                "",
+            ]
+        )
+        digest = hashlib.sha256(f"{kernels_digest()}\n{source}".encode()).hexdigest()[:24]
+        return RuleKernel(GeneratedKernel(source, digest, ()), tuple(self.words))
+
+
+def _in(lines: Iterable[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
