@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from neurosim_backends.loihi.chip import (
     Group,
     IntegerNetwork,
     Ints,
+    Seen,
 )
 
 
@@ -101,3 +104,99 @@ def _group(draw: np.random.Generator, pre: int, post: int, populations: list[Any
         sign=["mixed", "mixed", "excitatory", "inhibitory"][draw.integers(4)],  # type: ignore[arg-type]
         graded=pre == 0 and post % 2 == 1,
     )
+
+
+def corner_trial() -> Trial:
+    """What random networks hardly meet: currents and potentials exactly at their limits.
+
+    Eight generators bring 2^17 together, which is M = 2^23 after the shift by 6 bits.
+    """
+    high = 1 << 23
+    n = 6
+    pairs = [(pre, post) for post in range(3) for pre in range(8)]
+    weight = [128, -128, 127]
+    populations = (
+        Generators(name="given", size=8),
+        Compartments(
+            name="limits", du=4095, dv=4095, vth=131071, bias_mant=np.zeros(n, int),
+            bias_exp=np.zeros(n, int), u=np.zeros(n, int), v=np.full(n, 1 - high),
+        ),
+        Compartments(  # 64 * 3 is reached exactly by the second, passed by the third
+            name="ties", du=0, dv=0, vth=3, bias_mant=np.array([95, 96, 97, -1, 0, 1]),
+            bias_exp=np.array([0, 0, 0, 7, 0, 1]), u=np.zeros(n, int), v=np.zeros(n, int),
+        ),
+        Compartments(  # v falls to its lower limit, and no further
+            name="floor", du=4095, dv=0, vth=5, bias_mant=np.full(n, -4096),
+            bias_exp=np.full(n, 7), u=np.zeros(n, int),
+            v=np.array([524290, 524289, 524288, 524287, 1, 2]) - high,
+        ),
+    )  # fmt: skip
+    limits = Group(
+        name="limits", pre=0, post=1, pre_id=np.array([p for p, _ in pairs]),
+        post_id=np.array([q for _, q in pairs]), weight=np.array([weight[q] for _, q in pairs]),
+        slot=np.zeros(len(pairs), int), exponent=7,
+    )  # fmt: skip
+    halves = Group(
+        name="halves", pre=0, post=2, pre_id=np.arange(3), post_id=np.array([0, 1, 3]),
+        weight=np.array([-2, 6, -254]), slot=np.array([0, 5, 63]), exponent=-2,
+    )  # fmt: skip
+    step, neuron = np.nonzero(np.isin(np.arange(70), [0, 1, 2, 5])[:, None] & np.ones((1, 8), bool))
+    return Trial(
+        network=IntegerNetwork(populations=populations, groups=(limits, halves)),
+        given=Given.of(step, neuron),
+        n_steps=70,
+    )
+
+
+# --- as files -------------------------------------------------------------------------------------
+
+GOLDEN = Path(__file__).with_name("loihi_golden.npz")
+"""What Lava did, for machines without it: ``python tools/make_loihi_golden.py``."""
+
+
+def trial_of(job: dict[str, Any], arrays: Any, prefix: str) -> Trial:
+    """Return the trial that a job for Lava was made of; its arrays are found under a prefix."""
+    populations: list[Any] = []
+    step, neuron, many = [], [], []
+    offset = 0
+    for k, p in enumerate(job["populations"]):
+        if p["kind"] == "generators":
+            populations.append(Generators(name="given", size=p["size"]))
+            step.append(arrays[f"{prefix}p{k}_step"])
+            neuron.append(arrays[f"{prefix}p{k}_neuron"] + offset)
+            many.append(arrays[f"{prefix}p{k}_many"])
+        else:
+            facts = {x: arrays[f"{prefix}p{k}_{x}"] for x in ("bias_mant", "bias_exp", "u", "v")}
+            facts = {name: np.asarray(a, np.int64) for name, a in facts.items()}
+            registers = {x: p[x] for x in ("name", "du", "dv", "vth")}
+            populations.append(Compartments(**registers, **facts))
+        offset += p["size"]
+    groups = tuple(
+        Group(
+            **g, pre_id=arrays[f"{prefix}g{k}_pre"], post_id=arrays[f"{prefix}g{k}_post"],
+            weight=arrays[f"{prefix}g{k}_weight"], slot=arrays[f"{prefix}g{k}_slot"],
+        )
+        for k, g in enumerate(job["groups"])
+    )  # fmt: skip
+    given = Given(
+        step=np.concatenate(step), neuron=np.concatenate(neuron), many=np.concatenate(many)
+    )
+    network = IntegerNetwork(populations=tuple(populations), groups=groups)
+    return Trial(network=network, given=given, n_steps=job["n_steps"])
+
+
+def golden_trials() -> list[tuple[Trial, Seen]]:
+    """Return networks, and what Lava did with them."""
+    with np.load(GOLDEN, allow_pickle=False) as file:
+        arrays = dict(file)
+    found = []
+    for k, job in enumerate(json.loads(str(arrays["jobs"]))):
+        seen = {x: arrays[f"t{k}_{x}"].astype(np.int64) for x in ("step", "neuron", "u", "v")}
+        found.append((trial_of(job, arrays, f"t{k}_"), Seen(**seen)))
+    return found
+
+
+def differences(one: Seen, other: Seen) -> list[str]:
+    """Return what is not the same, bit by bit."""
+    names = ("step", "neuron", "u", "v")
+    return [x for x in names if not np.array_equal(getattr(one, x), getattr(other, x))]

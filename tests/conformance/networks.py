@@ -437,6 +437,33 @@ def release() -> ns.Network:
     return everything(net)
 
 
+@case("steps of whole numbers", dt=1.0, steps=60)
+def whole_numbers() -> ns.Network:
+    """Jumps onto neurons without a leak: sums of a few numbers, which integers hold exactly."""
+    net = ns.Network("whole numbers", seed=13)
+    source = net.population("source", 4, ns.SpikeTimes([[1.0, 9.0, 30.0], [2.0], [2.0], [40.0]]))
+    model = ns.PerfectIntegrator(synapses=ns.Delta(), V_th=10.0, reset="to", I_e=62.5)
+    cells = net.population("cells", 5, model)
+    net.project(source, cells, ns.FixedIndegree(3), weight=2.5, delay=ns.Uniform(1, 20))
+    net.project(cells, cells, ns.OneToOne(), weight=-5.0, delay=3.0)
+    return everything(net)
+
+
+@case("milliseconds without refractoriness", dt=1.0, steps=120)
+def milliseconds() -> ns.Network:
+    """What chips have: leaky neurons with one current, and no time in which they are held."""
+    net = ns.Network("milliseconds", seed=14)
+    source = net.population("source", 8, ns.Poisson(rate=60))
+    model = ns.LIF(tau_m=20.0, t_ref=0.0, V_reset=-68.0, synapses=ns.ExpCurrent(exc=5, inh=5))
+    cells = net.population("cells", 6, model)
+    net.initialise(cells, V_m=ns.Uniform(-68, -58))
+    net.project(source, cells, ns.AllToAll(), weight=ns.Normal(90, 20), delay=2.0, receptor="exc")
+    net.project(cells, cells, ns.FixedIndegree(2), weight=-60.0, delay=4.0, receptor="inh")
+    net.inject(cells[:3], ns.ConstantCurrent(amplitude=150.0))
+    net.record(cells, ["spikes", "V_m"])
+    return net
+
+
 # --- values of neurons, views ---------------------------------------------------------------------
 
 

@@ -33,7 +33,7 @@ def run_in_lava(
         If Lava does not finish, with what it printed.
     """
     ids = np.asarray(watched, np.int64)
-    job, arrays, places = _job(network, n_steps, given, ids)
+    job, arrays, places = job_of(network, n_steps, given, ids)
     found = worker.run(job, arrays, timeout)
     u, v = (np.zeros((n_steps, ids.size), np.int64) for _ in range(2))
     steps: list[Ints] = []
@@ -48,7 +48,7 @@ def run_in_lava(
     return Seen(step=step[order], neuron=neuron[order], u=u, v=v)
 
 
-def _job(
+def job_of(
     network: IntegerNetwork, n_steps: int, given: Given, watched: Ints
 ) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[int, Ints]]:
     """Return a job, its arrays, and population -> places of its neurons among those watched."""
