@@ -108,7 +108,7 @@ def test_hair_cells_adapt() -> None:
 
 def test_bushy_cells_are_those_of_a_loop_over_fibres() -> None:
     """The same cell written fibre by fibre: the same mean rate, and the same regularity."""
-    cell, dt, n = BushyCell(), 1 / RATE, 20_000
+    cell, dt, n = BushyCell(), 1 / RATE, 12_000
     rate = 130.0
     generator = np.random.Generator(np.random.Philox(1))
     steps, channels = cell.spikes(np.full((n, 20), rate), dt, generator)
@@ -139,7 +139,7 @@ def test_bushy_cells_are_those_of_a_loop_over_fibres() -> None:
     theirs = np.concatenate(gaps)
     assert ours_gaps.min() > 20
     assert ours_gaps.std() / ours_gaps.mean() == pytest.approx(
-        theirs.std() / theirs.mean(), rel=0.08
+        theirs.std() / theirs.mean(), rel=0.1
     )
 
 

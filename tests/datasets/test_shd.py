@@ -64,7 +64,7 @@ def test_some_samples_only(tmp_path: Path) -> None:
         read_shd(path, samples=[2])
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(samples=st.lists(channel_spikes(channels=5), max_size=3), speakers=st.booleans())
 def test_what_is_written_is_read(
     samples: list[ChannelSpikes], speakers: bool, tmp_path_factory: pytest.TempPathFactory
