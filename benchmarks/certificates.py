@@ -16,7 +16,7 @@ import typer
 
 import neurosim as ns
 from benchmarks.keeping import RESULTS, context, write
-from neurosim.compare.sentences import adoption_told
+from neurosim.compare.sentences import adoption_told, compared_told
 from neurosim_models import (
     brunel,
     cobahh,
@@ -70,7 +70,7 @@ def summary(certificate: ns.Certificate, network: ns.Network, backend: str) -> d
         and row.statistics.rate > 0
     ]
     horizon = certificate.horizon
-    cause = report.cause
+    cause, lockstep = report.cause, report.lockstep
     return {
         "network": network.name,
         "neurons": sum(row.size for row in rows),
@@ -80,6 +80,7 @@ def summary(certificate: ns.Certificate, network: ns.Network, backend: str) -> d
         "tier": certificate.tier(backend).value,
         "populations": {row.population: [row.tier.value, row.why] for row in rows},
         "same_until": certificate.same_until[backend],
+        "states_compared": "" if lockstep is None else compared_told(lockstep),
         "horizon": None if horizon is None else horizon.first,
         "smallest_shift": max(shifts, default=None),
         "trials": list(certificate.trials),

@@ -222,7 +222,8 @@ def _(mo):
     ## A certificate
 
     `ns.certify` does what we did above by hand, and more: it records *all* states of *all*
-    neurons on both sides until a spike differs, asks how long spikes can agree at all, looks
+    neurons on both sides until a spike differs (of thousands of neurons for the first few 100 ms,
+    then of some), asks how long spikes can agree at all, looks
     for the cause of what differs, and falls back on statistics where spikes are no longer the
     same.
     """)

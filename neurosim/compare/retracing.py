@@ -384,14 +384,17 @@ def _couplings(plan: Plan, index: int, evidence: Evidence, chosen: Ints) -> dict
 def retraceable(plan: Plan, index: int) -> bool:
     """Whether all that enters a population is known, step by step.
 
-    Not so with synapses that fail at random, and with couplings that read the past, compute
-    something of pairs of neurons, or are patterns.
+    Not so with synapses that fail at random or learn, and with couplings that read the past,
+    compute something of pairs of neurons, or are patterns.
     """
     population = plan.populations[index]
     if population.spec is None:
         return False
     return not (
-        any(p.release < 1.0 and reaches(p, population) for p in plan.projections)
+        any(
+            (p.release < 1.0 or p.plasticity is not None) and reaches(p, population)
+            for p in plan.projections
+        )
         or any(c.delay is not None or c.pair is not None for c in _onto(plan, population))
         or any(reaches(c, population) for c in plan.recurrences)
         or any(m.population == index for m in plan.memories)

@@ -268,16 +268,24 @@ def test_a_fault_that_acts_late_is_found_although_few_were_watched(
     assert found.size == pytest.approx(0.1)
 
 
-def test_rounding_is_not_claimed_of_steps_that_nobody_can_do_again() -> None:
-    """Synapses that fail elsewhere: what arrives is not known."""
+@pytest.mark.parametrize("synapses", ["fail", "learn"])
+def test_rounding_is_not_claimed_of_steps_that_nobody_can_do_again(synapses: str) -> None:
+    """Synapses that fail, or have learnt: what arrives is not known."""
+    more: dict[str, dict[str, Any]] = {
+        "fail": {"release": 0.5},
+        "learn": {"plasticity": ns.STDP(w_max=40, a_plus=0.4, a_minus=0.42)},
+    }
+    other: dict[str, dict[str, Any]] = {
+        "fail": {"release": 0.6},
+        "learn": {"plasticity": ns.STDP(w_max=40, a_plus=0.8, a_minus=0.1).plasticity_rule()},
+    }
     net = two_populations("current", 2)
     net.project(net["exc"], net["inh"], ns.AllToAll(), weight=20.0, delay=1.0, receptor="exc",
-                release=0.5)  # fmt: skip
+                **more[synapses])  # fmt: skip
 
     def change(plan: Plan) -> Plan:
-        return replace(plan, projections=tuple(
-            replace(p, release=0.6) if p.release < 1 else p for p in plan.projections
-        ))  # fmt: skip
+        *fixed, last = plan.projections
+        return replace(plan, projections=(*fixed, replace(last, **other[synapses])))
 
     diagnosis = diagnosed(net, change)
     assert diagnosis.cause is None

@@ -44,6 +44,7 @@ def test_a_row_says_what_its_certificate_says(module: ModuleType) -> None:
     assert made["neurons"] == 60
     assert made["tier"] == certificate.tier("copy").value
     assert made["same_until"] == certificate.same_until["copy"]
+    assert made["states_compared"] == f"up to {made['same_until']:.10g} ms"
     shifts = [
         row.statistics.detectable / row.statistics.rate
         for row in certificate.rows
