@@ -67,6 +67,10 @@ SUPPORTS: Mapping[str, Support] = {
         "synapses of Loihi are reliable",
         "release=1 with weights scaled by the probability, which keeps the mean",
     ),
+    "synapse:plastic": refused(
+        "learning on the chip is not among what is quantised yet",
+        "plasticity=None, or backend='cpu'",
+    ),
     "synapse:*": PASSES,
     "coupling:*": refused("neurons of a chip exchange spikes only", "synapses"),
     "record:*": PASSES,
