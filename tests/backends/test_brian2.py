@@ -411,6 +411,19 @@ def test_single_precision_is_single() -> None:
 
 
 # --- the user's own Brian2 ------------------------------------------------------------------------
+def test_a_neuron_that_fires_and_goes_on_is_nothing_to_be_warned_of() -> None:
+    """Without a reset, meant so: every step above the threshold is a spike."""
+    rising = ns.NeuronModel("rising", equations="dv/dt = (2 - v)/tau : 1\ntau : ms", threshold="v >= 1",
+                            parameters={"tau": 1.0})  # fmt: skip
+    net = ns.Network("net")
+    net.record(net.population("cells", 1, rising), "spikes")
+    with brian2.utils.logger.catch_logs() as told:
+        run = ns.run(net, 2, "brian2")
+    assert told == []
+    assert run.same_as(ns.run(net, 2))
+    assert len(run.spikes["cells"]) > 5
+
+
 def test_the_users_brian2_stays_as_it_was() -> None:
     """Device, preferences, clock and a magic network of the user's know nothing of ours."""
     group = brian2.NeuronGroup(1, "dx/dt = 1/second : 1", method="euler", name="mine")

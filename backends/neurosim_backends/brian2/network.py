@@ -169,7 +169,7 @@ class Brian2Network:
         extra = {"refractory": model.refractory} if model.refractory else {}
         group = b.NeuronGroup(
             p.size, "\n".join(lines), method=method, threshold=model.threshold,
-            reset=model.reset or None if model.threshold else None, events=events,
+            reset=model.reset if model.threshold else None, events=events,
             clock=self.clock, name=f"neurosim_{_word(p.name)}*", namespace=namespace, **extra,
         )  # fmt: skip
         self.groups[p.index] = self.add(group)
