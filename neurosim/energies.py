@@ -13,7 +13,13 @@ from neurosim.describe.estimate import DEFAULT_DT
 from neurosim.describe.inputs import check_state
 from neurosim.describe.network import Network
 from neurosim.describe.pattern_coupling import PatternCoupling
-from neurosim.energy_estimates import EnergyEstimate, Operations, estimate, operations_of
+from neurosim.energy_estimates import (
+    EnergyEstimate,
+    Operations,
+    estimate,
+    find_profile,
+    operations_of,
+)
 from neurosim.errors import DescriptionError, UnknownNameError, brief
 from neurosim.lower.lowering import lower
 from neurosim.lower.plan import Plan, PlanPopulation
@@ -79,6 +85,7 @@ def energy(
 
 
 def _estimated(subject: Any, profile: Any, network: Any) -> EnergyEstimate:
+    profile = find_profile(profile)
     if isinstance(subject, Run):
         return estimate(operations_of(subject, network), profile)
     counted = getattr(subject, "operations", subject)

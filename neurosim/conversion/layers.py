@@ -95,8 +95,6 @@ class Layer:
         Given for a layer of maxima.
     clip : float or None
         Largest value of an activation that is quantised in training (`QCFS`).
-    levels : int
-        Its steps above 0.
     """
 
     name: str
@@ -107,7 +105,6 @@ class Layer:
     node: str
     taps: Taps | None = None
     clip: float | None = None
-    levels: int = 0
 
     @property
     def size(self) -> int:
@@ -193,11 +190,9 @@ def quantised(total: Floats, threshold: float, levels: int) -> Floats:
     return np.asarray(counts * (threshold / levels))
 
 
-def trained(layer: Layer, total: Floats) -> Floats:
-    """Return the activation with which a layer was trained."""
-    if layer.clip is None:
-        return np.maximum(total, 0.0)
-    return quantised(total, layer.clip, layer.levels)
+def unquantised(layer: Layer, total: Floats) -> Floats:
+    """Return the activation with which a layer was trained, with levels of any height."""
+    return np.clip(total, 0.0, layer.clip)
 
 
 def largest(taps: Taps, values: Floats) -> Floats:

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from neurosim.conversion.layers import Affine, Branch, Layer, LayeredNetwork, Taps, trained
+from neurosim.conversion.layers import Affine, Branch, Layer, LayeredNetwork, Taps, unquantised
 from neurosim.conversion.operators import (
     ChannelScale,
     Convolution,
@@ -418,9 +418,9 @@ class _Reading:
             raise DescriptionError(f"convert: QCFS {node.target!r}: threshold", clip, "above 0")
         if isinstance(value, Pending):
             raise self._refusal(node, f"QCFS {node.target!r} after MaxPool", "QCFS before MaxPool")
-        return self._rectified(node, value, clip, module.levels)
+        return self._rectified(node, value, clip)
 
-    def _rectified(self, node: Any, value: Any, clip: float | None, levels: int = 0) -> Affine:
+    def _rectified(self, node: Any, value: Any, clip: float | None) -> Affine:
         if isinstance(value, Pending):
             inner = self._layer(value.of, value.node)
             return self._maxima(value, inner, node.name)
@@ -428,16 +428,15 @@ class _Reading:
         plain = affine.plain_source
         if plain is not None and plain > 0 and clip is None:
             return affine  # already rectified
-        return self._layer(affine, node.name, clip, levels)
+        name = str(node.target) if node.op == "call_module" else node.name
+        return self._layer(affine, node.name, clip, name)
 
-    def _layer(
-        self, value: Affine, node: str, clip: float | None = None, levels: int = 0
-    ) -> Affine:
+    def _layer(self, value: Affine, node: str, clip: float | None = None, name: str = "") -> Affine:
         depth = 1 + max((self.network.depth_of(b.source) for b in value.branches), default=0)
         self.layers.append(
             Layer(
-                self._name(value.origin or node), value.shape, depth, value.branches, value.bias,
-                node, clip=clip, levels=levels,
+                self._name(value.origin or name or node), value.shape, depth, value.branches,
+                value.bias, node, clip=clip,
             )
         )  # fmt: skip
         return self._alone(value.shape, value.origin)
@@ -595,12 +594,18 @@ def _check_calibrated(module: Any, name: str) -> None:
 
 
 def _check_faithful(traced: Traced, images: Any) -> None:
-    """Refuse layers that give something else than the module: then something was misread."""
+    """Refuse layers that give something else than the module: then something was misread.
+
+    Levels of quantised activations are made fine, as rounding could decide between two of them.
+    """
     few = images[:4].detach().cpu().double()
     module = copy.deepcopy(traced.graph_module).cpu().double()
+    for part in module.modules():
+        if isinstance(part, QCFS):
+            part.levels = 1 << 40
     with torch.no_grad():
         expected = numbers(module(few))
-    found = traced.network.evaluate(numbers(few), trained)[-1]
+    found = traced.network.evaluate(numbers(few), unquantised)[-1]
     scale = max(float(np.abs(expected).max()), np.finfo(float).tiny)
     error = float(np.abs(found - expected).max()) / scale
     if not error <= FAITHFUL:
