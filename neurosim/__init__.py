@@ -34,8 +34,8 @@ _HOMES = {
     "neurosim.describe.explicit": ("Conv2D", "DistanceDependent", "FromList", "FromMatrix"),
     "neurosim.describe.interactions": ("ExponentialInteraction", "Linear", "Polynomial"),
     "neurosim.describe.learning": (
-        "InhibitorySTDP", "RewardModulatedSTDP", "STDP", "SymmetricSTDP", "TripletSTDP",
-        "TsodyksMarkram",
+        "BCM", "Covariance", "Hebb", "InhibitorySTDP", "Oja", "RewardModulatedSTDP", "STDP",
+        "SymmetricSTDP", "TripletSTDP", "TsodyksMarkram",
     ),
     "neurosim.describe.network": ("Network",),
     "neurosim.describe.neurons": (
@@ -128,8 +128,12 @@ if TYPE_CHECKING:
     from neurosim.describe.interactions import ExponentialInteraction as ExponentialInteraction
     from neurosim.describe.interactions import Linear as Linear
     from neurosim.describe.interactions import Polynomial as Polynomial
+    from neurosim.describe.learning import BCM as BCM
     from neurosim.describe.learning import STDP as STDP
+    from neurosim.describe.learning import Covariance as Covariance
+    from neurosim.describe.learning import Hebb as Hebb
     from neurosim.describe.learning import InhibitorySTDP as InhibitorySTDP
+    from neurosim.describe.learning import Oja as Oja
     from neurosim.describe.learning import RewardModulatedSTDP as RewardModulatedSTDP
     from neurosim.describe.learning import SymmetricSTDP as SymmetricSTDP
     from neurosim.describe.learning import TripletSTDP as TripletSTDP

@@ -103,6 +103,8 @@ def unsolvable(plan: Plan) -> Iterator[tuple[str, str, str]]:
     for projection in plan.projections:
         yield f"Projection {projection.name!r}", "spikes", fixed
     for coupling in plan.couplings:
+        if coupling.plasticity is not None:
+            yield f"Projection {coupling.name!r}", "plasticity", fixed
         if coupling.delay is not None:
             yield f"Projection {coupling.name!r}", "delays", fixed
     for _ in plan.drives:

@@ -405,6 +405,8 @@ def _projection_uses(projection: Any) -> Iterator[Use]:
     yield Use(f"weight:{_strength(projection.weight, projection)}", part, projection)
     if projection.continuous:
         yield Use(f"coupling:{_coupling(projection)}", part, projection)
+        if projection.plasticity is not None:
+            yield Use("synapse:plastic", part, projection)
         if projection.delay is not None or (isinstance(rule, ExplicitRule) and rule.has_delays):
             yield Use("coupling:delay", part, projection)
         return

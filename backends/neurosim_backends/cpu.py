@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from neurosim.describe.network import Network
 from neurosim.describe.population import Population, Selectable
 from neurosim.describe.projection import Projection
 from neurosim.engine.clock import Engine
+from neurosim.engine.couplings import LearningCoupling
 from neurosim.engine.formats import weight_formats
 from neurosim.engine.memory import check_memory
 from neurosim.engine.plastic import PlasticProjection
@@ -24,8 +25,10 @@ from neurosim.engine.taps import check_recording
 from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.lower.plan import Floats, Ints, Plan
 from neurosim.results import Run
-from neurosim.sessions import PlanSession, input_train, run_of, times_of
+from neurosim.sessions import PlanSession, input_train, run_of
 from neurosim.units import to_float, to_scalar
+
+Plastic: TypeAlias = PlasticProjection | LearningCoupling
 
 ROUNDING = 2.0**-53
 """What rounds less than a float64 does is no approximation."""
@@ -171,15 +174,13 @@ class CPUSession(PlanSession):
                 )  # fmt: skip
             if not np.all(np.isfinite(array)):
                 raise DescriptionError(place, value, "finite numbers")
-            low, high = projection.rule.w_min, projection.rule.w_max
-            if variable == "w" and low is not None and high is not None and array.size:
-                wrong = array[(array < low) | (array > high)] if array.ndim else array[()]
-                if np.size(wrong) and not np.all((wrong >= low) & (wrong <= high)):
-                    raise DescriptionError(
-                        place, np.ravel(wrong)[0], f"values from w_min to w_max, {low:g} to "
-                        f"{high:g}"
-                    )  # fmt: skip
-            if variable == "w" and low is None and np.any(np.abs(array) > projection.largest):
+            low, high = projection.rule.bounds
+            wrong = np.ravel(array)[(np.ravel(array) < low) | (np.ravel(array) > high)]
+            if variable == "w" and wrong.size:
+                raise DescriptionError(
+                    place, wrong[0], f"values from w_min to w_max, {low:g} to {high:g}"
+                )
+            if variable == "w" and np.any(np.abs(array) > projection.largest):
                 raise DescriptionError(
                     place, value, f"weights up to {projection.largest:g}, for which sums have room"
                 )
@@ -197,14 +198,14 @@ class CPUSession(PlanSession):
 
     def connections(self, projection: str | Projection) -> Connections:
         """Return the connections of a projection, with weights as they are now."""
-        name = projection.name if isinstance(projection, Projection) else projection
-        plastic = self.engine.plastic.get(name)
+        name: object = projection.name if isinstance(projection, Projection) else projection
+        plastic = self.engine.plastic.get(name) if isinstance(name, str) else None
         if plastic is None:
             return super().connections(projection)
         with self.engine.paused():
             pre, post, delay = plastic.connections()
             weight = plastic.values("w", self.engine.step)
-        return Connections(pre=pre, post=post, weight=weight, delay=times_of(delay, self.dt))
+        return Connections(pre=pre, post=post, weight=weight, delay=delay)
 
     def signal(self, projection: str | Projection, **values: Any) -> None:
         """Do what a plasticity rule says on a signal, now and for all synapses of a projection."""
@@ -243,7 +244,7 @@ class CPUSession(PlanSession):
             for found in chosen:
                 found.learn(learning, self.engine.step)
 
-    def _plastic_of(self, projection: object, place: str) -> PlasticProjection:
+    def _plastic_of(self, projection: object, place: str) -> Plastic:
         """Return a plastic projection by itself or its name."""
         name = projection.name if isinstance(projection, Projection) else projection
         if not isinstance(name, str) or name not in self.network.projections:
@@ -254,12 +255,12 @@ class CPUSession(PlanSession):
             )
         return self.engine.plastic[name]
 
-    def _plastic_if(self, view: object, place: str) -> PlasticProjection | None:
+    def _plastic_if(self, view: object, place: str) -> Plastic | None:
         """Return a plastic projection if `view` is a projection, else None."""
         named = isinstance(view, str) and view in self.network.projections
         return self._plastic_of(view, place) if named or isinstance(view, Projection) else None
 
-    def _check_variable(self, projection: PlasticProjection, name: str) -> None:
+    def _check_variable(self, projection: Plastic, name: str) -> None:
         known = ("w", *projection.rule.program.variables["synapse"])
         if name not in known:
             place = f"Projection {projection.projection.name!r}: variable of synapses"

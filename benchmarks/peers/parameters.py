@@ -31,7 +31,7 @@ VOGELS_ABBOTT = SimpleNamespace(
 STDP = SimpleNamespace(
     n_exc=9_000, n_inh=2_250, c_exc=900, c_inh=225,
     tau_m=20.0, v_th=20.0, v_reset=10.0, t_ref=2.0, delay=1.5, j=0.1, g=5.0,
-    tau_plus=20.0, tau_minus=20.0, rate=1e-3, alpha=1.05, w_max=0.2,
+    tau_plus=20.0, tau_minus=20.0, rate=1e-5, alpha=1.05, w_max=0.2,
 )  # fmt: skip
 """Brunel's network, smaller, with pair STDP from excitatory to excitatory neurons.
 

@@ -340,3 +340,142 @@ class TsodyksMarkram(Value):
             parameters={"U": self.U, "tau_rec": self.tau_rec, "tau_facil": self.tau_facil},
             initial={"R": 1.0},
         )  # fmt: skip
+
+
+@described
+class RateLearning(Value):
+    """Base of the named rules for continuous coupling.
+
+    Attributes
+    ----------
+    state : str
+        The state of both sides that the rule reads.
+    w_min, w_max : float or None
+        Bounds of the weight.
+    """
+
+    state: str = "r"
+    w_min: float | None = None
+    w_max: float | None = None
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule as text."""
+        raise NotImplementedError
+
+    def _rule(
+        self, text: str, parameters: dict[str, float], declared: str, post: str = ""
+    ) -> PlasticityRule:
+        x, y = f"{self.state}_pre", f"{self.state}_post"
+        return PlasticityRule(
+            type(self).__name__, post=post.format(x=x, y=y),
+            synapse=f"dw/dt = {text.format(x=x, y=y)} : 1\n{declared}",
+            parameters=parameters, w_min=self.w_min, w_max=self.w_max,
+        )  # fmt: skip
+
+
+@described
+class Hebb(RateLearning):
+    """Hebb's rule with decay: dw/dt = eta x y - decay w.
+
+    Attributes
+    ----------
+    eta, decay : float
+        [1/ms]
+    state, w_min, w_max
+        See `RateLearning`.
+
+    Source: Hebb (1949), The Organization of Behavior; Gerstner & Kistler (2002), Biol. Cybern.
+    87:404.
+    """
+
+    eta: Quantity = quantity("1/ms", default=1e-3, per_neuron=False)
+    decay: Quantity = quantity("1/ms", default=0.0, range="nonnegative", per_neuron=False)
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule as text."""
+        given = {"eta": self.eta, "decay": self.decay}
+        return self._rule("eta*{x}*{y} - decay*w", given, "eta : 1/ms\ndecay : 1/ms")
+
+
+@described
+class Covariance(RateLearning):
+    """The covariance rule: dw/dt = eta (x - x_mean) (y - y_mean).
+
+    Attributes
+    ----------
+    eta : float
+        [1/ms]
+    x_mean, y_mean : float
+        Rates of both sides at which nothing changes.
+    state, w_min, w_max
+        See `RateLearning`.
+
+    Source: Sejnowski (1977), J. Math. Biol. 4:303.
+    """
+
+    eta: Quantity = quantity("1/ms", default=1e-3, per_neuron=False)
+    x_mean: float = quantity("1", default=0.0, per_neuron=False)
+    y_mean: float = quantity("1", default=0.0, per_neuron=False)
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule as text."""
+        given = {"eta": self.eta, "x_mean": self.x_mean, "y_mean": self.y_mean}
+        return self._rule("eta*({x} - x_mean)*({y} - y_mean)", given, "eta : 1/ms")
+
+
+@described
+class Oja(RateLearning):
+    """Oja's rule: dw/dt = eta y (x - y w), whose weights become the first principal component.
+
+    Attributes
+    ----------
+    eta : float
+        [1/ms]
+    state, w_min, w_max
+        See `RateLearning`.
+
+    Source: Oja (1982), J. Math. Biol. 15:267.
+    """
+
+    eta: Quantity = quantity("1/ms", default=1e-3, per_neuron=False)
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule as text."""
+        return self._rule("eta*{y}*({x} - {y}*w)", {"eta": self.eta}, "eta : 1/ms")
+
+
+@described
+class BCM(RateLearning):
+    """Bienenstock, Cooper and Munro's rule: dw/dt = eta x y (y - theta).
+
+        tau_theta dtheta/dt = y^2/y_0 - theta
+
+    The threshold slides with the activity of the postsynaptic neuron, which makes it selective.
+
+    Attributes
+    ----------
+    eta : float
+        [1/ms]
+    tau_theta : float
+        [ms]
+    y_0 : float
+        Scale of the activity.
+    state, w_min, w_max
+        See `RateLearning`.
+
+    Source: Bienenstock, Cooper & Munro (1982), J. Neurosci. 2:32; the square of Intrator & Cooper
+    (1992), Neural Netw. 5:3.
+    """
+
+    eta: Quantity = quantity("1/ms", default=1e-4, per_neuron=False)
+    tau_theta: Quantity = quantity("ms", default=1000.0, range="positive", per_neuron=False)
+    y_0: float = quantity("1", default=1.0, range="positive", per_neuron=False)
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule as text."""
+        return self._rule(
+            "eta*{x}*{y}*({y} - theta)",
+            {"eta": self.eta, "tau_theta": self.tau_theta, "y_0": self.y_0},
+            "eta : 1/ms",
+            post="dtheta/dt = ({y}*{y}/y_0 - theta)/tau_theta : 1\ntau_theta : ms",
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -50,6 +51,13 @@ class PlasticityRule:
     of the receptor. After every occasion w is put back within its bounds. A presynaptic spike
     carries w as it is after on_pre, or what the text says: ``effect = w*u*r``.
 
+    For continuous coupling (``source=`` a state) a rule says how the weight changes with the states
+    of both sides, which are read as numbers in their own units: ``synapse="dw/dt =
+    eta*r_post*(r_pre - r_post*w) : 1"``. `post` may hold variables of the postsynaptic neuron that
+    read its states (a sliding threshold), `signals` are numbers that stay until they are set again.
+    All are advanced by Euler's method with the step of the run, from states as they were at its
+    beginning; bounds may be left out.
+
     Statements are done in order; each sees what those before it have done. A variable of the other
     side is seen as it was just before the spikes of the moment.
 
@@ -91,7 +99,7 @@ class PlasticityRule:
     Notes
     -----
     The usual rules have names: `STDP`, `TripletSTDP`, `SymmetricSTDP`, `InhibitorySTDP`,
-    `RewardModulatedSTDP`, `TsodyksMarkram`.
+    `RewardModulatedSTDP`, `TsodyksMarkram`; for rates `Hebb`, `Covariance`, `Oja`, `BCM`.
     """
 
     name: str
@@ -144,6 +152,12 @@ class PlasticityRule:
     def _place(self) -> str:
         return f"PlasticityRule {self.name!r}"
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Between which the weight stays; infinite where it has no bound."""
+        low = -math.inf if self.w_min is None else self.w_min
+        return low, math.inf if self.w_max is None else self.w_max
+
     def plasticity_rule(self) -> PlasticityRule:
         """Return the rule itself."""
         return self
@@ -176,6 +190,7 @@ class PlasticityRule:
                 f"a value for each of {', '.join(map(repr, missing))}",
             )  # fmt: skip
         used = {n for flow in program.flows.values() for n in _read_by(flow.rate, flow.level)}
+        used |= {n for rate in program.rates.values() for n in _read_by(rate)}
         for change in (*program.on_pre, *program.on_post, *program.on_signal):
             used |= change.reads
         used |= {v for v in self.initial.values() if isinstance(v, str)}
@@ -213,17 +228,14 @@ class PlasticityRule:
         object.__setattr__(self, "max_effect", most)
         if program.changes_weight:
             for part in ("w_min", "w_max"):
-                if getattr(self, part) is None:
+                if getattr(self, part) is None and not program.continuous:
                     raise DescriptionError(
                         f"{self._place}: {part}", None, "a bound, since the rule changes weights",
                         "It also bounds the sums that spikes bring, which are integers.",
                     )  # fmt: skip
-            assert self.w_min is not None
-            assert self.w_max is not None
-            if not self.w_min < self.w_max:
-                raise DescriptionError(
-                    f"{self._place}: w_min", self.w_min, f"less than w_max ({self.w_max:g})"
-                )
+            low, high = self.bounds
+            if not low < high:
+                raise DescriptionError(f"{self._place}: w_min", low, f"less than w_max ({high:g})")
         elif self.w_min is not None or self.w_max is not None:
             read = {n for c in (*program.on_pre, *program.on_post) for n in c.reads}
             for part in ("w_min", "w_max"):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from neurosim.describe.coupling import CouplingFunction
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
 from neurosim.describe.explicit import ExplicitRule, located
-from neurosim.describe.plasticity import Plasticity
+from neurosim.describe.plasticity import Plasticity, PlasticityRule
 from neurosim.describe.population import Selectable, View, common_input, kind, require_view
 from neurosim.describe.rules import AllToAll, Rule
 from neurosim.errors import DescriptionError, UnknownNameError, UnsupportedError
@@ -120,7 +120,9 @@ def make_projection(
     rule.check_strength(strength_, time, place)
     chance = _release(release, source is not None, place)
     if plasticity is not None:
-        plasticity = _plasticity(plasticity, source, chance, strength_, targets, nonnegative, place)
+        plasticity = _plasticity(
+            plasticity, source, chance, strength_, sources, targets, nonnegative, place
+        )
     return Projection(
         name=name,
         pre=_whole(sources),
@@ -324,9 +326,30 @@ def _delay(
     return delays
 
 
+def _check_states(
+    rule: PlasticityRule, source: object, pre: Selectable, post: Selectable, where: str
+) -> None:
+    """Refuse a rule that reads states that neurons do not have, or a coupling it cannot learn."""
+    if not isinstance(source, str) or source == INJECTED_SOURCE:
+        raise UnsupportedError(
+            where, f"source={source!r} has weights that cannot learn", "the name of a state"
+        )
+    for side, view in (("pre", pre), ("post", post)):
+        for population, _ in view.segments:
+            if type(population.model).__name__ == "Binary":
+                raise UnsupportedError(
+                    where, "couplings of binary units cannot learn", "ns.store for their weights"
+                )
+            known = population.interface.state_units
+            for state in rule.program.states[side]:
+                if state not in known:
+                    place = f"{where}: state (of {population.name!r}) that {rule.name} reads"
+                    raise UnknownNameError(place, state, known)
+
+
 def _plasticity(
-    value: object, source: object, release: float, weight: Strength | None, post: Selectable,
-    nonnegative: bool, place: str,
+    value: object, source: object, release: float, weight: Strength | None, pre: Selectable,
+    post: Selectable, nonnegative: bool, place: str,
 ) -> Plasticity:  # fmt: skip
     """Return a plasticity rule that fits the projection."""
     where = f"{place}: plasticity"
@@ -334,10 +357,14 @@ def _plasticity(
         hint = f"Call it to make one: {value.__name__}(...)." if isinstance(value, type) else None
         raise DescriptionError(where, value, "a rule such as STDP(), a PlasticityRule", hint)
     rule = value.plasticity_rule()
-    if source is not None:
-        raise UnsupportedError(
-            where, "continuous couplings have no plasticity rule yet", "a projection of spikes"
-        )
+    if rule.program.continuous != (source is not None):
+        kind_ = "continuous coupling (source=...)" if rule.program.continuous else "spikes"
+        raise DescriptionError(
+            where, value, f"a rule for {'continuous coupling' if source is not None else 'spikes'}",
+            f"{rule.name} is for {kind_}.",
+        )  # fmt: skip
+    if rule.program.continuous:
+        _check_states(rule, source, pre, post, where)
     if release != 1:
         raise UnsupportedError(
             f"{where} and release", "synapses that fail cannot learn yet", "release=1"
@@ -350,9 +377,8 @@ def _plasticity(
                     f"{rule.name} waits for their spikes.",
                 )  # fmt: skip
     if rule.program.changes_weight:
-        assert rule.w_min is not None
-        assert rule.w_max is not None
-        if nonnegative and rule.w_min < 0:
+        least, most = rule.bounds
+        if nonnegative and least < 0:
             raise DescriptionError(
                 f"{where}: w_min", rule.w_min, "at least 0", "The receptor is a conductance."
             )
@@ -360,8 +386,8 @@ def _plasticity(
             values = weight.support if isinstance(weight, Distribution) else weight
             low, high = float(np.min(values)), float(np.max(values))
             unbounded = isinstance(weight, Distribution) and not np.all(np.isfinite(values))
-            if not unbounded and not (rule.w_min <= low and high <= rule.w_max):
-                raise outside_bounds(place, weight, rule.w_min, rule.w_max)
+            if not unbounded and not (least <= low and high <= most):
+                raise outside_bounds(place, weight, least, most)
     return value
 
 

@@ -22,7 +22,7 @@ from neurosim.engine import layout, plastic
 from neurosim.engine.arrays import scattered_zeros, zeros
 from neurosim.engine.binary import make_neurons
 from neurosim.engine.context import Context
-from neurosim.engine.couplings import Couplings
+from neurosim.engine.couplings import Couplings, LearningCoupling
 from neurosim.engine.generate import BAD_MULTIPLICITY
 from neurosim.engine.pace import Pace
 from neurosim.engine.plastic import PlasticProjection
@@ -125,8 +125,10 @@ class Engine:
         self._machine.accumulator = self.accumulator
         self._machine.depth = depth
         self._machine.scale = self.synapses.scale
-        self.plastic = {p.projection.name: p for p in self.synapses.plastic}
-        for projection in self.plastic.values():
+        self.plastic: dict[str, PlasticProjection | LearningCoupling] = {
+            p.projection.name: p for p in self.synapses.plastic
+        }
+        for projection in self.synapses.plastic:
             projection.connect(self.accumulator, max(1, self.slot_map.n_slots), depth)
         self._plastic = plastic.table(self.synapses.plastic, self.slot_map.tile_first.size - 1)
         self.neurons: dict[int, PopulationState] = {
@@ -141,6 +143,7 @@ class Engine:
                 state.couplings[INJECTED] = zeros(state.plan.size, real)
         self._feeders: dict[int, list[Feeder]] = self._make_feeders()
         self._couplings = Couplings(plan, self._machine, self.neurons, self.sources)
+        self.plastic |= self._couplings.learning
         self._make_blocks()
         self._make_log()
         self.step = 0
@@ -344,7 +347,9 @@ class Engine:
             {**taps.samples(), **{k: np.array(rows) for k, rows in weights.items() if rows}},
         )
 
-    def _recorded_weights(self) -> list[tuple[PlanRecorder, PlasticProjection]]:
+    def _recorded_weights(
+        self,
+    ) -> list[tuple[PlanRecorder, PlasticProjection | LearningCoupling]]:
         """Return the recorders of weights that change."""
         found = []
         for r in self.plan.recorders:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from neurosim.engine.expressions import Emitter, Precision, symbols_of
 from neurosim.engine.generate import GeneratedKernel
 from neurosim.equations.pairs import TOTAL, Pair, post_symbol, pre_symbol
+from neurosim.equations.plasticity import BOUNDS, WEIGHT, RuleProgram
 from neurosim.kernels.cache import kernels_digest
 
 
@@ -52,8 +53,9 @@ class _Words:
 
 
 def generate_sum(
-    pair: Pair, *, precision: Precision, delayed: bool, between: bool, arrays: Iterable[str]
-) -> CouplingKernel:
+    pair: Pair, *, precision: Precision, delayed: bool, between: bool, arrays: Iterable[str],
+    learning: RuleProgram | None = None,
+) -> CouplingKernel:  # fmt: skip
     """Write the kernel that adds the weighted terms of every neuron's connections to a row.
 
     Parameters
@@ -68,6 +70,9 @@ def generate_sum(
         Whether any delay lies between two steps: then values are interpolated.
     arrays : iterable of str
         Parameters with one value per connection.
+    learning : RuleProgram, optional
+        A rule for continuous coupling: weights change after they have been summed, by what both
+        sides were at the beginning of the step.
     """
     real = "float64" if precision == "double" else "float32"
     arrays = frozenset(arrays)
@@ -85,7 +90,12 @@ def generate_sum(
         f"w = {w.view('float64', w.at('weight') + ' + 8*first', 'm')}",
     ]
     reads = []
-    for state in pair.pre:
+    reads_pre = list(pair.pre)
+    reads_post = list(pair.post)
+    if learning is not None:
+        reads_pre += [s for s in learning.states["pre"] if s not in reads_pre]
+        reads_post += [s for s in learning.states["post"] if s not in reads_post]
+    for state in reads_pre:
         head.append(f"x_{state} = {w.view(real, w.at('pre', state), w.at('size', state))}")
         if delayed:
             head.append(f"now_{state} = np.uint64(step % {w.at('length', state)})")
@@ -104,7 +114,7 @@ def generate_sum(
         reads.append(f"r_{state} = {value}")
     if between:
         per_neuron.append(f"f = {w.view('float64', w.at('fraction') + ' + 8*first', 'm')}")
-    for state in pair.post:
+    for state in reads_post:
         head.append(f"y_{state} = {w.view(real, w.at('post', state), w.at('n'))}")
         per_neuron.append(f"o_{state} = np.float64(y_{state}[k])")
         names[post_symbol(state).name] = f"o_{state}"
@@ -144,7 +154,67 @@ def generate_sum(
         "    t0 += b0[c]",
         f"row[k] += np.{real}((t0 + t1) + (t2 + t3))",
     ]
+    if learning is not None:
+        per_neuron += _learn(w, head, names, emitter, learning, reads)
     return _written(w, head, ["for k in range(lo, hi):", *_indented(per_neuron)], emitter, buffers)
+
+
+def _learn(
+    w: _Words, head: list[str], names: dict[str, str], emitter: Emitter, rule: RuleProgram,
+    reads: list[str],
+) -> list[str]:  # fmt: skip
+    """Return the lines that change the weights of a neuron, and variables beside them."""
+    head += [
+        f"may_learn = {w.at('learning')}",
+        f"step_ms = {w.value('dt')}",
+        *(f"{bound} = {w.value(bound)}" for bound in BOUNDS),
+    ]
+    names.update({WEIGHT: "w[c]", **{bound: bound for bound in BOUNDS}})
+    for name in (*rule.parameters, *rule.signals):
+        head.append(f"q_{name} = {w.value('rule', name)}")
+        names[name] = f"q_{name}"
+    once: list[str] = []
+    for name in rule.variables["post"]:
+        head.append(f"v_{name} = {w.view('float64', w.at('variable', name), w.at('n'))}")
+        names[name] = f"v_{name}[k]"
+    for name in rule.variables["synapse"]:
+        place = w.view("float64", w.at("variable", name) + " + 8*first", "m")
+        once.append(f"s_{name} = {place}")
+        names[name] = f"s_{name}[c]"
+
+    def changes(of: Iterable[str]) -> list[str]:
+        """Return lines that compute all derivatives, then make the step of each."""
+        lines, made = [], []
+        for name in of:
+            if name not in rule.rates:
+                continue
+            emitter.lines.clear()
+            emitter.forget()
+            value = emitter.number(rule.rates[name])
+            lines += [*emitter.lines, f"d_{name} = {value}"]
+            made.append(f"{names[name]} += step_ms*d_{name}")
+        return [*lines, *made]
+
+    of_synapse = changes((WEIGHT, *rule.variables["synapse"]))
+    return [
+        "if may_learn != 0:",
+        *_indented(
+            [
+                *once,
+                "for c in range(m):",
+                # NaN passes, and is found in the state that it is added to.
+                *_indented([*reads, *of_synapse, *_clipped("w[c]")]),
+                *changes(rule.variables["post"]),
+            ]
+        ),
+    ]
+
+
+def _clipped(value: str) -> list[str]:
+    return [
+        f"if {value} < w_min:", f"    {value} = w_min", f"elif {value} > w_max:",
+        f"    {value} = w_max",
+    ]  # fmt: skip
 
 
 def generate_windows(

@@ -9,12 +9,14 @@ places: what lies d steps back is then found without a remainder.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from neurosim.describe.plasticity import PlasticityRule
 from neurosim.engine.arrays import zeros
 from neurosim.engine.context import Context
 from neurosim.engine.coupling_kernels import (
@@ -119,6 +121,114 @@ class History:
         self.values[:, place + self.length] = self._now()
 
 
+@dataclass
+class LearningPart:
+    """Connections of a learning coupling between two populations.
+
+    Attributes
+    ----------
+    chosen : (n,) int64
+        Which of the coupling's connections.
+    weight : (n,) float64
+    variables : dict of arrays
+        Variable of the rule -> one value per connection, or per postsynaptic neuron.
+    """
+
+    chosen: Ints
+    weight: np.ndarray
+    variables: dict[str, np.ndarray]
+    context: Context
+    places: dict[tuple[str, str], int]
+
+    def words(self, rule: PlasticityRule, dt: float) -> dict[tuple[str, str], Any]:
+        """Return what the kernel reads of the rule."""
+        low, high = rule.bounds
+        found: dict[tuple[str, str], Any] = {
+            ("learning", ""): 1, ("dt", ""): float(dt), ("w_min", ""): low, ("w_max", ""): high,
+        }  # fmt: skip
+        found |= {("rule", name): float(value) for name, value in rule.parameters.items()}
+        found |= {("rule", name): 0.0 for name in rule.program.signals}
+        found |= {("variable", name): array for name, array in self.variables.items()}
+        return found
+
+    def put(self, kind: str, name: str, value: Any) -> None:
+        """Set a word, where the kernel reads it."""
+        if (kind, name) in self.places:
+            self.context.put(self.places[kind, name], value)
+
+
+class LearningCoupling:
+    """A continuous coupling whose weights change: what a session sees of it.
+
+    It has the methods of `neurosim.engine.plastic.PlasticProjection`.
+    """
+
+    def __init__(self, coupling: PlanCoupling, dt: float) -> None:
+        assert coupling.plasticity is not None
+        self.projection = coupling
+        self.rule = coupling.plasticity
+        self.largest = math.inf
+        self.n_connections = coupling.pre.size
+        self.parts: list[LearningPart] = []
+        self._order = np.lexsort((coupling.post_position, coupling.pre_position))
+
+    def part(self, chosen: Ints, weight: np.ndarray, n_post: int) -> LearningPart:
+        """Take on some connections."""
+        variables = self.rule.program.variables
+        sizes = {"post": n_post, "synapse": chosen.size}
+        arrays = {name: zeros(n, np.float64) for p, n in sizes.items() for name in variables[p]}  # type: ignore[index]
+        made = LearningPart(chosen, weight, arrays, Context([]), {})
+        self.parts.append(made)
+        self.restart()
+        return made
+
+    def restart(self) -> None:
+        """Put all variables but weights to their first values."""
+        for part in self.parts:
+            for name, array in part.variables.items():
+                array[:] = self.rule.initial[name]
+
+    def catch_up(self, step: int) -> None:
+        """Weights are always up to date."""
+
+    def failure(self) -> None:
+        """Return nothing: what is not finite shows in the states of the neurons."""
+
+    def learn(self, learning: bool, step: int) -> None:
+        """Let weights change from now on, or hold them."""
+        for part in self.parts:
+            part.put("learning", "", int(learning))
+
+    def signal(self, values: Mapping[str, float], step: int) -> None:
+        """Set signals; they stay."""
+        for part in self.parts:
+            for name, value in values.items():
+                part.put("rule", name, float(value))
+
+    def connections(self) -> tuple[Ints, Ints, np.ndarray]:
+        """Return pre position, post position and delay [ms], sorted as everywhere."""
+        c = self.projection
+        delay = np.zeros(c.pre.size) if c.delay is None else c.delay
+        order = self._order
+        return c.pre_position[order], c.post_position[order], delay[order]
+
+    def values(self, name: str, step: int) -> np.ndarray:
+        """Return the weight "w" or another variable of every connection."""
+        values = np.empty(self.n_connections)
+        for part in self.parts:
+            values[part.chosen] = part.weight if name == "w" else part.variables[name]
+        ordered: np.ndarray = values[self._order]
+        return ordered
+
+    def write(self, name: str, values: Any, step: int) -> None:
+        """Set the weights or a variable, in the order of `connections`."""
+        unordered = np.empty(self.n_connections)
+        unordered[self._order] = values
+        for part in self.parts:
+            array = part.weight if name == "w" else part.variables[name]
+            array[:] = unordered[part.chosen]
+
+
 class Couplings:
     """All continuous coupling of a network.
 
@@ -138,6 +248,9 @@ class Couplings:
         self._sources = sources
         self._offsets = np.array([p.offset for p in plan.populations], np.int64)
         self._histories = self._make_histories()
+        self.learning: dict[str, LearningCoupling] = {
+            c.name: LearningCoupling(c, plan.dt) for c in plan.couplings if c.plasticity is not None
+        }
         self.gathers: dict[int, list[Feeder]] = {
             index: self._gathers_of(state) for index, state in neurons.items()
         }
@@ -152,7 +265,10 @@ class Couplings:
             source = self._population_of(coupling.pre)
             for index in np.unique(source):
                 reach = Reach.of(coupling.delay[source == index], self._plan.dt)
-                for variable in pair_of(coupling, "additive").pre:
+                read = set(pair_of(coupling, "additive").pre)
+                if coupling.plasticity is not None:
+                    read |= set(coupling.plasticity.program.states["pre"])
+                for variable in sorted(read):
                     key = int(index), variable, coupling.lanes
                     longest[key] = max(longest.get(key, 0), reach.length)
         made = {}
@@ -172,6 +288,8 @@ class Couplings:
         """Start from the present states, which are taken for all of the past."""
         for history in self._histories.values():
             history.fill()
+        for coupling in self.learning.values():
+            coupling.restart()
 
     def note(self, population: int, variable: str, step: int) -> None:
         """Take note of a state that was set between two runs."""
@@ -252,6 +370,7 @@ class Couplings:
             delayed=reach is not None,
             between=reach is not None and reach.is_between,
             arrays=arrays,
+            learning=None if coupling.plasticity is None else coupling.plasticity.program,
         )
         widest = int(np.diff(start).max(initial=0))
         given: dict[tuple[str, str], Any] = {
@@ -264,7 +383,11 @@ class Couplings:
             ("block", ""): BLOCK_NEURONS,
             ("scratch", ""): zeros(widest * -(-n // BLOCK_NEURONS) * kernel.buffers, np.float64),
         }
-        for variable in pair.pre:
+        reads_pre, reads_post = set(pair.pre), set(pair.post)
+        if coupling.plasticity is not None:
+            reads_pre |= set(coupling.plasticity.program.states["pre"])
+            reads_post |= set(coupling.plasticity.program.states["post"])
+        for variable in sorted(reads_pre):
             if reach is None:
                 read = self._readable(index, variable)
                 given["place", variable] = pre.astype(np.uint32)
@@ -278,18 +401,25 @@ class Couplings:
             given["size", variable] = read.size
         if reach is not None:
             given["fraction", ""] = np.ascontiguousarray(reach.fraction)
-        for variable in pair.post:
+        for variable in sorted(reads_post):
             given["post", variable] = state.states[variable]
         for name, value in values.items():
             given["parameter", name] = (
                 np.ascontiguousarray(value, np.float64) if name in arrays else float(value)
             )
-        return made_of(kernel, given)
+        if coupling.plasticity is None:
+            return made_of(kernel, given)
+        learning = self.learning[coupling.name]
+        part = learning.part(chosen, given["weight", ""], n)
+        made = made_of(kernel, given | part.words(coupling.plasticity, self._plan.dt))
+        part.context, part.places = made.context, {w: k for k, w in enumerate(kernel.words)}
+        return made
 
     @staticmethod
     def _is_windowed(coupling: PlanCoupling, pair: Pair) -> bool:
         """Whether the past alone decides what a coupling brings in the next steps."""
-        return coupling.delay is not None and is_plain_sum(pair)
+        learns = coupling.plasticity is not None
+        return coupling.delay is not None and is_plain_sum(pair) and not learns
 
     def _windows(
         self, coupling: PlanCoupling, pair: Pair, state: PopulationState, index: int,

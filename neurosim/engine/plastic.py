@@ -301,15 +301,16 @@ class PlasticProjection:
 
     # --- looking
 
-    def connections(self) -> tuple[Ints, Ints, Ints]:
-        """Return pre position, post position and delay [steps], sorted as everywhere."""
+    def connections(self) -> tuple[Ints, Ints, Floats]:
+        """Return pre position, post position and delay [ms], sorted as everywhere."""
         if self._order is None:
             found = [self._list(t) for t in range(len(self.parts))]
             pre, post, delay = (np.concatenate([f[c] for f in found]) for c in range(3))
             order = np.lexsort((delay, post, pre))
             self._order = pre[order], post[order], delay[order], order
             self._order_of_tiles = [f[3] for f in found]
-        return self._order[:3]
+        pre, post, steps, _ = self._order
+        return pre, post, steps.astype(np.float64) * self.plan.dt
 
     def _list(self, tile: int) -> tuple[Ints, Ints, Ints, Ints]:
         rows, part = self.rows, self.parts[tile]

@@ -3,6 +3,9 @@
 Every variable belongs to one place: to the presynaptic neuron, to the postsynaptic one, or to the
 synapse. Between spikes each goes its own way in closed form, x(t + s) = level + (x(t) - level)
 exp(rate s), so that it need not be touched before somebody reads it.
+
+A rule for continuous coupling says instead how the weight, and variables beside it, change with the
+states of both sides: dw/dt and so on, advanced by Euler's method with the step of the run.
 """
 
 from __future__ import annotations
@@ -75,6 +78,11 @@ class RuleProgram:
         What else the expressions read.
     units : mapping
         Variable, parameter or signal -> unit.
+    rates : mapping
+        Of a rule for continuous coupling: variable (the weight among them) -> its derivative
+        [1/ms]. It reads states as ``r_pre`` and ``r_post``.
+    states : mapping
+        "pre" or "post" -> states that it reads.
     """
 
     variables: Mapping[Place, tuple[str, ...]]
@@ -85,16 +93,24 @@ class RuleProgram:
     parameters: tuple[str, ...]
     signals: tuple[str, ...]
     units: Mapping[str, Unit]
+    rates: Mapping[str, Any]
+    states: Mapping[str, tuple[str, ...]]
+
+    @property
+    def continuous(self) -> bool:
+        """Whether the rule is for continuous coupling, rather than spikes."""
+        return bool(self.rates)
 
     @property
     def changes_weight(self) -> bool:
         """Whether anything assigns the weight."""
-        return any(c.name == WEIGHT for c in (*self.on_pre, *self.on_post, *self.on_signal))
+        changes = (*self.on_pre, *self.on_post, *self.on_signal)
+        return self.continuous or any(c.name == WEIGHT for c in changes)
 
     @property
     def reads_post(self) -> bool:
         """Whether postsynaptic spikes matter."""
-        return bool(self.on_post or self.variables["post"])
+        return not self.continuous and bool(self.on_post or self.variables["post"])
 
 
 @dataclass(frozen=True)
@@ -140,6 +156,9 @@ class _Reader:
         self.lines = {where: parse_equations(getattr(text, where)) for where in PLACES}
         self.statements = {name: parse_reset(getattr(text, name)) for name in OCCASIONS}
         self.assigned = {s.name for several in self.statements.values() for s in several}
+        synapse = self.lines["synapse"]
+        self.continuous = any(x.name == WEIGHT and x.kind == "equation" for x in synapse)
+        self.states: dict[str, list[str]] = {"pre": [], "post": []}
         self.parameters: list[str] = []
         for where in PLACES:
             self._declare(where)
@@ -154,7 +173,8 @@ class _Reader:
     def _declare(self, where: Place) -> None:
         source = getattr(self.text, where)
         for line in self.lines[where]:
-            taken = line.name in self.units or line.name == EFFECT
+            of_weight = self.continuous and (where, line.name) == ("synapse", WEIGHT)
+            taken = (line.name in self.units and not of_weight) or line.name == EFFECT
             if taken:
                 raise EquationError(
                     f"{self.place}: {where}: {line.name!r} means something else already",
@@ -165,6 +185,8 @@ class _Reader:
                     f"{self.place}: {where}: only lines 'dx/dt = ... : unit' and 'x : unit' may "
                     f"stand here", source, line.position,
                 )  # fmt: skip
+            if of_weight:
+                continue
             self.units[line.name] = line.unit
             if line.kind == "equation" or line.name in self.assigned:
                 self.owner[line.name] = where
@@ -173,6 +195,8 @@ class _Reader:
 
     def program(self) -> RuleProgram:
         """Read everything."""
+        if self.continuous:
+            return self._continuous_program()
         flows = {}
         for where in PLACES:
             for line in self.lines[where]:
@@ -192,10 +216,73 @@ class _Reader:
             parameters=tuple(self.parameters),
             signals=self.text.signals,
             units=self.units,
+            rates={},
+            states={},
         )
         if not any(changes.values()):
             raise EquationError(f"{self.place}: no spike changes anything: on_pre, on_post")
         return found
+
+    def _continuous_program(self) -> RuleProgram:
+        """Read a rule for continuous coupling."""
+        for occasion, statements in self.statements.items():
+            if statements:
+                raise EquationError(
+                    f"{self.place}: {occasion}: a rule with dw/dt is for continuous coupling, "
+                    f"where no spikes are", getattr(self.text, occasion), statements[0].position,
+                )  # fmt: skip
+        if self.lines["pre"]:
+            raise EquationError(
+                f"{self.place}: pre: a rule with dw/dt has no variables of the presynaptic side; "
+                f"it reads its states, as r_pre", self.text.pre, self.lines["pre"][0].position,
+            )  # fmt: skip
+        rates = {}
+        for where in ("post", "synapse"):
+            source = getattr(self.text, where)
+            for line in self.lines[where]:
+                if line.kind != "equation":
+                    continue
+                assert line.expression is not None
+                self._note_states(line.expression, where, source)
+                unit = self.units[line.name]
+                per_time = unit.dimension / TIME
+                checker = self._checker(source, where)
+                checker.assigned(line.expression, per_time, f"d{line.name}/dt")
+                made = self._translated(line.expression, source, where) / rational(unit.scale)
+                rates[line.name] = finish(made)
+        return RuleProgram(
+            variables={
+                place: tuple(n for n, owner in self.owner.items() if owner == place)
+                for place in PLACES
+            },
+            flows={}, on_pre=(), on_post=(), on_signal=(), parameters=tuple(self.parameters),
+            signals=self.text.signals, units=self.units, rates=rates,
+            states={side: tuple(found) for side, found in self.states.items()},
+        )  # fmt: skip
+
+    def _note_states(self, node: Node, where: str, source: str) -> None:
+        """Take note of states of neurons that an expression reads; numbers in their own units."""
+        for found in names(node):
+            if where == "post" and (
+                found.name == WEIGHT or self.owner.get(found.name) == "synapse"
+            ):
+                raise EquationError(
+                    f"{self.place}: post: what is one for all synapses of a neuron cannot read "
+                    f"{found.name!r}, which is of a synapse", source, found.position,
+                )  # fmt: skip
+            if found.name in self.units:
+                continue
+            state, _, side = found.name.rpartition("_")
+            if not state or side not in self.states:
+                continue
+            if where == "post" and side == "pre":
+                raise EquationError(
+                    f"{self.place}: post: {found.name!r} is another one for every synapse; a "
+                    f"variable of the postsynaptic side reads states of that side", source,
+                    found.position,
+                )  # fmt: skip
+            self.states[side].append(state)
+            self.units[found.name] = Unit("1", NONE)
 
     def _translated(self, node: Node, source: str, where: str) -> Any:
         values = {n: symbol(n) * rational(u.scale) for n, u in self.units.items()}

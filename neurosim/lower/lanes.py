@@ -118,6 +118,8 @@ def weave_population(same: tuple[PlanPopulation, ...], lanes: Lanes, dt: float) 
 
 def is_delayed_sum(coupling: PlanCoupling, plan: Plan) -> bool:
     """Whether a coupling adds w_ij x_j, delayed: then it reads nothing of the present."""
+    if coupling.plasticity is not None:
+        return False  # weights come to differ between lanes
     if coupling.delay is None or coupling.pair is not None:
         return coupling.delay is not None and is_plain_sum(coupling.pair)
     kinds = {

@@ -448,6 +448,7 @@ def lower_coupling(projection: Projection, number: int, network: Network) -> lis
             delay=None if delays is None else delays[order],
             pair=pair,
             parameters=parameters,
+            plasticity=rule_of(projection),
             targets=projection.post.ids,
         )
         for inlet, pair in pairs.items()

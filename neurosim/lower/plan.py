@@ -179,6 +179,8 @@ class PlanCoupling:
         1 and so on to those of its target.
     factor : (lanes,) float64 or None
         What weights are multiplied by in each lane.
+    plasticity : PlasticityRule or None
+        How weights change with the states of both sides; None where they do not.
     targets : (n_post,) int64
         Global ids of all neurons of the post view: those without a connection have a sum of 0, of
         which `pair.total` may make something.
@@ -198,6 +200,7 @@ class PlanCoupling:
     parameters: Mapping[str, Value] = field(default_factory=dict)
     lanes: int = 1
     factor: Floats | None = None
+    plasticity: PlasticityRule | None = None
     targets: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
 

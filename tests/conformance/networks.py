@@ -158,6 +158,23 @@ def parrot() -> ns.Network:
     return net
 
 
+@case("learning synapses")
+def learning_synapses() -> ns.Network:
+    """Pairs, and release that depends on the spikes before."""
+    net = ns.Network("learning", seed=5)
+    source = net.population("source", 3, ns.SpikeTimes(TRAINS))
+    cells = net.population("cells", 3, ns.LIF(synapses=ns.ExpCurrent()))
+    for rule, weight in (
+        (ns.STDP(w_max=900, a_plus=60, a_minus=70), 500.0),
+        (ns.TsodyksMarkram(U=0.6, tau_rec=10, tau_facil=30), 900.0),
+    ):
+        net.project(
+            source, cells, ns.AllToAll(), weight=weight, delay=ns.Uniform(0.1, 2), receptor="exc",
+            plasticity=rule,
+        )  # fmt: skip
+    return everything(net)
+
+
 @case("gap junctions")
 def gap_junctions() -> ns.Network:
     net = ns.Network("gap")

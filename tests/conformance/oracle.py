@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 import neurosim as ns
+from neurosim.describe.plasticity import PlasticityRule
 from neurosim.describe.projection import INJECTED
 from neurosim.engine.replay import Replay
 from neurosim.engine.wiring import enumerate_connections
 from neurosim.lower.lowering import lower
 from neurosim.lower.plan import Plan, PlanPopulation
 from tests.oracles import advance, after_reset, value_of
+from tests.plasticity.oracle import Synapse, exponential
 
 
 def of_neuron(values: Mapping[str, Any], k: int) -> dict[str, float]:
@@ -128,6 +130,30 @@ class Unit:
         return 0
 
 
+class Learning:
+    """A plastic synapse with a dendritic delay: its whole past is gone through at every spike."""
+
+    def __init__(self, rule: PlasticityRule, weight: float, delay: int, dt: float) -> None:
+        assert (rule.delay, rule.coincidence) == ("dendritic", "none")
+        names = {**rule.parameters}
+        flows = rule.program.flows.items()
+        self.ways = {
+            name: exponential(-1 / float(value_of(f.rate, names)), float(value_of(f.level, names)))
+            for name, f in flows
+        }
+        self.rule, self.weight, self.delay, self.dt = rule, weight, delay, dt
+        self.spikes: list[int] = []
+
+    def carried(self, label: int, of_target: list[int]) -> float:
+        """Return what a presynaptic spike carries."""
+        self.spikes.append(label)
+        synapse = Synapse(self.rule, self.weight, self.ways)
+        pre = [k * self.dt for k in self.spikes]
+        post = [(k + self.delay) * self.dt for k in of_target]
+        synapse.follow(pre, post, label * self.dt)
+        return synapse.carried[-1]
+
+
 class Outcome:
     """What a network did.
 
@@ -209,7 +235,10 @@ def simulate(
         ):
             target = where[int(projection.post[j])]
             source = where[int(projection.pre[i])]
-            synapses[source].append((target, projection.receptor, float(weight), int(delay)))
+            rule = projection.plasticity
+            learns = None if rule is None else Learning(rule, float(weight), int(delay), dt)
+            what = float(weight) if learns is None else learns
+            synapses[source].append((target, projection.receptor, what, int(delay)))
     emitted: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for index, (labels, ids) in chunk.trains.items():
         for label, k in zip(labels, ids, strict=True):
@@ -224,6 +253,7 @@ def simulate(
             rows = np.zeros((n_steps + 1, p.size))
             rows[0] = [cells[p.index, k].state[state] for k in range(p.size)]
             outcome.states[p.name, state] = rows
+    labels_of: dict[tuple[int, int], list[int]] = defaultdict(list)
     due: dict[int, dict[Any, float]] = defaultdict(lambda: defaultdict(float))
     for step in range(n_steps):
         label = step + 1
@@ -266,8 +296,12 @@ def simulate(
             for state, value in cell.state.items():
                 outcome.states[names[index], state][label, k] = value
         for place in fired:
+            labels_of[place].append(label)
+        for place in fired:
             outcome.spikes[names[place[0]]].append((label, place[1]))
             for target, receptor, weight, delay in synapses[place]:
+                if isinstance(weight, Learning):
+                    weight = weight.carried(label, labels_of[target])
                 due[label + delay][target, receptor] += weight
         due.pop(label, None)
     for spikes in outcome.spikes.values():

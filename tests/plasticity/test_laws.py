@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import neurosim as ns
+from neurosim.engine.plastic import PlasticProjection
 from neurosim.kernels import plastic as kernels
 from neurosim_backends.cpu import CPUSession
 from tests.plasticity.oracle import Synapse, exponential
@@ -117,7 +118,9 @@ def test_a_million_spikes_against_a_silent_source() -> None:
     run = session.run(100_001)
     assert len(run.spikes["post"].times) == 1_000_010
     assert isinstance(session, CPUSession)
-    (part,) = session.engine.plastic["p"].parts
+    projection = session.engine.plastic["p"]
+    assert isinstance(projection, PlasticProjection)
+    (part,) = projection.parts
     assert part.status[kernels.S_CAUGHT_UP] > 1000
     assert part.entries.nbytes < 2000  # so much of the past is kept
     x, w = 0.0, 0.5

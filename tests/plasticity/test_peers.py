@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,14 @@ import neurosim as ns
 from tests.plasticity.test_rules import DT, network
 
 pytestmark = pytest.mark.compiled
+
+
+@pytest.fixture(autouse=True)
+def empty_kernel() -> Iterator[None]:
+    """Leave NEST's kernel, which a process has one of, as it was."""
+    yield
+    if "nest" in sys.modules:
+        sys.modules["nest"].ResetKernel()
 
 
 def spikes(seed: int, n: int = 60, end: float = 800.0) -> tuple[list[float], list[float]]:
