@@ -317,6 +317,10 @@ def overview(capabilities: Capabilities) -> str:
         for r in capabilities.requires
     )
     lines = dict.fromkeys(f"`{install_line(r)}`" for r in capabilities.requires)
+    environment = capabilities.environment
+    if environment is not None:
+        needs = f"{environment.packages[0].replace('==', ' ')} with Python {environment.version}"
+        lines[f"`{environment.install_line}`"] = None
     scripts = "yes" if capabilities.exports else "no"
     told = " or ".join(lines) or "nothing more"
     title = capabilities.title + (f"; {capabilities.costly}" if capabilities.costly else "")

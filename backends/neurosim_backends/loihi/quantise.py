@@ -72,8 +72,10 @@ class Meaning:
     ----------
     zero : float
         V_m where v is 0 [mV].
-    scale : float
-        Units of v per mV.
+    span : float
+        From there to V_th [mV].
+    units : int
+        How many units of v that is.
     current_scale : float
         Units of u per pA; 0 where there is no current.
     receptor : str
@@ -81,13 +83,15 @@ class Meaning:
     """
 
     zero: float
-    scale: float
+    span: float
+    units: int
     current_scale: float
     receptor: str
 
     def potential(self, v: Any) -> Floats:
         """Return V_m [mV]."""
-        return np.asarray(self.zero + np.asarray(v, np.float64) / self.scale)
+        # One division by a whole number: exact wherever the result is a number of few digits.
+        return np.asarray(self.zero + np.asarray(v, np.float64) * self.span / self.units)
 
     def current(self, u: Any) -> Floats:
         """Return the current [pA]."""
@@ -416,7 +420,7 @@ def _compartments(
     if currents:
         told.append(_time_constant(f"{part}: tau of its currents", du + 1, step.p, plan.dt))
     meaning = Meaning(
-        zero=step.zero, scale=scale, current_scale=current_scale,
+        zero=step.zero, span=span, units=REGISTER * T, current_scale=current_scale,
         receptor=currents[0] if len(currents) == 1 else "",
     )  # fmt: skip
     made = Compartments(
