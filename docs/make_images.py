@@ -135,6 +135,20 @@ def _syllable(t: Any, rate: float) -> Any:
     return np.where(voiced, sound / sound[voiced].std(), 0.5 * hiss / hiss.std())
 
 
+def conversion() -> None:
+    """Draw the report of the 3-conv CNN that tells digits, as docs/conversion.md shows it."""
+    import sys
+
+    import neurosim as ns
+
+    sys.path.insert(0, str(ROOT))
+    from tests.conversion.digits_cnn import digits, trained
+
+    images, labels, held_out, held_out_labels = digits()
+    made = ns.convert(trained(), [(images, labels)], timesteps=8)
+    _save(made.evaluate(held_out[:100], held_out_labels[:100]).plot(), "conversion")
+
+
 def _save(figure: Any, name: str) -> None:
     target = ROOT / "docs" / "images" / f"{name}.png"
     figure.savefig(target, dpi=110, metadata={"Software": None})
@@ -146,3 +160,4 @@ if __name__ == "__main__":
     balanced()
     memories()
     stimuli()
+    conversion()
