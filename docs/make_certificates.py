@@ -34,7 +34,9 @@ def cells(row: dict[str, Any]) -> list[str]:
         more = row.get("statistics_with_cause", "")  # files from before there was any have none
         cause = f"{row['cause']['kind']}: {row['cause']['text']}" + (f" {more}" if more else "")
     else:
-        cause = "none was confirmed" if row["looked_for_cause"] else ""
+        # Where all spikes are the same, what states differ by is told in the certificate.
+        parted = row["looked_for_cause"] and same is not None and same < row["duration"]
+        cause = "none was confirmed" if parted else ""
     return [
         f"{row['title']}, {row['neurons']:,}",
         row["backend"],

@@ -68,19 +68,21 @@ class Rounding:
     def explain(self) -> None:
         """Name rounding, or a threshold that it decides about, where every step is ours."""
         first = self.lockstep.first_spike
-        if first is None:
-            self.note("All spikes are the same; what the states differ by is not explained.")
-            return
         plan = self.inquiry.plan
-        index = self.inquiry.network.populations[first.population].index
-        # Every step of this neuron was done again; of those whose states it reads, too.
-        needed = [index] if alone(plan, index) else [p.index for p in plan.populations if p.spec]
+        needed = [p.index for p in plan.populations if p.spec]
+        if first is not None:
+            index = self.inquiry.network.populations[first.population].index
+            # Of a neuron that reads no states of others, its own steps tell all.
+            needed = [index] if alone(plan, index) else needed
         unknown = [plan.populations[k].name for k in needed if not retraceable(plan, k)]
         if unknown:
             self.note(
                 f"What enters population {unknown[0]!r} is not known step by step: whether its "
                 "steps are ours cannot be told.", "rounding",
             )  # fmt: skip
+            return
+        if first is None:
+            self._states_alone()
             return
         gap = self._gap(first)
         if gap is not None and self._tie(first, *gap):
@@ -99,6 +101,37 @@ class Rounding:
         if not reached or began is None or began.began is None:
             self.note(f"Rounding does not explain it. {told}", "rounding")
             return
+        self._settle(
+            began, size,
+            f"and the network lets that grow to another spike at "
+            f"{first.before + self.lockstep.dt:g} ms",
+            (told, *self._growth(began)),
+        )  # fmt: skip
+
+    def _states_alone(self) -> None:
+        """Name rounding where all spikes are the same, and states differ by what it has grown to.
+
+        As every step is ours to rounding, and all that enters it is the same, nothing else can
+        make them differ.
+        """
+        began, states = self.lockstep.first_bits, self.lockstep.states
+        if began is None or self.inquiry.initial_differs:
+            self.note("All spikes are the same; what the states differ by is not explained.")
+            return
+        worst = max(states, key=lambda s: s.largest_relative)
+        size = max(noted.largest for noted in self.inquiry.anomalies.values())
+        self._settle(
+            began, size,
+            f"and that grows to {worst.largest_relative:.1g} of the largest value of "
+            f"{worst.variable} of '{worst.population}', and to no other spike",
+            (),
+        )  # fmt: skip
+
+    def _settle(
+        self, began: StateDifference, size: float, ending: str, more: tuple[str, ...]
+    ) -> None:
+        """Take rounding for the cause: where it began, what it came to, and other evidence."""
+        assert began.began is not None
         unit = "" if began.unit in ("", "1") else f" {began.unit}"
         early = began.began <= self.lockstep.states_of_all_until
         seen = "" if early else " of those that were compared"
@@ -108,13 +141,11 @@ class Rounding:
             size=began.began_ulps, unit="ulps",
             text=f"Every single step of the other side is ours to rounding. {began.variable} of "
             f"'{began.population}' is the first state to differ{seen}, at {began.began:g} ms by "
-            f"{began.began_by:.1g}{unit} ({ulps}), and the network lets that grow to another "
-            f"spike at {first.before + self.lockstep.dt:g} ms.",
+            f"{began.began_by:.1g}{unit} ({ulps}), {ending}.",
             evidence=(
                 f"All steps of the other side done again from its own states"
                 f"{self.inquiry.watched_told}: off by at most {size:.1g} of the largest values.",
-                told,
-                *self._growth(began),
+                *more,
             ),
         )  # fmt: skip
 

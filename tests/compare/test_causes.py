@@ -230,6 +230,20 @@ def test_rounding_is_a_cause_where_our_own_copies_part_as_early() -> None:
     assert rates == [pytest.approx(25, rel=0.3)] * 2
 
 
+def test_states_that_rounding_alone_has_parted_are_explained_where_all_spikes_are_the_same() -> (
+    None
+):
+    diagnosis = diagnosed(chaotic(), lambda plan: perturbed(plan, 1e-14, 0), 200.0)
+    found = diagnosis.cause
+    assert found is not None, diagnosis.tried
+    assert found.kind == "rounding"
+    grown = re.search(r"grows to (\S+) of the largest value of [xyz] of 'cells'", found.text)
+    assert grown
+    assert 1e-9 < float(grown[1]) < 1e-3
+    assert found.text.endswith("and to no other spike.")
+    assert "off by at most" in found.evidence[0]
+
+
 def test_late_rounding_is_told_from_the_steps_of_the_neuron_that_differs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
