@@ -15,6 +15,7 @@ from neurosim.engine.context import Context
 from neurosim.engine.module_cache import load
 from neurosim.engine.plastic_kernels import (
     LABELS,
+    LISTED,
     TABLE,
     RuleKernel,
     generate_rule,
@@ -175,6 +176,10 @@ class PlasticProjection:
                 return part.entries
             case "visits":
                 return visits
+            case "who" | "label_of" | "entry_of":
+                scratch = np.zeros(room + LISTED + LABELS, np.int32)
+                part.keep.append(scratch)
+                return scratch
             case "stamp":
                 return part.stamps
             case "synapse":

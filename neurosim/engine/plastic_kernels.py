@@ -28,6 +28,13 @@ LABELS = 5
 these, 32 bytes."""
 
 
+STRETCH = 256
+"""Synapses of a row that are seen to together: what is listed of them stays in the L1 cache."""
+
+LISTED = 4 * STRETCH
+"""Missed spikes at which a stretch ends; those of one synapse more, at most a whole archive."""
+
+
 def record_bytes(n_variables: int) -> int:
     """Return the size of what stands together of the latest spikes of a neuron."""
     return 4 * (LABELS + 1) + 8 * n_variables
@@ -78,6 +85,7 @@ class _Writer:
         self.emitter = Emitter("double", self.names)
         self.synaptic = (*program.variables["synapse"], WEIGHT)
         self.record = record_bytes(len(program.variables["post"]))
+        self._on_post = needed(program.on_post, self.synaptic)
         self.stamped = [v for v in program.variables["synapse"] if v in program.flows]
 
     # --- words of the context
@@ -108,6 +116,9 @@ class _Writer:
             self._array(local, local, "float64", f"n_rows * {n_pre}")
         if program.reads_post:
             self._integer("archive", "room", "recent")
+            listed = f"room + {LISTED + LABELS}"
+            for local in ("who", "label_of", "entry_of"):
+                self._array(local, local, "int32", listed)
         for local in ("per_unit", "largest", *BOUNDS):
             self._value(local, local)
         if self.stamped:
@@ -203,10 +214,10 @@ class _Writer:
         """Return the lines that bring the variables of a synapse to the label `now`."""
         if not self.stamped:
             return []
-        lines = [f"gap = max({now} - np.int64(stamps[k]), 0)"]
+        lines = [f"gap = max({now} - np.int64(stamps[np.uintp(k)]), 0)"]
         for name in self.stamped:
             lines += self._passed(f"c_{name}", name, f"c_{name}", "gap")
-        return [*lines, f"stamps[k] = np.int32({now})"]
+        return [*lines, f"stamps[np.uintp(k)] = np.int32({now})"]
 
     def _of_pre(self, names: Iterable[str], now: str, *, strict: bool) -> list[str]:
         """Return the lines that make presynaptic variables as they are at a label."""
@@ -248,79 +259,124 @@ class _Writer:
         width = 1 + len(self.program.variables["post"])
         return f"ring[np.uintp(({entry} & (room - 1)) * {width})]"
 
-    def _events(self) -> list[str]:
-        """Return the lines that make up for postsynaptic spikes."""
-        changes = needed(self.program.on_post, self.synaptic)
+    def _record(self) -> list[str]:
+        """Return the lines that find what is known of the neuron of synapse k."""
         width = 1 + len(self.program.variables["post"])
-
-        def after(bound: str) -> str:
-            """Return the text of how many of the latest spikes came after a label."""
-            return " + ".join(f"(recently[{k}] > {bound})" for k in range(1, LABELS))
-
-        lines = [
+        return [
             "j = np.int64(target[k]) - low",
             f"ring = float64_at(archive + j * room * {8 * width}, room * {width})",
             f"recently = int32_at(recent + j * {self.record}, {LABELS + 1})",
             "many = np.int64(recently[0])",
-            # Mostly there were few spikes since the last time: then the latest labels, which lie
-            # together for all neurons, tell all; rings are far apart in memory.
-            f"simple = recently[{LABELS}] <= seen",
-            "if simple:",
-            f"    newest = max(many - 1 - ({after('limit')}), 0)",
-            f"    e = max(many - 1 - ({after('seen')}), 0)",
-            "else:",
-            "    newest = many - 1",
-            f"    while newest > 0 and {self._label('newest')} > limit:",
-            "        newest -= 1",
-            "    e = newest",
-            f"    while e > 0 and {self._label('e')} > seen:",
-            "        e -= 1",
         ]
-        if not changes:
-            return lines
-        post = self._reads(changes, "post")
+
+    def _collect(self) -> list[str]:
+        """Return the lines that list the postsynaptic spikes that synapses k .. stop - 1 missed.
+
+        Without a branch: how many a synapse missed cannot be foreseen, and a wrong guess of the
+        processor costs more than all that is computed here. Mostly there were few, and the latest
+        labels, which lie together for all neurons, tell all; rings are far apart in memory.
+        """
+        numbered = bool(self._reads(self._on_post, "post"))
+        note = ["who[m] = k", "label_of[m] = {label}"]
+        note += ["entry_of[m] = {entry}"] if numbered else []
+
+        def noted(label: str, entry: str) -> list[str]:
+            return [line.format(label=label, entry=entry) for line in note]
+
+        simple: list[str] = []
+        for q in range(LABELS - 1, 0, -1):
+            simple += [
+                *noted(f"recently[{q}]", f"np.int32(many - {q})"),
+                f"m += np.int64((recently[{q}] > seen) & (recently[{q}] <= limit))",
+            ]
+        label = self._label("e")
+        ring = [
+            "e = many - 1",
+            f"while e > 0 and {label} > seen:",
+            "    e -= 1",
+            f"while e < many - 1 and {self._label('(e + 1)')} <= limit:",
+            "    e += 1",
+            *_in([*noted(f"np.int32({label})", "np.int32(e)"), "m += 1"]),
+        ]
         return [
-            *lines,
-            "while e < newest and learning != 0:",
+            "m = np.int64(0)",
+            "k = first",
+            f"while k < stop and m <= {LISTED}:",
             *_in(
                 [
-                    "e += 1",
-                    "if simple:",
-                    "    label = np.int64(recently[np.uintp(many - e)])",
+                    *self._record(),
+                    f"if recently[{LABELS}] <= seen:",
+                    *_in(simple),
                     "else:",
-                    f"    label = np.int64({self._label('e')})",
-                    *self._of_post(post, "(e - 1)", "label"),
-                    *self._of_pre(self._reads(changes, "pre"), "(label + back)", strict=True),
-                    *self._pass_synapse("(label + back)"),
-                    *self._done(changes, learning=True),
+                    *_in(ring),
+                    "k += 1",
                 ]
             ),
+            "stop = k",
+        ]
+
+    def _events(self) -> list[str]:
+        """Return the lines that do what postsynaptic spikes do, in the order of the list."""
+        changes = self._on_post
+        post = self._reads(changes, "post")
+        width = 1 + len(self.program.variables["post"])
+        find = [
+            "j = np.int64(target[k]) - low",
+            f"ring = float64_at(archive + j * room * {8 * width}, room * {width})",
+            "entry = np.int64(entry_of[event])",
+        ]
+        return [
+            "if learning != 0:",
+            "    for event in range(m):",
+            *_in(
+                _in(
+                    [
+                        "k = np.int64(who[event])",
+                        "label = np.int64(label_of[event])",
+                        *(find if post else []),
+                        *self._load(),
+                        *self._of_post(post, "(entry - 1)", "label"),
+                        *self._of_pre(self._reads(changes, "pre"), "(label + back)", strict=True),
+                        *self._pass_synapse("(label + back)"),
+                        *self._done(changes, learning=True),
+                        *self._store(),
+                    ]
+                )
+            ),
+        ]
+
+    def _post_now(self, names: Sequence[str], *, present: bool) -> list[str]:
+        """Return the lines that make postsynaptic variables as a presynaptic spike sees them.
+
+        Spikes of this moment are seen if `present`.
+        """
+        if not names:
+            return []
+        order = self.program.variables["post"]
+        late = ">" if present else ">="
+        simple = [
+            f"now_at = float64_at(recent + j * {self.record} + {4 * LABELS + 4}, {len(order)})",
+            "gap = max(now - back - np.int64(recently[1]), 0)",
+        ]
+        for name in names:
+            simple += self._passed(f"y_{name}", name, f"now_at[{order.index(name)}]", "gap")
+            self.names[name] = f"y_{name}"
+        return [
+            *self._record(),
+            f"if many > 1 and recently[1] {late} now - back:",
+            "    newest = many - 1",
+            f"    while newest > 0 and {self._label('newest')} {late} now - back:",
+            "        newest -= 1",
+            *_in(self._of_post(names, "newest", "now - back")),
+            "else:",
+            *_in(simple),
         ]
 
     def _pre_spike(self) -> list[str]:
         """Return the lines of a presynaptic spike at one synapse."""
         program = self.program
         changes = needed(program.on_pre, (*self.synaptic, EFFECT))
-        lines: list[str] = []
-        if post := self._reads(changes, "post"):
-            order = program.variables["post"]
-            at = f"recent + j * {self.record} + {4 * LABELS + 4}"
-            simple = [
-                f"values_now = float64_at({at}, {len(order)})",
-                "gap = max(now - back - np.int64(recently[1]), 0)",
-            ]
-            for name in post:
-                value = f"values_now[{order.index(name)}]"
-                simple += self._passed(f"y_{name}", name, value, "gap")
-            lines += [
-                # Spikes of this moment are not seen.
-                "if recently[1] < now - back or many == 1:",
-                *_in(simple),
-                "else:",
-                f"    while newest > 0 and {self._label('newest')} >= now - back:",
-                "        newest -= 1",
-                *_in(self._of_post(post, "newest", "now - back")),
-            ]
+        lines = self._post_now(self._reads(changes, "post"), present=False)
         for name in self._reads(changes, "pre"):
             self.names[name] = f"q_{name}"
             lines.append(f"q_{name} = b_{name}")
@@ -340,28 +396,50 @@ class _Writer:
     def _signal(self) -> list[str]:
         changes = needed(self.program.on_signal, self.synaptic)
         lines = [
-            *self._of_post(self._reads(changes, "post"), "newest", "now - back"),
+            *self._post_now(self._reads(changes, "post"), present=True),
             *self._of_pre(self._reads(changes, "pre"), "now", strict=False),
             *self._pass_synapse("now"),
             *self._done(changes, learning=True),
         ]
         return ["if learning != 0:", *_in(lines), "    if w != w:", "        bad = 1"]
 
-    def _synapse(self) -> list[str]:
-        program = self.program
-        kept = program.variables["synapse"]
-        lines = ["w = np.float64(weights[k])"]
-        for name in kept:
+    def _load(self) -> list[str]:
+        """Return the lines that read the variables of synapse k."""
+        lines = ["w = np.float64(weights[np.uintp(k)])"]
+        for name in self.program.variables["synapse"]:
             self.names[name] = f"c_{name}"
-            lines.append(f"c_{name} = np.float64(a_{name}[k])")
-        if program.reads_post:
-            lines += self._events()
-        lines += [f"if occasion == {PRE_SPIKE}:", *_in(self._pre_spike())]
+            lines.append(f"c_{name} = np.float64(a_{name}[np.uintp(k)])")
+        return lines
+
+    def _store(self) -> list[str]:
+        lines = []
+        if self.program.changes_weight:
+            lines.append(f"weights[np.uintp(k)] = np.{self.real}(w)")
+        for name in self.program.variables["synapse"]:
+            lines.append(f"a_{name}[np.uintp(k)] = np.{self.real}(c_{name})")
+        return lines
+
+    def _synapses(self) -> list[str]:
+        """Return the lines for all synapses of a run, a stretch after the other."""
+        program = self.program
+        stretch: list[str] = []
+        if self._on_post:
+            stretch += [*self._collect(), *self._events()]
+
+        def each(lines: list[str]) -> list[str]:
+            loop = [*self._load(), *lines, *self._store()]
+            return ["for k in range(first, stop):", *_in(loop)]
+
+        stretch += [f"if occasion == {PRE_SPIKE}:", *_in(each(self._pre_spike()))]
         if program.on_signal:
-            lines += [f"elif occasion == {SIGNAL}:", *_in(self._signal())]
-        if program.changes_weight:
-            lines.append(f"weights[k] = np.{self.real}(w)")
-        return [*lines, *(f"a_{name}[k] = np.{self.real}(c_{name})" for name in kept)]
+            stretch += [f"elif occasion == {SIGNAL}:", *_in(each(self._signal()))]
+        return [
+            "first = np.int64(0)",
+            "while first < n:",
+            f"    stop = min(first + {STRETCH}, n)",
+            *_in(stretch),
+            "    first = stop",
+        ]
 
     def _row(self) -> list[str]:
         """Return the lines of one visit."""
@@ -405,10 +483,10 @@ class _Writer:
             *(["stamps = int32_at(stamp + 4 * at, n)"] if self.stamped else []),
             "back = np.int64(0) if axonal != 0 else delay",
             "limit = bound - back",
-            "seen = known - back",
+            # First values stand in an entry of label 0, which is no spike.
+            "seen = max(known - back, 0)",
             "base = np.uintp(((step + delay) % rows_due) * n_slots + tile_first)",
-            "for k in range(n):",
-            *_in(self._synapse()),
+            *self._synapses(),
             "at += n",
         ]
         lines += ["while at < end:", *_in(run)]

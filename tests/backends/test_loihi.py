@@ -1,0 +1,541 @@
+"""Loihi's integers: equal to Lava's bit by bit, and near to what was described."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import neurosim as ns
+from neurosim.errors import (
+    ApproximationWarning,
+    CapacityError,
+    DescriptionError,
+    UnsupportedError,
+)
+from neurosim.kernels import loihi as kernels
+from neurosim.lower.lowering import lower
+from neurosim_backends.loihi import chip as chips
+from neurosim_backends.loihi.chip import (
+    Chip,
+    Compartments,
+    Generators,
+    Given,
+    Group,
+    IntegerNetwork,
+    stored_weights,
+)
+from neurosim_backends.loihi.quantise import quantise
+from tests.backends.loihi_networks import (
+    Trial,
+    corner_trial,
+    differences,
+    golden_trials,
+    random_trial,
+)
+
+pytestmark = [
+    pytest.mark.compiled,
+    pytest.mark.filterwarnings("ignore::neurosim.errors.ApproximationWarning"),
+]
+
+GOLDEN = golden_trials()
+
+# --- bits -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", range(len(GOLDEN)))
+def test_what_lava_did_is_repeated_bit_by_bit(number: int) -> None:
+    trial, seen = GOLDEN[number]
+    found = Chip(trial.network).run(trial.n_steps, trial.given, trial.watched)
+    assert differences(found, seen) == []
+
+
+def test_pieces_have_the_bits_of_the_whole() -> None:
+    trial, seen = GOLDEN[1]
+    chip = Chip(trial.network)
+    parts = []
+    for first, last in ((0, 1), (1, 30), (30, trial.n_steps)):
+        mine = (trial.given.step >= first) & (trial.given.step < last)
+        part = Given(
+            step=trial.given.step[mine] - first, neuron=trial.given.neuron[mine],
+            many=trial.given.many[mine],
+        )  # fmt: skip
+        parts.append(chip.run(last - first, part, trial.watched))
+    for name in ("step", "neuron", "u", "v"):
+        joined = np.concatenate([getattr(p, name) for p in parts])
+        np.testing.assert_array_equal(joined, getattr(seen, name))
+
+
+SOURCE = Path(kernels.__file__).read_text()
+
+FAULTS = {
+    "decay rounds down": ("return -((-product) >> DECAY_BITS)", "return product >> DECAY_BITS"),
+    "decay of the current without its offset": ("populations[p, DU] + 1", "populations[p, DU]"),
+    "threshold met is threshold passed": ("potential > threshold:", "potential >= threshold:"),
+    "currents saturate": ("return current - 2 * STATE_LIMIT", "return STATE_LIMIT - 1"),
+    "wraps too early": ("if current > STATE_LIMIT", "if current >= STATE_LIMIT"),
+    "wraps too late": ("if current <= -STATE_LIMIT", "if current < -STATE_LIMIT"),
+    "potentials wrap": ("potential = clipped(total)", "potential = wrapped(total)"),
+    "one more below": ("max(-(STATE_LIMIT - 1)", "max(-STATE_LIMIT"),
+    "sums are shifted toward zero": (
+        "return total >> -exponent", "return int(total / 2.0**-exponent)",
+    ),
+    "weights are not aligned": ("(int(row[k]) << ALIGNMENT)\n     ", "int(row[k])\n     "),
+    "the threshold is not aligned": ("populations[p, VTH] << ALIGNMENT", "populations[p, VTH]"),
+    "spikes arrive a step late": (
+        "arrived[(step + 1 + slot[s]) % depth", "arrived[(step + 2 + slot[s]) % depth",
+    ),
+    "payloads are ignored": ("int(fired_many[f]) if groups[g, IS_GRADED] else 1", "1"),
+    "payloads always count": (
+        "int(fired_many[f]) if groups[g, IS_GRADED] else 1", "int(fired_many[f])",
+    ),
+    "spikes do not reset": ("                    potential = 0\n", ""),
+    "the bias is left out": (" + int(bias[k])", ""),
+}  # fmt: skip
+
+
+def as_python(source: str) -> SimpleNamespace:
+    """Return the kernels of a source text, as the Python they are written in."""
+    plain = source.replace(
+        "from neurosim.kernels.jit import inlined, kernel", "inlined = kernel = lambda f: f"
+    )
+    assert plain != source
+    names: dict[str, Any] = {"__name__": "planted"}
+    exec(compile(plain, "planted", "exec"), names)
+    return SimpleNamespace(**names)
+
+
+def run_with(module: Any, trial: Trial, monkeypatch: pytest.MonkeyPatch) -> chips.Seen:
+    monkeypatch.setattr(chips, "kernels", module)
+    return Chip(trial.network).run(trial.n_steps, trial.given, trial.watched)
+
+
+def test_the_kernel_as_python_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    for trial, seen in GOLDEN:
+        assert differences(run_with(as_python(SOURCE), trial, monkeypatch), seen) == []
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_in_the_kernel_are_seen(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = FAULTS[fault]
+    assert SOURCE.count(old) == 1
+    broken = as_python(SOURCE.replace(old, new))
+    found = any(differences(run_with(broken, t, monkeypatch), seen) for t, seen in GOLDEN)
+    assert found, f"no golden network shows that {fault}"
+
+
+def test_random_networks_reach_all_there_is() -> None:
+    trials = [random_trial(seed) for seed in range(50)]
+    groups = [g for t in trials for g in t.network.groups]
+    assert {g.bits for g in groups} == set(range(1, 9))
+    assert {g.exponent for g in groups} == set(range(-8, 8))
+    assert {g.sign for g in groups} == {"mixed", "excitatory", "inhibitory"}
+    assert max(g.slot.max() for g in groups) == 63
+    assert {g.graded for g in groups} == {True, False}
+    assert any(g.pre == g.post for g in groups)
+    run = [Chip(t.network) for t in trials]
+    for one, t in zip(run, trials, strict=True):
+        one.run(t.n_steps, t.given)
+    assert sum(c.wraps > 0 for c in run) > 5
+    assert sum(c.clips > 0 for c in run) > 5
+
+
+@given(
+    st.lists(st.integers(-400, 400), min_size=1), st.sampled_from(["mixed", "excitatory"]),
+    st.integers(1, 8),
+)  # fmt: skip
+def test_stored_weights_are_multiples_within_their_range(
+    weights: list[int], sign: Any, bits: int
+) -> None:
+    kept = stored_weights(np.array(weights), sign, bits)
+    step = 2 ** (8 - bits + (sign == "mixed"))
+    low = -256 if sign == "mixed" else 0
+    assert np.all(kept % step == 0)
+    np.testing.assert_array_equal(kept, stored_weights(kept, sign, bits))  # once is enough
+    inside = np.clip(weights, low, 255)
+    assert np.all((inside - kept >= 0) & (inside - kept < step))
+    mirrored = stored_weights(-np.array(weights), "inhibitory", bits)
+    if sign == "excitatory":
+        np.testing.assert_array_equal(mirrored, -kept)
+
+
+ZEROS = np.zeros(2, np.int64)
+COMPARTMENTS = Compartments(
+    name="cells", du=0, dv=0, vth=5, bias_mant=ZEROS, bias_exp=ZEROS, u=ZEROS, v=ZEROS
+)
+GROUP = Group(
+    name="synapses", pre=0, post=1, pre_id=np.array([0, 1]), post_id=np.array([0, 1]),
+    weight=np.array([3, 4]), slot=ZEROS,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda: replace(COMPARTMENTS, du=4096), "'cells': du"),
+        (lambda: replace(COMPARTMENTS, vth=1 << 17), "'cells': vth"),
+        (lambda: replace(COMPARTMENTS, bias_mant=np.array([0, 4096])), "'cells': bias_mant"),
+        (lambda: replace(COMPARTMENTS, v=np.array([0, 1 << 23])), "'cells': v"),
+        (lambda: replace(GROUP, slot=np.array([0, 64])), "'synapses': slot"),
+        (lambda: replace(GROUP, exponent=8), "'synapses': exponent"),
+        (lambda: replace(GROUP, bits=0), "'synapses': bits"),
+        (lambda: replace(GROUP, pre_id=ZEROS, post_id=ZEROS), "two synapses of one pair"),
+        (lambda: network_of(replace(GROUP, post_id=np.array([0, 2]))), "'synapses': post_id"),
+        (lambda: network_of(replace(GROUP, post=0)), "'synapses': post"),
+        (lambda: Given.of(np.zeros(1 << 16, int), np.zeros(1 << 16, int)), "in one step"),
+    ],
+)
+def test_what_no_register_holds_is_refused(make: Callable[[], Any], named: str) -> None:
+    with pytest.raises(DescriptionError, match=named):
+        make()
+
+
+def network_of(*groups: Group) -> IntegerNetwork:
+    return IntegerNetwork(populations=(Generators(name="in", size=2), COMPARTMENTS), groups=groups)
+
+
+def test_what_lava_would_let_overflow_is_refused() -> None:
+    n = 600
+    heavy = Group(
+        name="heavy", pre=0, post=1, pre_id=np.arange(n), post_id=np.zeros(n, int),
+        weight=np.full(n, 255), slot=np.zeros(n, int), exponent=7, sign="excitatory",
+    )  # fmt: skip
+    network = IntegerNetwork(
+        populations=(Generators(name="in", size=n), COMPARTMENTS), groups=(heavy,)
+    )
+    with pytest.raises(DescriptionError, match=r"'cells'.*neuron 0"):
+        Chip(network)
+
+
+# --- what the integers mean -----------------------------------------------------------------------
+
+
+def session(net: ns.Network, **options: Any) -> Any:
+    return ns.compile(net, "loihi", **options)
+
+
+@settings(max_examples=15)
+@given(
+    st.lists(st.integers(-8, 8), min_size=3, max_size=3),
+    st.integers(1, 60),
+    st.integers(0, 2**20),
+)
+def test_networks_of_whole_numbers_run_as_described(
+    weights: list[int], delay: int, seed: int
+) -> None:
+    """Jumps and thresholds that are multiples of one number, without a leak: the very same run."""
+    net = ns.Network("whole", seed=seed, dt=1.0)
+    trains = [[float(1 + (7 * k) % 29), float(31 + k)] for k in range(6)]
+    source = net.population("source", 6, ns.SpikeTimes(trains))
+    cells = net.population(
+        "cells", 4, ns.PerfectIntegrator(synapses=ns.Delta(), V_th=10.0, reset="to")
+    )
+    for k, weight in enumerate(weights):
+        pre = source if k else cells
+        net.project(pre, cells, ns.FixedIndegree(3), weight=1.25 * weight, delay=delay, name=f"{k}")
+    net.record(cells, ["spikes", "V_m"])
+    run, core = ns.run(net, 100, "loihi"), ns.run(net, 100)
+    np.testing.assert_array_equal(run.spikes["cells"].times, core.spikes["cells"].times)
+    np.testing.assert_array_equal(run.spikes["cells"].ids, core.spikes["cells"].ids)
+    np.testing.assert_array_equal(
+        run.states["cells"]["V_m"].array, core.states["cells"]["V_m"].array
+    )
+
+
+def leaky(n: int = 3, **more: Any) -> ns.LIF:
+    facts: dict[str, Any] = {"tau_m": 20.0, "t_ref": 0.0, "V_reset": -66.0}
+    facts["synapses"] = ns.Receptors(syn=ns.ExpCurrent.receptor(tau=5.0))
+    return ns.LIF(**{**facts, **more})
+
+
+def told(run: ns.Run, part: str) -> float:
+    """Return the bound that a run tells of a part."""
+    entries = run.provenance["approximations"]
+    return float(max((e["bound"] for e in entries if e["part"] == part), default=0.0))
+
+
+def test_currents_and_potentials_follow_in_time_and_size() -> None:
+    """One spike: u and v are those of the core, to the roundings, at the same steps."""
+    net = ns.Network("one spike", dt=1.0)
+    source = net.population("source", 1, ns.SpikeTimes([[5.0]]))
+    cells = net.population("cells", 2, leaky(V_reset=-70.0))
+    net.project(source, cells, ns.AllToAll(), weight=np.array([[200.0, 90.0]]), delay=3.0)
+    net.record(cells, ["V_m", "I_syn"], initial=True)
+    run, core = ns.run(net, 60, "loihi"), ns.run(net, 60)
+    for name in ("I_syn", "V_m"):
+        mine, theirs = run.states["cells"][name], core.states["cells"][name]
+        size = np.ptp(theirs.array, axis=0)
+        np.testing.assert_array_equal(mine.times, theirs.times)
+        assert np.all(np.abs(mine.array - theirs.array) <= 0.02 * size)
+    arrived = run.states["cells"]["I_syn"].array[:, 0]
+    assert np.flatnonzero(arrived)[0] == 8
+    # The charge of a spike is kept, whatever became of the time constant.
+    charge = [r.states["cells"]["I_syn"].array.sum(axis=0) for r in (run, core)]
+    np.testing.assert_allclose(charge[0], charge[1], rtol=1e-2)
+
+
+@pytest.mark.parametrize("dt", [0.1, 1.0])
+@pytest.mark.parametrize("V_reset", [-70.0, -66.0, -90.0])
+def test_rest_is_where_it_was(dt: float, V_reset: float) -> None:
+    """Where a constant current leads to is kept, to the bias and the dropped fractions."""
+    net = ns.Network("rest", dt=dt)
+    cells = net.population("cells", 3, leaky(V_reset=V_reset, I_e=[-60.0, 0.0, 120.0]))
+    net.record(cells, "V_m")
+    run, core = ns.run(net, 300, "loihi"), ns.run(net, 300)
+    off = np.abs(run.states["cells"]["V_m"].array - core.states["cells"]["V_m"].array)[-1]
+    resistance = 20.0 / 250.0
+    allowed = told(run, "Population 'cells': I_e") * resistance
+    assert off.max() <= allowed + told(run, "Population 'cells': V_m") + 1e-9
+    assert off.max() < 0.01
+
+
+@pytest.mark.parametrize(("gap", "fires"), [(15.0, True), (14.9, False)])
+def test_the_threshold_is_met_when_it_is_reached(gap: float, fires: bool) -> None:
+    net = ns.Network("tie", dt=1.0)
+    source = net.population("source", 1, ns.SpikeTimes([[2.0]]))
+    cell = net.population("cell", 1, ns.LIF(t_ref=0.0, synapses=ns.Delta()))
+    net.project(source, cell, ns.OneToOne(), weight=gap)
+    net.record(cell, "spikes")
+    assert len(ns.run(net, 6, "loihi").spikes["cell"]) == fires
+
+
+@settings(max_examples=20)
+@given(
+    st.lists(st.floats(-300, 300), min_size=1, max_size=12),
+    st.sampled_from([0.1, 0.5, 1.0, 2.0]),
+)
+def test_no_weight_is_further_off_than_told(weights: list[float], dt: float) -> None:
+    n = len(weights)
+    net = ns.Network("weights")
+    source = net.population("source", n, ns.SpikeTimes([[1.0]] * n))
+    cells = net.population("cells", 1, leaky())
+    net.project(
+        source, cells, ns.AllToAll(), weight=np.array(weights)[:, None], delay=2.0, name="p"
+    )
+    found = quantise(lower(net, dt))
+    bound = max(
+        (e["bound"] for e in found.approximations if e["part"].startswith("Projection 'p'")),
+        default=0.0,
+    )
+    (group,) = found.network.groups
+    order = np.argsort(group.pre_id)
+    kept = (group.stored * 2.0**group.exponent)[order]
+    # per pA, from the largest weight: its rounding is within the bound, too
+    unit = 64 / found.meanings[1].current_scale
+    np.testing.assert_allclose(kept * unit, weights, rtol=0, atol=bound + 1e-9 * 300)
+    assert bound <= np.abs(weights).max() / 100
+
+
+def test_every_rounding_is_told_beforehand() -> None:
+    net = busy()
+    shown = ns.explain(net, "loihi")
+    run = session(net).run(5)
+    numbers = [e for e in run.provenance["approximations"] if isinstance(e["bound"], float)]
+    assert numbers
+    findings = {(f.part, f.how) for f in shown.findings}
+    for entry in numbers:
+        assert (entry["part"].partition(": ")[0], entry["how"]) in findings
+    for word in ("V_th", "I_e", "V_m", "tau_m", "tau of its currents", "weights"):
+        assert any(e["part"].endswith(f": {word}") for e in numbers), word
+
+
+def busy(seed: int = 5, **more: Any) -> ns.Network:
+    """Return a network of what the chip has."""
+    net = ns.Network("busy", seed=seed, dt=1.0)
+    source = net.population("source", 10, ns.Poisson(rate=40))
+    model = leaky(I_e=ns.Uniform(0, 120), **more)
+    cells = net.population("cells", 12, model)
+    net.initialise(cells, V_m=ns.Uniform(-66, -58), I_syn=20.0)
+    some = ns.FixedIndegree(4)
+    net.project(source, cells, some, weight=ns.Normal(120, 30), delay=ns.Uniform(1, 8))
+    net.project(cells, cells, some, weight=ns.Normal(0, 60), delay=ns.Uniform(1, 20), name="loop")
+    net.drive(cells, ns.Poisson(rate=100), weight=60.0)
+    net.inject(cells[:4], ns.ConstantCurrent(amplitude=30.0))
+    net.record(cells, ["spikes", "V_m", "I_syn"], initial=True)
+    net.record(source, "spikes")
+    net.record(cells[2:5], "V_m", reduce="mean", every=5.0)
+    net.record(net["loop"], "weight", every=20.0)
+    return net
+
+
+def test_a_network_fires_as_often_as_described() -> None:
+    run, core = ns.run(busy(), 400, "loihi"), ns.run(busy(), 400)
+    assert run.spikes["source"].times.tolist() == core.spikes["source"].times.tolist()
+    n, m = len(run.spikes["cells"]), len(core.spikes["cells"])
+    assert m > 100
+    assert abs(n - m) <= 0.05 * m
+    assert run.weights["loop"].array.tolist() == core.weights["loop"].array.tolist()
+
+
+def test_sessions_run_on_and_go_back() -> None:
+    whole = session(busy()).run(90)
+    one = session(busy())
+    other = session(busy(), trial=1)
+    pieces = one.run(1) + one.run(29)
+    assert not (other.run(30)).same_as(pieces)
+    pieces = pieces + one.run(60)
+    for name in ("V_m", "I_syn"):
+        rows = [r.states["cells"][name].array for r in (whole, pieces)]
+        assert np.array_equal(rows[0][-1], rows[1][-1])
+    assert whole.spikes["cells"].times.tolist() == pieces.spikes["cells"].times.tolist()
+    cells = one.network["cells"]
+    np.testing.assert_array_equal(one.get(cells, "V_m"), whole.states["cells"]["V_m"].array[-1])
+    np.testing.assert_array_equal(
+        one.get(cells[3:5], "I_syn"), whole.states["cells"]["I_syn"].array[-1, 3:5]
+    )
+    assert one.get(cells, "tau_m").tolist() == [20.0] * 12
+    one.reset()
+    assert one.time == 0
+    assert one.run(90).same_as(whole)
+
+
+def test_registers_are_not_written_between_runs() -> None:
+    one = session(busy())
+    with pytest.raises(UnsupportedError, match="I_e, set between runs"):
+        one.set(one.network["cells"], I_e=3.0)
+
+
+def test_input_of_spikes_is_handed_over_while_running() -> None:
+    net = ns.Network("in", dt=1.0)
+    source = net.population("source", 2, ns.Input("spikes"))
+    model = ns.PerfectIntegrator(synapses=ns.Delta(), V_th=10.0, reset="to")
+    cells = net.population("cells", 2, model)
+    net.project(source, cells, ns.OneToOne(), weight=2.5)
+    net.record(cells, ["spikes", "V_m"])
+    counts = np.array([[4, 1], [0, 2], [0, 0], [3, 1], [0, 0], [0, 0]])
+    runs = [ns.run(net, 6, name, inputs={"source": counts}) for name in ("loihi", "cpu")]
+    assert (
+        runs[0].spikes["cells"].times.tolist() == runs[1].spikes["cells"].times.tolist() == [2, 5]
+    )
+    np.testing.assert_array_equal(*(r.states["cells"]["V_m"].array for r in runs))
+
+
+def test_states_that_leave_their_bits_are_told() -> None:
+    net = ns.Network("limits", dt=1.0)
+    source = net.population("source", 60, ns.SpikeTimes([[1.0, 2.0, 3.0]] * 60))
+    cell = net.population("cell", 1, leaky(V_reset=-70.0))
+    net.project(source, cell, ns.AllToAll(), weight=-9000.0)
+    run = session(net)
+    with pytest.warns(ApproximationWarning, match="24 bits"):
+        done = run.run(10)
+    assert done.provenance["wraps"] + done.provenance["clips"] > 0
+
+
+def with_model(model: Any, **project: Any) -> ns.Network:
+    net = ns.Network("refused", dt=1.0)
+    source = net.population("source", 2, ns.SpikeTimes([[1.0], [2.0]]))
+    cells = net.population("cells", 2, model)
+    receptor = cells.interface.receptors[0].name
+    net.project(source, cells, ns.AllToAll(), receptor=receptor, **{"weight": 1.0, **project})
+    return net
+
+
+LIF: Callable[..., ns.LIF] = lambda **more: leaky(**more)  # noqa: E731
+REFUSED = {
+    "plasticity": (lambda: with_model(LIF(), plasticity=ns.STDP()), "learning on the chip"),
+    "refractoriness": (lambda: with_model(LIF(t_ref=2.0)), "not held after a spike"),
+    "reset": (lambda: with_model(LIF(reset="subtract")), "sets v to 0"),
+    "time constants": (
+        lambda: with_model(LIF(synapses=ns.ExpCurrent(exc=5, inh=10))), "one current",
+    ),
+    "conductances": (lambda: with_model(LIF(synapses=ns.ExpConductance())), "exponential current"),
+    "neuron": (lambda: with_model(ns.AdEx()), "integrate-and-fire"),
+    "registers": (lambda: with_model(LIF(tau_m=[10.0, 20.0])), "share time constants"),
+    "drawn": (lambda: with_model(LIF(V_th=ns.Normal(-50, 1))), "share time constants"),
+    "slow leak": (lambda: with_model(LIF(tau_m=20_000.0)), "parts of 4096"),
+    "long delay": (lambda: with_model(LIF(), delay=64.0), "at most 63 steps"),
+    "long delays": (lambda: with_model(LIF(), delay=ns.Uniform(1, 99)), "at most 63 steps"),
+    "release": (lambda: with_model(LIF(), release=0.5), "reliable"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_the_chip_has_no_form_of_is_refused(case: str) -> None:
+    build, words = REFUSED[case]
+    shown = ns.explain(build(), "loihi")
+    assert any(words in f.how for f in shown.refused)
+    assert all(f.nearest for f in shown.refused)
+    with pytest.raises(UnsupportedError, match=words):
+        session(build())
+
+
+def test_refractoriness_is_left_out_if_asked() -> None:
+    net = with_model(LIF(t_ref=2.0, I_e=400.0))
+    net.record(net["cells"], "spikes")
+    run = ns.run(net, 100, "loihi", approximate=["refractoriness"])
+    assert any("t_ref counts as 0" in e["how"] for e in run.provenance["approximations"])
+    free = with_model(LIF(t_ref=0.0, I_e=400.0))
+    free.record(free["cells"], "spikes")
+    assert (
+        run.spikes["cells"].times.tolist()
+        == ns.run(free, 100, "loihi").spikes["cells"].times.tolist()
+    )
+
+
+def test_delays_onto_the_membrane_may_be_one_step_longer() -> None:
+    for delay, model in ((63.0, LIF()), (64.0, ns.LIF(t_ref=0.0, synapses=ns.Delta()))):
+        net = with_model(model, delay=delay, weight=20.0 if delay > 63 else 1.0)
+        net.record(net["cells"], "V_m")
+        run = ns.run(net, 80, "loihi")
+        moved = np.flatnonzero(np.diff(run.states["cells"]["V_m"].array[:, 0]))
+        assert moved.size
+
+
+@pytest.mark.parametrize(
+    ("net", "named"),
+    [
+        (lambda: with_model(LIF(), weight=1e9), "a weight"),
+        (lambda: with_model(LIF(I_e=1e9)), "I_e"),
+        (
+            lambda: with_model(LIF(), delay=ns.Exponential(40.0, offset=1.0, clip=(1, None))),
+            "a delay of",
+        ),
+    ],
+)
+def test_numbers_beyond_the_chip_are_refused(net: Callable[[], ns.Network], named: str) -> None:
+    """In the same words by explain, which draws them, too."""
+    network = net()
+    many = network.population("many", 200, network["source"].model)
+    network.project(
+        many, network["cells"], ns.AllToAll(), receptor="syn",
+        delay=network.projections["source->cells"].delay,
+    )  # fmt: skip
+    with pytest.raises(CapacityError, match=named):
+        session(network)
+    assert any(named in f.how for f in ns.explain(network, "loihi").refused)
+
+
+def test_the_certificate_has_the_integer_core_beside_the_float_one() -> None:
+    net = ns.Network("certified", seed=2, dt=1.0)
+    source = net.population("source", 4, ns.SpikeTimes([[1.0, 9.0], [2.0], [2.0], [5.0]]))
+    cells = net.population(
+        "cells", 3, ns.PerfectIntegrator(synapses=ns.Delta(), V_th=10.0, reset="to")
+    )
+    net.project(source, cells, ns.FixedIndegree(3), weight=5.0)
+    certificate = ns.certify(net, "loihi", 20, progress=False)
+    assert [row.tier.value for row in certificate.rows] == ["bit-exact"]
+
+
+def test_nothing_is_said_twice() -> None:
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always", ApproximationWarning)
+        session(busy())
+    said = [str(w.message) for w in shown]
+    assert len(said) == len(set(said))
+
+
+def test_corners_are_corners() -> None:
+    """The made-up network meets the limits that it is there for."""
+    trial = corner_trial()
+    seen = Chip(trial.network).run(trial.n_steps, trial.given, trial.watched)
+    assert (np.abs(seen.u) == 1 << 23).any()
+    assert (seen.v == 1 - (1 << 23)).any()
