@@ -35,7 +35,7 @@ OUTPUT = "output"
 
 def image_name(depth: int) -> str:
     """Return the name of the population that shows the image to layers of one depth."""
-    return "image" if depth == 1 else f"image, {depth - 1} steps later"
+    return "image" if depth == 1 else f"image +{depth - 1}"
 
 
 def image_depths(layered: LayeredNetwork) -> list[int]:

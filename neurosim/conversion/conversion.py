@@ -52,7 +52,7 @@ class Conversion:
     _declared: tuple[str, ...] = field(default=(), repr=False)
     _depths: tuple[int, ...] = field(default=(), repr=False)
     _report: ConversionReport | None = field(default=None, init=False, repr=False)
-    _sessions: dict[Any, Session] = field(default_factory=dict, init=False, repr=False)
+    _sessions: list[tuple[Any, Session]] = field(default_factory=list, init=False, repr=False)
 
     @property
     def report(self) -> ConversionReport:
@@ -157,10 +157,10 @@ class Conversion:
     # ------------------------------------------------------------------ within
 
     def _respond(self, images: Floats, steps: int, backend: Any, spikes: bool) -> Any:
-        key = backend if isinstance(backend, str) else id(backend)
-        if key not in self._sessions:
-            self._sessions[key] = compile(self.network, backend)
-        return respond(self._sessions[key], self._layered, self._depths, images, steps, spikes)
+        if not any(known is backend or known == backend for known, _ in self._sessions):
+            self._sessions.append((backend, compile(self.network, backend)))
+        session = next(s for known, s in self._sessions if known is backend or known == backend)
+        return respond(session, self._layered, self._depths, images, steps, spikes)
 
     def _layer_reports(
         self, images: Floats, values: Mapping[str, Floats], tally: _Tally, expected: Floats,

@@ -106,7 +106,7 @@ def trace(model: Any, image: Any, *, max_pool: str = "spiking") -> Traced:
             f"its course depends on values, so that it cannot be traced ({error})",
             "a forward without if, for and while on tensors",
         ) from error
-    reading = _Reading(fx.GraphModule(module, graph), max_pool)
+    reading = _Reading(fx.GraphModule(module, graph, _name(model)), max_pool)
     network = reading.read(image)
     traced = Traced(network, reading.graph_module, tuple(reading.averaged))
     if not traced.averaged:
