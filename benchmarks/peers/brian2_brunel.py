@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import brian2 as b
 
-from benchmarks.peers.common import DT
 from benchmarks.peers.parameters import BRUNEL, size
-from benchmarks.peers.with_brian2 import arguments, measure, prepare
+from benchmarks.peers.with_brian2 import arguments, delta_neurons, measure, prepare
 
 
 def main() -> None:
@@ -16,18 +15,7 @@ def main() -> None:
     n_exc, n_inh = size(p.n_exc, a.scale), size(p.n_inh, a.scale)
     began = prepare(a)
 
-    neurons = b.NeuronGroup(
-        n_exc + n_inh,
-        "dv/dt = -v/tau_m : volt (unless refractory)",
-        threshold="v >= V_th",
-        reset="v = V_reset",
-        # Brian2 holds the potential one step less than this time.
-        refractory=(p.t_ref + DT) * b.ms,
-        method="exact",
-        namespace={
-            "tau_m": p.tau_m * b.ms, "V_th": p.v_th * b.mV, "V_reset": p.v_reset * b.mV,
-        },
-    )  # fmt: skip
+    neurons = delta_neurons(n_exc + n_inh, p)
     exc, inh = neurons[:n_exc], neurons[n_exc:]
     synapses = []
     for source, indegree, w in ((exc, p.c_exc, p.j), (inh, p.c_inh, -p.g * p.j)):

@@ -35,6 +35,28 @@ REPORT_FROM_CPP = f"""
 """
 
 
+def delta_neurons(n: int, p: Any) -> Any:
+    """Return the neurons of Brunel's network, whose synapses move the potential.
+
+    Parameters
+    ----------
+    p : namespace
+        With tau_m, v_th, v_reset and t_ref, as in `benchmarks.peers.parameters`.
+    """
+    return b.NeuronGroup(
+        n,
+        "dv/dt = -v/tau_m : volt (unless refractory)",
+        threshold="v >= V_th",
+        reset="v = V_reset",
+        # Brian2 holds the potential one step less than this time.
+        refractory=(p.t_ref + DT) * b.ms,
+        method="exact",
+        namespace={
+            "tau_m": p.tau_m * b.ms, "V_th": p.v_th * b.mV, "V_reset": p.v_reset * b.mV,
+        },
+    )  # fmt: skip
+
+
 def arguments(description: str | None) -> argparse.ArgumentParser:
     """Return the arguments of every script of Brian2."""
     found = parser(description)

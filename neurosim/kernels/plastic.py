@@ -64,6 +64,17 @@ class Plastic(NamedTuple):
 
 
 @kernel
+def list_visit(visits, n, start, row, occasion, now, bound):
+    """Write the visit of a row (or a wave of it) to place n of the list."""
+    visits[n, V_ROW] = row
+    visits[n, V_BEGIN] = np.int64(start[row])
+    visits[n, V_END] = np.int64(start[row + 1])
+    visits[n, V_OCCASION] = occasion
+    visits[n, V_NOW] = now
+    visits[n, V_BOUND] = bound
+
+
+@kernel
 def make_visits(part, visits, n, label):
     """Visit the first `n` rows of the list; returns what the code of the rule said."""
     code = np.int64(0)
@@ -92,12 +103,7 @@ def visit_all(part, before, bound, occasion, label):
     for row in range(n_rows):
         if done[row] >= before:
             continue
-        visits[n, V_ROW] = row
-        visits[n, V_BEGIN] = np.int64(start[row])
-        visits[n, V_END] = np.int64(start[row + 1])
-        visits[n, V_OCCASION] = occasion
-        visits[n, V_NOW] = label
-        visits[n, V_BOUND] = bound
+        list_visit(visits, n, start, row, occasion, label, bound)
         n += 1
         if n == VISITS:
             code = min(code, make_visits(part, visits, n, label))
@@ -229,12 +235,7 @@ def deliver_plastic(part, label, ids, start, origin):
             at = row * n_waves + wave
             if wave_start[at] == wave_start[at + 1]:
                 continue
-            visits[n, V_ROW] = at
-            visits[n, V_BEGIN] = np.int64(wave_start[at])
-            visits[n, V_END] = np.int64(wave_start[at + 1])
-            visits[n, V_OCCASION] = PRE_SPIKE
-            visits[n, V_NOW] = now
-            visits[n, V_BOUND] = bound
+            list_visit(visits, n, wave_start, at, PRE_SPIKE, now, bound)
             n += 1
             if n == VISITS:
                 code = min(code, make_visits(part, visits, n, label))
