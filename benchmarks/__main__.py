@@ -204,6 +204,35 @@ def planted_attractors(
     write(into / "planted-attractors" / f"{data}.json", content)
 
 
+@app.command("diehl-cook")
+def diehl_cook(
+    learn: Annotated[int, typer.Option(help="digits to learn")] = 3000,
+    assign: Annotated[int, typer.Option(help="of these, to assign classes with")] = 1000,
+    judge: Annotated[int, typer.Option(help="digits held out")] = 1000,
+    seed: Annotated[list[int], typer.Option(help="may be repeated")] = [1, 2, 3],  # noqa: B006
+    threads: int | None = None,
+    into: Path = RESULTS,
+) -> None:
+    """Digits learned without labels (Diehl & Cook, 2015): presented per second, and accuracy."""
+    from benchmarks.diehl_cook import measure
+
+    if (learn, assign, judge) != (3000, 1000, 1000) and into.resolve() == RESULTS.resolve():
+        raise typer.BadParameter("other numbers are another benchmark; name --into")
+    rows = []
+    for one in seed:
+        row = measure(learn=learn, assign=assign, judge=judge, seed=one, threads=threads, say=say)
+        say(f"{row['name']}: {row['accuracy']:.1%} of {judge} digits; learning "
+            f"{row['learning_digits_per_second']:.0f}, judging "
+            f"{row['judging_digits_per_second']:.0f} digits per second")  # fmt: skip
+        rows.append(row)
+    seeds = " ".join(f"--seed {one}" for one in seed)
+    numbers = f"--learn {learn} --assign {assign} --judge {judge}"
+    command = f"python -m benchmarks diehl-cook {numbers} {seeds}"
+    if threads is not None:
+        command += f" --threads {threads}"
+    write(into / "diehl-cook.json", {"benchmark": "diehl-cook", **context(command), "rows": rows})
+
+
 @app.command("whole-brain")
 def whole_brain(
     duration: Annotated[float, typer.Option(help="of each simulation [ms]")] = 60_000.0,
