@@ -410,11 +410,12 @@ def test_single_precision_is_single() -> None:
     assert single.provenance["precision"] == "single"
 
 
-# --- the user's own Brian2 ------------------------------------------------------------------------
 def test_a_neuron_that_fires_and_goes_on_is_nothing_to_be_warned_of() -> None:
     """Without a reset, meant so: every step above the threshold is a spike."""
-    rising = ns.NeuronModel("rising", equations="dv/dt = (2 - v)/tau : 1\ntau : ms", threshold="v >= 1",
-                            parameters={"tau": 1.0})  # fmt: skip
+    rising = ns.NeuronModel(
+        "rising", equations="dv/dt = (2 - v)/tau : 1\ntau : ms", threshold="v >= 1",
+        parameters={"tau": 1.0},
+    )  # fmt: skip
     net = ns.Network("net")
     net.record(net.population("cells", 1, rising), "spikes")
     with brian2.utils.logger.catch_logs() as told:
@@ -422,6 +423,9 @@ def test_a_neuron_that_fires_and_goes_on_is_nothing_to_be_warned_of() -> None:
     assert told == []
     assert run.same_as(ns.run(net, 2))
     assert len(run.spikes["cells"]) > 5
+
+
+# --- the user's own Brian2 ------------------------------------------------------------------------
 
 
 def test_the_users_brian2_stays_as_it_was() -> None:
