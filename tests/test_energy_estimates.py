@@ -71,7 +71,7 @@ def test_what_cannot_be_counted_is_refused() -> None:
     with pytest.raises(ns.UnknownNameError, match="Did you mean 'loihi'"):
         ns.energy(run, profile="loihi2", network=net)
     with pytest.raises(ns.UnknownNameError, match="profile"):
-        ns.energy(run)
+        ns.energy(run, profile=None)
     other = chain()
     other.initialise(other["cells"], V_m=-60.0)
     with pytest.raises(ns.DescriptionError, match="differs from that of the run"):

