@@ -150,8 +150,9 @@ def test_bad_jobs_are_told_and_survived() -> None:
     worker = of_own()
     try:
         for change in BAD.values():
+            job, arrays = spoiled(change)
             with pytest.raises(WorkerError, match="Lava did not finish"):
-                worker.run(*spoiled(change), 30)
+                worker.run(job, arrays, timeout=30)
         job, arrays = small_job()
         with pytest.raises(WorkerError, match=r"not done after 0\.5 s"):
             worker.run({**job, "n_steps": 1_000_000}, arrays, timeout=0.5)
