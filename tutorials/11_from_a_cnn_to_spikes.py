@@ -23,7 +23,7 @@ def _():
 @app.cell(hide_code=True)
 def _(mo):
     mo.md(r"""
-    # 10. From a trained CNN to spikes
+    # 11. From a trained CNN to spikes
 
     A convolutional network is trained in PyTorch as ever, and becomes a network of
     integrate-and-fire neurons in one call. How many steps do the spikes need to tell what the
