@@ -283,15 +283,26 @@ def test_a_misspelt_permission_is_told() -> None:
     c.check(small(), fake(), ("release",))  # what is not needed does no harm
 
 
+def held(t_ref: Any) -> ns.Network:
+    """Return neurons that are refractory, and have one receptor."""
+    net = ns.Network("held")
+    net.population("a", 2, ns.LIF(t_ref=t_ref, synapses=ns.ExpCurrent.receptor(tau=5)))
+    return net
+
+
 def test_what_can_be_asked_for_is_what_helps() -> None:
     """On every backend: each name that is listed turns a refusal into an approximation."""
     for name in ns.backends():
         capabilities = find_backend(name).capabilities
         for short in c.permissions(capabilities):
-            net = small() if short == "release" else None
-            assert net is not None, "a network that needs this permission belongs here"
-            assert any(j.level == "refused" for j in c.judge(net, capabilities))
-            judged = c.judge(net, capabilities, [short])
+            # A network that needs this permission belongs here, with the others that it needs.
+            net, others = {
+                "release": (small(), []),
+                "refractoriness": (held(2.0), []),
+                "refractoriness_per_neuron": (held([1.0, 2.0]), ["refractoriness"]),
+            }[short]
+            assert any(j.level == "refused" for j in c.judge(net, capabilities, others))
+            judged = c.judge(net, capabilities, [short, *others])
             assert all(j.level != "refused" for j in judged)
             assert any(j.asked for j in judged)
 
