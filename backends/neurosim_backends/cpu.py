@@ -86,6 +86,13 @@ class CPU:
 
 def stored(projection: str, form: str, bound: float) -> dict[str, Any]:
     """Return the entry of the provenance that tells how weights are stored."""
+    if form == "plastic":
+        return {
+            "part": f"Projection {projection!r}: what spikes carry",
+            "how": "added up in integers",
+            "bound": bound,
+            "unit": "of the most that a synapse may carry",
+        }
     return {
         "part": f"Projection {projection!r}: weights",
         "how": f"stored as {form} integers" if form else "stored as integers",
