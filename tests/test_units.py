@@ -256,3 +256,9 @@ def test_importing_is_light() -> None:
     code = "import sys, neurosim.units; print([m for m in ('pint','sympy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("value", [[10**400], [1.0, -(10**400)], [[1, 2], [3, 10**400]]])
+def test_whole_numbers_beyond_the_floats_are_refused_by_their_place(value: Any) -> None:
+    with pytest.raises(DescriptionError, match=r"weight\[\d\].*(too large|finite)"):
+        to_float(value, "pA", "weight")

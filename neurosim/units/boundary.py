@@ -227,8 +227,22 @@ def _sequence(value: Any, unit: str, place: str, expected: str) -> float | Float
         parts = [_convert(part, unit, f"{place}[{i}]", expected) for i, part in enumerate(value)]
     try:
         return _frozen(np.array(parts, dtype=np.float64))
+    except OverflowError:
+        number, wrong = next((i, p) for i, p in enumerate(parts) if not _fits(p))
+        raise DescriptionError(
+            f"{place}[{number}]", wrong, expected, "It is too large for a float."
+        ) from None
     except ValueError:
         raise DescriptionError(place, value, f"rows of equal length, each {expected}") from None
+
+
+def _fits(number: Any) -> bool:
+    """Whether a number, or an array of them, is within the floats."""
+    try:
+        np.array(number, dtype=np.float64)
+    except OverflowError:
+        return False
+    return True
 
 
 def _plain(value: object, place: str, expected: str) -> float | Floats:
