@@ -1,6 +1,6 @@
 """Conversion beside SpikingJelly's: accuracy against steps, on the same trained network and images.
 
-    python -m benchmarks.conversion digits --spikingjelly /path/to/its/python
+    python -m benchmarks.conversion digits --default --steps 2,4,8 --spikingjelly /path/to/python
     python -m benchmarks.conversion mnist
 
 SpikingJelly wants packages that ours need not have, so it runs in an environment of its own with
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -22,8 +22,11 @@ from typing import Any
 
 import numpy as np
 
-HERE = Path(__file__).parent
-KEPT = HERE / "results" / "conversion.json"
+from benchmarks.keeping import RESULTS, context, write
+
+KEPT = RESULTS / "conversion.json"
+PEER = Path(__file__).parent / "peers" / "spikingjelly_convert.py"
+DEFAULT = "mse, half charge"
 STEPS = (1, 2, 4, 8, 16, 32)
 """Lengths of the windows that are measured."""
 
@@ -32,7 +35,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "max, soft reset": dict(method="max", initial_charge=0.0),
     "99.9 percentile (Rueckauer 2017)": dict(method="percentile", initial_charge=0.0),
     "99.9 percentile, half charge": dict(method="percentile"),
-    "mse, half charge (default)": dict(method="mse"),
+    DEFAULT: dict(method="mse"),
 }
 
 
@@ -79,17 +82,17 @@ def mnist_task() -> tuple[Any, ...]:
 TASKS = {"digits": digits_task, "mnist": mnist_task}
 
 
-def measure(task: str, steps: tuple[int, ...], methods: list[str]) -> dict[str, Any]:
-    """Return accuracies of all methods on the CPU core, and what an image takes there."""
+def measure(given: tuple[Any, ...], steps: list[int], methods: list[str]) -> dict[str, Any]:
+    """Return accuracies of methods on the CPU core, and what an image takes there."""
     import torch
 
     import neurosim as ns
 
-    model, calibration, (images, labels) = TASKS[task]()
+    model, calibration, (images, labels) = given
     with torch.no_grad():
         told = model(torch.tensor(images)).argmax(1).numpy()
     found: dict[str, Any] = {
-        "images": len(images), "module": float(np.mean(told == labels)), "steps": list(steps),
+        "images": len(images), "module": float(np.mean(told == labels)), "steps": steps,
         "methods": {}, "seconds_per_image": {},
     }  # fmt: skip
     for name in methods:
@@ -100,9 +103,9 @@ def measure(task: str, steps: tuple[int, ...], methods: list[str]) -> dict[str, 
             began = time.perf_counter()
             accuracies.append(conversion.accuracy(images, labels))
             seconds = (time.perf_counter() - began) / len(images)
-            if name.endswith("(default)"):
+            if name == DEFAULT:
                 found["seconds_per_image"][str(T)] = round(seconds, 5)
-            print(f"{task}, {name}, T = {T}: {100 * accuracies[-1]:.2f} %", flush=True)
+            print(f"{name}, T = {T}: {100 * accuracies[-1]:.2f} %", flush=True)
         found["methods"][name] = accuracies
     conversion = ns.convert(model, [calibration], timesteps=8)
     report = conversion.evaluate(images[:100], labels[:100])
@@ -110,16 +113,16 @@ def measure(task: str, steps: tuple[int, ...], methods: list[str]) -> dict[str, 
     return found
 
 
-def spikingjelly(python: str, task: str, steps: tuple[int, ...]) -> dict[str, Any]:
-    """Return what SpikingJelly's converter reaches with the same weights and images."""
-    model, (seen, _), (images, labels) = TASKS[task]()
+def spikingjelly(python: str, given: tuple[Any, ...], steps: list[int]) -> dict[str, Any]:
+    """Return what SpikingJelly's converter reaches with the same module and images."""
+    import torch
+
+    model, (seen, _), (images, labels) = given
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder)
-        np.savez(path / "data.npz", seen=seen, images=images, labels=labels)
-        np.savez(path / "weights.npz", **{k: v.numpy() for k, v in model.state_dict().items()})
+        np.savez(Path(folder) / "data.npz", seen=seen, images=images, labels=labels)
+        torch.save(model, Path(folder) / "model.pt")
         done = subprocess.run(
-            [python, str(HERE / "peers" / "spikingjelly_convert.py"), task, folder,
-             ",".join(map(str, steps))],
+            [python, str(PEER), folder, ",".join(map(str, steps))],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
     if done.returncode:
@@ -133,16 +136,18 @@ def main() -> None:
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("--spikingjelly", metavar="PYTHON")
     parser.add_argument("--steps", default=",".join(map(str, STEPS)))
-    parser.add_argument("--methods", help="default: all; 'default': ours alone")
+    parser.add_argument("--default", action="store_true", help="that method of ours alone")
     chosen = parser.parse_args()
-    steps = tuple(int(s) for s in chosen.steps.split(","))
-    methods = [m for m in METHODS if chosen.methods != "default" or m.endswith("(default)")]
-    found = measure(chosen.task, steps, methods)
+    steps = [int(s) for s in chosen.steps.split(",")]
+    given = TASKS[chosen.task]()
+    found = measure(given, steps, [DEFAULT] if chosen.default else list(METHODS))
+    told = shlex.join(sys.argv[1:])
     if chosen.spikingjelly:
-        found["spikingjelly"] = spikingjelly(chosen.spikingjelly, chosen.task, steps)
+        found["spikingjelly"] = spikingjelly(chosen.spikingjelly, given, steps)
+        told = told.replace(chosen.spikingjelly, "PYTHON")
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    kept[chosen.task] = found | {"python": sys.version.split()[0], "processor": platform.machine()}
-    KEPT.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    kept[chosen.task] = context(f"python -m benchmarks.conversion {told}") | found
+    write(KEPT, kept)
 
 
 if __name__ == "__main__":

@@ -51,23 +51,20 @@ def measure(
     model = DiehlCook(diehl_cook(neurons=neurons, seed=seed), threads=threads, precision=precision)
     model.normalise()  # and what is compiled or ordered once
 
-    def shown(present: Callable[[Any], Any], first: int, last: int, what: str) -> Any:
+    def shown(
+        present: Callable[[Any], Any], first: int, last: int, what: str
+    ) -> tuple[Any, dict[str, float]]:
         counts = []
+        started, cpu, before = time.perf_counter(), time.process_time(), model.presented
         for start in range(first, last, AT_ONCE):
             counts.append(present(images[start : min(start + AT_ONCE, last)]))
             say(f"{what}: {min(start + AT_ONCE, last) - first} of {last - first}")
-        return np.concatenate(counts)
+        return np.concatenate(counts), _speed(model.presented - before, started, cpu)
 
-    speeds = {}
-    started, cpu, before = time.perf_counter(), time.process_time(), model.presented
-    shown(model.learn, 0, learn, "learn")
-    speeds["learning"] = _speed(model.presented - before, started, cpu)
-    classes = assigned(
-        shown(model.respond, learn - assign, learn, "assign"), labels[learn - assign : learn]
-    )
-    started, cpu, before = time.perf_counter(), time.process_time(), model.presented
-    answers = shown(model.respond, len(data) - judge, len(data), "judge")
-    speeds["judging"] = _speed(model.presented - before, started, cpu)
+    _, learning = shown(model.learn, 0, learn, "learn")
+    responses, _ = shown(model.respond, learn - assign, learn, "assign")
+    classes = assigned(responses, labels[learn - assign : learn])
+    answers, judging = shown(model.respond, len(data) - judge, len(data), "judge")
     right = float((predicted(answers, classes) == labels[len(data) - judge :]).mean())
     return {
         "name": f"{neurons} neurons, seed {seed}",
@@ -75,7 +72,8 @@ def measure(
         "published": PUBLISHED,
         "learned": learn, "assigned": assign, "judged": judge, "seed": seed, "neurons": neurons,
         "threads": threads, "precision": precision,
-        **{f"{phase}_{key}": x for phase, told in speeds.items() for key, x in told.items()},
+        **{f"learning_{key}": x for key, x in learning.items()},
+        **{f"judging_{key}": x for key, x in judging.items()},
     }  # fmt: skip
 
 

@@ -36,11 +36,8 @@ def balanced() -> None:
             os.chdir(before)
     figure = names["run"].plot()
     figure.set_size_inches(8, 7)
-    target = ROOT / "docs" / "images" / "balanced.png"
-    target.parent.mkdir(exist_ok=True)
-    # No date or version in the file: the same figure is the same bytes.
-    figure.savefig(target, dpi=110, metadata={"Software": None})
-    print(f"{target.relative_to(ROOT)}: {names['run'].rates()}")
+    _save(figure, "balanced")
+    print(names["run"].rates())
 
 
 def memories() -> None:
@@ -72,9 +69,7 @@ def memories() -> None:
         "dense": ns.plot.phase_diagram(memory.dense_diagram(3, points=24)),
     }
     for name, ax in figures.items():
-        target = ROOT / "docs" / "images" / f"memory_{name}.png"
-        ax.figure.savefig(target, dpi=110, metadata={"Software": None})
-        print(target.relative_to(ROOT))
+        _save(ax.figure, f"memory_{name}")
 
 
 def stimuli() -> None:
@@ -151,6 +146,7 @@ def conversion() -> None:
 
 def _save(figure: Any, name: str) -> None:
     target = ROOT / "docs" / "images" / f"{name}.png"
+    # No date or version in the file: the same figure is the same bytes.
     figure.savefig(target, dpi=110, metadata={"Software": None})
     print(target.relative_to(ROOT))
 

@@ -7,7 +7,7 @@ out, and constants of one process and one design are taken for all there is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -42,11 +42,6 @@ class Operations:
     synaptic_operations: float = 0.0
     multiplications: float = 0.0
     updates: float = 0.0
-
-    def __add__(self, other: Operations) -> Operations:
-        return Operations(
-            **{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(Operations)}
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,43 +79,53 @@ _HOROWITZ = (
     "anew: a synaptic operation reads a weight, reads and writes a membrane"
 )
 
+_NO_ANALOG_INPUT = "no analog input: each of its products is taken for a synaptic operation"
+
+
+def _in_45nm(
+    name: str, told: str, *, addition: float, product: float, weight_bytes: float,
+    state_bytes: float,
+) -> EnergyProfile:  # fmt: skip
+    """Return a profile of Horowitz's figures: a product is added, an update adds twice."""
+    return EnergyProfile(
+        name=name, source=f"{_HOROWITZ} ({told})", memory=2.5,
+        synaptic_operation=addition, multiplication=round(addition + product, 9),
+        update=2 * addition,
+        weight_bytes=weight_bytes, activation_bytes=weight_bytes, state_bytes=state_bytes,
+    )  # fmt: skip
+
+
 _PROFILES = (
-    EnergyProfile(
-        name="45nm",
-        synaptic_operation=0.03, multiplication=0.23, update=0.06, memory=2.5,
-        weight_bytes=1, state_bytes=2, activation_bytes=1,
-        source=f"{_HOROWITZ} (weights of 8 bits, membranes of 16)",
+    _in_45nm(
+        "45nm", "weights of 8 bits, membranes of 16",
+        addition=0.03, product=0.2, weight_bytes=1, state_bytes=2,
     ),
-    EnergyProfile(
-        name="45nm-fp16",
-        synaptic_operation=0.4, multiplication=1.5, update=0.8, memory=2.5,
-        weight_bytes=2, state_bytes=2, activation_bytes=2,
-        source=f"{_HOROWITZ} (floats of 16 bits)",
+    _in_45nm(
+        "45nm-fp16", "floats of 16 bits",
+        addition=0.4, product=1.1, weight_bytes=2, state_bytes=2,
     ),
-    EnergyProfile(
-        name="45nm-fp32",
-        synaptic_operation=0.9, multiplication=4.6, update=1.8, memory=2.5,
-        weight_bytes=4, state_bytes=4, activation_bytes=4,
-        source=f"{_HOROWITZ} (floats of 32 bits)",
+    _in_45nm(
+        "45nm-fp32", "floats of 32 bits",
+        addition=0.9, product=3.7, weight_bytes=4, state_bytes=4,
     ),
     EnergyProfile(
         name="loihi",
         synaptic_operation=23.6, multiplication=23.6, update=81.0, spike=3.5,
         source="Davies et al. (2018), IEEE Micro 38(1):82-99, doi 10.1109/MM.2018.112130359, "
         "table 2: figures from before silicon, memory included; a spike makes one hop. The chip "
-        "has no analog input: each of its products is taken for a synaptic operation",
+        f"has {_NO_ANALOG_INPUT}",
     ),
     EnergyProfile(
         name="spinnaker",
         synaptic_operation=13_300.0, multiplication=13_300.0, update=26_000.0,
-        source="as given by Hoeppner et al. (2019), arXiv:1903.08941, memory included; no analog "
-        "input: each of its products is taken for a synaptic operation",
+        source="as given by Hoeppner et al. (2019), arXiv:1903.08941, memory included; "
+        f"{_NO_ANALOG_INPUT}",
     ),
     EnergyProfile(
         name="spinnaker2",
         synaptic_operation=450.0, multiplication=450.0, update=2_190.0,
         source="Hoeppner et al. (2019), arXiv:1903.08941: a prototype of SpiNNaker 2, memory "
-        "included; no analog input: each of its products is taken for a synaptic operation",
+        f"included; {_NO_ANALOG_INPUT}",
     ),
 )  # fmt: skip
 

@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neurosim.describe.checks import to_int
+from neurosim.describe.checks import check_bool, to_int
 from neurosim.errors import DescriptionError
 from neurosim.units import to_scalar
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from neurosim_datasets.events import Floats, Ints, trains_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -110,8 +108,7 @@ def planted_assemblies(
     neurons = to_int(n_neurons, f"{place}: n_neurons", at_least=1)
     groups = to_int(n_assemblies, f"{place}: n_assemblies")
     each = to_int(size, f"{place}: size", at_least=1)
-    if not isinstance(overlap, bool):
-        raise DescriptionError(f"{place}: overlap", overlap, "True or False")
+    check_bool(overlap, f"{place}: overlap")
     needed = each if overlap else each * groups
     if needed > neurons:
         raise DescriptionError(
@@ -144,10 +141,8 @@ def planted_assemblies(
         latencies.append(own)
         activations.append(called)
     ids, times = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    order = np.lexsort((times, ids))
-    ends = np.cumsum(np.bincount(ids, minlength=neurons))[:-1]
     return PlantedAssemblies(
-        trains=tuple(map(_kept, np.split(times[order], ends))),
+        trains=tuple(map(_kept, trains_of(times, ids, neurons))),
         members=tuple(map(_kept, members)),
         latencies=tuple(map(_kept, latencies)),
         activations=tuple(map(_kept, activations)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from neurosim.describe.checks import to_int
 from neurosim.errors import DescriptionError
 from neurosim.units import to_scalar
-from neurosim_datasets.events import ChannelSpikes, Floats, Ints
+from neurosim_datasets.events import ChannelSpikes, Floats, Ints, own_seed
 from neurosim_datasets.shd import CHANNELS, SpokenWords
 
 RATE = 20_000.0
@@ -43,6 +43,11 @@ class HairCell:
     g, y, l, r, x, h : float
         Rates [1/s].
 
+    Raises
+    ------
+    DescriptionError
+        If a number is not above 0.
+
     Source: Meddis (1986), J. Acoust. Soc. Am. 79:702-711, with the numbers of Meddis (1988), J.
     Acoust. Soc. Am. 83:1056-1063, as Cramer et al. (2022) use them.
     """
@@ -56,6 +61,13 @@ class HairCell:
     r: float = 6580.0
     x: float = 66.31
     h: float = 50_000.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            place = f"HairCell.{field.name}"
+            object.__setattr__(
+                self, field.name, to_scalar(getattr(self, field.name), "1", place, above=0)
+            )
 
     def at_rest(self) -> tuple[float, float, float]:
         """Return q, c and w in silence: where nothing changes."""
@@ -109,6 +121,11 @@ class BushyCell:
     weight : float
         [1/s]
 
+    Raises
+    ------
+    DescriptionError
+        If a number is not above 0.
+
     Source: Rothman, Young & Manis (1993), J. Neurophysiol. 70:2562-2583, for convergence;
     Cramer et al. (2022) for the numbers, from their program lauscher.
     """
@@ -118,6 +135,14 @@ class BushyCell:
     tau_s: float = 5e-4
     t_ref: float = 1e-3
     weight: float = 13e3
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "n_fibres", to_int(self.n_fibres, "BushyCell.n_fibres", at_least=1)
+        )
+        for name in ("tau_m", "tau_s", "t_ref", "weight"):
+            value = to_scalar(getattr(self, name), "1", f"BushyCell.{name}", above=0)
+            object.__setattr__(self, name, value)
 
     def spikes(self, rates: Floats, dt: float, generator: np.random.Generator) -> tuple[Ints, Ints]:
         """Return steps and channels of all spikes, in the order of steps.
@@ -304,14 +329,11 @@ def spoken_words(
         As `cochleagram`; if labels do not fit.
     """
     root = to_int(seed, "spoken_words: seed")
-    own = (
-        int(np.random.SeedSequence((root, k)).generate_state(1, np.uint64)[0]) >> 1
-        for k in range(len(labels))
-    )
     listed = list(sounds)
     if len(listed) != len(labels):
         raise DescriptionError("spoken_words: labels", labels, f"{len(listed)} numbers")
     heard = (
-        cochleagram(sound, rate, seed=k, **settings) for sound, k in zip(listed, own, strict=True)
+        cochleagram(sound, rate, seed=own_seed(root, k), **settings)
+        for k, sound in enumerate(listed)
     )
     return SpokenWords(samples=tuple(heard), labels=np.asarray(labels), keys=tuple(keys))

@@ -57,9 +57,9 @@ def read_nmnist(path: str | Path, *, size: tuple[int, int] = NMNIST_SIZE) -> Eve
     records = _records(content, 0, np.dtype("u1"), 5, path, "read_nmnist").reshape(-1, 5)
     x, y, high, middle, low = records.astype(np.int64).T
     mark = y == OVERFLOW_ROW
-    t = ((high & 0x7F) << 16) + (middle << 8) + low + OVERFLOW_US * np.cumsum(mark)
-    _inside(x, y, width, height, ~mark, 0, 5, path, "read_nmnist")
     kept = ~mark
+    t = ((high & 0x7F) << 16) + (middle << 8) + low + OVERFLOW_US * np.cumsum(mark)
+    _inside(x, y, width, height, kept, 0, 5, path, "read_nmnist")
     return Events(
         x=x[kept], y=y[kept], on=high[kept] >= 0x80, t=t[kept], width=width, height=height
     )
@@ -310,16 +310,13 @@ def read_dat(path: str | Path, *, size: tuple[int, int] | None = None) -> Events
     start = _after_comments(content, b"%")
     if start == 0:
         _refuse(path, "read_dat", 0, content[:16], "a line that begins with %")
-    told = dict(
-        line[1:].strip().split(b" ", 1)
-        for line in content[:start].splitlines()
-        if len(line[1:].split()) > 1
-    )
-    version = told.get(b"Version", b"(none)").strip()
+    words = [line[1:].strip().split(maxsplit=1) for line in content[:start].splitlines()]
+    told = {pair[0]: pair[1] for pair in words if len(pair) == 2}
+    version = told.get(b"Version", b"(none)")
     if version != b"2":
         _refuse(path, "read_dat", 0, f"version {version.decode(errors='replace')}", "version 2")
     if size is None:
-        sides = [told.get(side, b"").strip() for side in (b"Width", b"Height")]
+        sides = [told.get(side, b"") for side in (b"Width", b"Height")]
         if not all(side.isdigit() for side in sides):
             raise DescriptionError(
                 f"read_dat: {str(path)!r}: Width and Height", None, "numbers", "Give size=."

@@ -199,10 +199,19 @@ def to_spike_times(
     """
     shift = to_scalar(start, "ms", "to_spike_times: start", above=0)
     times, neurons, shape = _placed(events, polarity, "to_spike_times")
-    count = int(np.prod(shape))
+    return tuple(trains_of(times + shift, neurons, int(np.prod(shape))))
+
+
+def trains_of(times: Floats, neurons: Ints, count: int) -> list[Floats]:
+    """Return the times of each of `count` neurons, ascending."""
     order = np.lexsort((times, neurons))
     ends = np.cumsum(np.bincount(neurons, minlength=count))[:-1]
-    return tuple(np.split(times[order] + shift, ends))
+    return np.split(times[order], ends)
+
+
+def own_seed(seed: int, number: int) -> int:
+    """Return the seed of one recording of several that have draws of their own."""
+    return int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0]) >> 1
 
 
 def to_frames(

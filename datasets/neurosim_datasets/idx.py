@@ -134,12 +134,11 @@ def _from_npz(path: Path, part: str, name: str) -> tuple[Bytes, Bytes]:
     place = f"{name}: {str(path)!r}"
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = {key: arrays[key] for key in (f"x_{part}", f"y_{part}")}
+            images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
     except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise DescriptionError(
             place, str(error), f"an .npz file with x_{part} and y_{part}"
         ) from None
-    images, labels = found.values()
     if images.ndim != 3 or images.dtype != np.uint8:
         raise DescriptionError(f"{place}: x_{part}", images, "bytes of the shape (n, 28, 28)")
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":

@@ -13,7 +13,7 @@ from neurosim.describe.checks import to_int
 from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.units import to_scalar
 from neurosim_datasets.event_files import write_nmnist
-from neurosim_datasets.events import Events, Floats
+from neurosim_datasets.events import Events, Floats, own_seed
 from neurosim_datasets.images import LabelledImages
 
 CORNERS = ((-1.0, -1.0), (0.0, 1.0), (1.0, -1.0), (-1.0, -1.0))
@@ -107,7 +107,7 @@ def saccades(
     margin = int(np.ceil(reach))
     padded = np.pad(black + (1 - black) * picture, margin, constant_values=black)
     height, width = padded.shape
-    # Mismatch below 0.3 keeps thresholds above 0; four deviations are the most there is.
+    # Deviations end at 3.3, so that a mismatch below 0.3 keeps all thresholds above 0.
     normal = np.clip(generator.standard_normal(padded.size), -3.3, 3.3)
     thresholds = mean * (1 + spread * normal)
     t, camera = _course(reach, time)
@@ -223,9 +223,8 @@ def write_saccades(
     root = to_int(seed, "write_saccades: seed")
     paths = []
     for k, (image, label) in enumerate(zip(images.images, images.labels, strict=True), start=1):
-        own = int(np.random.SeedSequence((root, k)).generate_state(1, np.uint64)[0]) >> 1
         path = Path(folder) / part / str(label) / f"{k:05d}.bin"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_nmnist(path, saccades(image, seed=own, **settings))
+        write_nmnist(path, saccades(image, seed=own_seed(root, k), **settings))
         paths.append(path)
     return paths

@@ -195,7 +195,8 @@ def write_shd(
     Raises
     ------
     DescriptionError
-        If `precision` is unknown, a unit is 2^16 or more, or a time is beyond the precision.
+        If `precision` is unknown, there are more than 2^16 channels, or a time is beyond the
+        precision.
     """
     import h5py
 

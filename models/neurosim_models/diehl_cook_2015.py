@@ -10,7 +10,7 @@ import numpy.typing as npt
 import neurosim as ns
 from neurosim.describe.checks import to_int
 from neurosim.errors import DescriptionError, SimulationError
-from neurosim.units import to_float
+from neurosim.units import to_float, to_scalar
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -137,6 +137,7 @@ def diehl_cook(
     """
     size = to_int(neurons, "diehl_cook: neurons", at_least=2)
     n_inputs = to_int(inputs, "diehl_cook: inputs", at_least=1)
+    factor = to_scalar(learning, "1", "diehl_cook: learning", at_least=0)
     rule = ns.PlasticityRule(
         "Diehl & Cook",
         pre="dx/dt = -x/tau : 1\ntau : ms",
@@ -144,7 +145,7 @@ def diehl_cook(
         on_pre="w -= eta_pre*y; x = 1",
         on_post="w += eta_post*x*z; y = 1; z = 1",
         parameters={
-            "tau": 20, "tau_slow": 40, "eta_pre": 1e-4 * learning, "eta_post": 1e-2 * learning,
+            "tau": 20, "tau_slow": 40, "eta_pre": 1e-4 * factor, "eta_post": 1e-2 * factor,
         },
         w_min=0, w_max=1, delay="axonal", coincidence="both",
     )  # fmt: skip

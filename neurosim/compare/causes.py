@@ -92,16 +92,16 @@ def _watched(
     """
     until = min(duration, _until(lockstep))
     inquiry = Inquiry(network, theirs, duration, options)
-    other = _first_other(lockstep)
     if lockstep.watched_until is None or until <= lockstep.watched_until + DIAGNOSIS:
         inquiry.watch(until)
         return inquiry
     inquiry.watch(lockstep.watched_until)
     if inquiry.suspects or inquiry.initial_differs:
         return inquiry
-    index = network.populations[other[0]].index
+    population, neuron = _first_other(lockstep)
+    index = network.populations[population].index
     if retraceable(inquiry.plan, index) and alone(inquiry.plan, index):
-        if inquiry.follow(*other, until):
+        if inquiry.follow(population, neuron, until):
             return inquiry
         inquiry = Inquiry(network, theirs, duration, options)
     inquiry.watch(until)

@@ -120,8 +120,8 @@ class Verdict:
 
 
 def judge(
-    spiking: Operations, budget: BitBudget, *, products: float, nonzero: float, weighed: float,
-    activations: float, profile: EnergyProfile,
+    spiking: Operations, budget: BitBudget, *, products: float, nonzero: float, activations: float,
+    profile: EnergyProfile,
 ) -> Verdict:  # fmt: skip
     """Return both energies of one image.
 
@@ -134,8 +134,6 @@ def judge(
         Products of weights and activations in the artificial network, those with the image too.
     nonzero : float
         How many of them have an activation that is not 0.
-    weighed : float
-        Synaptic operations that stand for products (the rest serves maxima).
     activations : float
         Numbers that the artificial network stores.
     profile : EnergyProfile
@@ -154,9 +152,8 @@ def judge(
 
     dense = quantised(products)
     per_operation = estimate(Operations(synaptic_operations=1.0), p).total
-    rest = ours.total - weighed * per_operation
     possible = budget.multiplications * budget.timesteps * per_operation
     return Verdict(
         spiking=ours, quantised=dense, skipping=quantised(nonzero), budget=budget,
-        break_even=(dense.total - rest) / possible if possible else 0.0,
+        break_even=budget.rate + (dense.total - ours.total) / possible if possible else 0.0,
     )  # fmt: skip

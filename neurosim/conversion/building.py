@@ -38,15 +38,6 @@ def image_name(depth: int) -> str:
     return "image" if depth == 1 else f"image +{depth - 1}"
 
 
-def image_depths(layered: LayeredNetwork) -> list[int]:
-    """Return the depths at which the image itself enters."""
-    targets = [(layer.depth, layer.branches) for layer in layered.layers]
-    targets.append((layered.depth, layered.output.branches))
-    return sorted(
-        {depth for depth, branches in targets if any(b.source == IMAGE for b in branches)}
-    )
-
-
 def build(
     layered: LayeredNetwork, thresholds: Sequence[float], *, name: str, reset: str, charge: float
 ) -> Network:
@@ -66,7 +57,7 @@ def build(
     sources: dict[int, Population] = {}
     images = {
         depth: net.population(image_name(depth), layered.image_shape, Input("current"))
-        for depth in image_depths(layered)
+        for depth in layered.image_depths
     }
     scale = {IMAGE: 1.0} | {k + 1: value for k, value in enumerate(thresholds)}
     for k, layer in enumerate(layered.layers):
@@ -153,7 +144,7 @@ def _maxima(layer: Layer) -> NeuronModel:
     )
 
 
-def shown(image: Floats, depths: Sequence[int], n_steps: int) -> dict[str, Floats]:
+def shown(layered: LayeredNetwork, image: Floats, n_steps: int) -> dict[str, Floats]:
     """Return what the image populations are handed: one image, from the step of each depth on.
 
     Parameters
@@ -168,7 +159,7 @@ def shown(image: Floats, depths: Sequence[int], n_steps: int) -> dict[str, Float
         Population -> (n_steps, ..., *shape).
     """
     found = {}
-    for depth in depths:
+    for depth in layered.image_depths:
         held = np.zeros((n_steps, *image.shape))
         held[depth - 1 :] = image
         found[image_name(depth)] = held

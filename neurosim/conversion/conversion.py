@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.backend import Session, compile
-from neurosim.conversion.building import build, image_depths, shown
+from neurosim.conversion.building import build, shown
 from neurosim.conversion.layers import IMAGE, Affine, Layer, LayeredNetwork, quantised
 from neurosim.conversion.operators import Floats
 from neurosim.conversion.report import ConversionReport, LayerReport
@@ -50,7 +51,6 @@ class Conversion:
     _graph_module: Any = field(repr=False)
     _calibration: tuple[Any, Any] = field(repr=False)
     _declared: tuple[str, ...] = field(default=(), repr=False)
-    _depths: tuple[int, ...] = field(default=(), repr=False)
     _report: ConversionReport | None = field(default=None, init=False, repr=False)
     _sessions: list[tuple[Any, Session]] = field(default_factory=list, init=False, repr=False)
 
@@ -66,13 +66,13 @@ class Conversion:
     @property
     def n_steps(self) -> int:
         """Steps of a run in which every window is complete."""
-        return self.timesteps + self._layered.depth - 1
+        return self._layered.n_steps(self.timesteps)
 
     def inputs(self, image: Any, timesteps: int | None = None) -> dict[str, Floats]:
         """Return what ``session.run(conversion.n_steps, inputs=...)`` takes for one image."""
         image = self._images(np.asarray(_plain(image))[np.newaxis], "inputs: image")[0]
-        steps = self._steps(timesteps, "inputs") + self._layered.depth - 1
-        return shown(image, self._depths, steps)
+        steps = self._steps(timesteps, "inputs")
+        return shown(self._layered, image, self._layered.n_steps(steps))
 
     def outputs(self, images: Any, *, timesteps: int | None = None, backend: Any = "cpu") -> Floats:
         """Return what stands for the module's outputs.
@@ -131,8 +131,8 @@ class Conversion:
         checked = self._images(images, "evaluate: images")
         known = None if labels is None else self._labels(labels, len(checked), "evaluate: labels")
         nodes = [layer.node for layer in self._layered.layers]
-        values, expected = observe(self._graph_module, self._tensor(checked), nodes)
-        expected = np.asarray(expected.detach().cpu().double().numpy())
+        shown_images = _as_input(self._graph_module, checked)
+        values, expected = observe(self._graph_module, shown_images, nodes)
         tally = _Tally(self._layered, len(checked), steps)
         outputs = []
         for response in self._respond(checked, steps, backend, True):
@@ -157,22 +157,22 @@ class Conversion:
     # ------------------------------------------------------------------ within
 
     def _respond(self, images: Floats, steps: int, backend: Any, spikes: bool) -> Any:
-        if not any(known is backend or known == backend for known, _ in self._sessions):
-            self._sessions.append((backend, compile(self.network, backend)))
-        session = next(s for known, s in self._sessions if known is backend or known == backend)
-        return respond(session, self._layered, self._depths, images, steps, spikes)
+        session = next((s for known, s in self._sessions if known == backend), None)
+        if session is None:
+            session = compile(self.network, backend)
+            self._sessions.append((backend, session))
+        return respond(session, self._layered, images, steps, spikes)
 
     def _layer_reports(
         self, images: Floats, values: Mapping[str, Floats], tally: _Tally, expected: Floats,
         output: Floats, steps: int,
     ) -> Iterable[LayerReport]:  # fmt: skip
         layered = self._layered
-        thresholds = list(self.thresholds.values())
         activations = [images.reshape(len(images), -1)]
         for k, layer in enumerate(layered.layers):
             rectified = np.maximum(values[layer.node], 0.0)
             activations.append(rectified)
-            theta = thresholds[k]
+            theta = self.thresholds[layer.name]
             told = tally.counts[k] * (theta / steps)
             own = quantised(rectified, theta, steps)
             products, nonzero = _products(layered, layer, activations)
@@ -195,12 +195,6 @@ class Conversion:
         if timesteps is None:
             return self.timesteps
         return to_int(timesteps, f"{where}: timesteps", at_least=1)
-
-    def _tensor(self, images: Floats) -> Any:
-        import torch
-
-        like = next(iter(self._graph_module.parameters()), torch.zeros(()))
-        return torch.as_tensor(images).to(like)
 
     def _images(self, images: Any, place: str) -> Floats:
         array = np.asarray(_plain(images))
@@ -357,14 +351,11 @@ def convert(
     charge = to_scalar(initial_charge, "1", "convert: initial_charge", at_least=0, below=1)
     if not isinstance(model, torch.nn.Module):
         raise DescriptionError("convert: model", model, "a torch.nn.Module")
-    where = _device(model, device, torch)
+    where = _device(device)
     images, labels = _calibration(calibration_loader, limit)
     if where is not None:
-        import copy
-
         model = copy.deepcopy(model).to(where)
-    like = next(iter(model.parameters()), torch.zeros(()))
-    shown_images = torch.as_tensor(images).to(like)
+    shown_images = _as_input(model, images)
     traced = trace(model, shown_images[:8], max_pool=max_pool)
     layered = traced.network
     n_classes = layered.output.bias.size
@@ -390,7 +381,6 @@ def convert(
         _graph_module=traced.graph_module,
         _calibration=(images, labels),
         _declared=declared,
-        _depths=tuple(image_depths(layered)),
     )
 
 
@@ -418,9 +408,19 @@ def _plain(value: Any) -> Any:
     return value.detach().cpu().numpy() if hasattr(value, "detach") else value
 
 
-def _device(model: Any, device: Any, torch: Any) -> Any:
+def _as_input(module: Any, images: Any) -> Any:
+    """Return images as a tensor of the module's precision, on its device."""
+    import torch
+
+    like = next(iter(module.parameters()), torch.zeros(()))
+    return torch.as_tensor(images).to(like)
+
+
+def _device(device: Any) -> Any:
     if device is None:
         return None
+    import torch
+
     try:
         found = torch.device(device)
         torch.zeros(1, device=found)

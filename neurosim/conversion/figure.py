@@ -28,7 +28,7 @@ def draw(report: Any) -> Figure:
     steps = np.arange(1, report.timesteps + 1)
 
     known = report.accuracy is not None
-    curve = report.accuracy if report.accuracy is not None else report.agreement
+    curve = report.accuracy if known else report.agreement
     left.plot(steps, 100 * curve, "o-", color=BLUE, markersize=3.5, label="spiking network")
     if report.module_accuracy is not None:
         left.axhline(100 * report.module_accuracy, color=INK, linewidth=1, linestyle="--",

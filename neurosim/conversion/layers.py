@@ -142,6 +142,19 @@ class LayeredNetwork:
         """Steps from the image to the first input of the output."""
         return 1 + max((self.depth_of(b.source) for b in self.output.branches), default=0)
 
+    @property
+    def image_depths(self) -> list[int]:
+        """Depths at which the image itself enters."""
+        targets = [(layer.depth, layer.branches) for layer in self.layers]
+        targets.append((self.depth, self.output.branches))
+        return sorted(
+            {depth for depth, branches in targets if any(b.source == IMAGE for b in branches)}
+        )
+
+    def n_steps(self, timesteps: int) -> int:
+        """Return the steps of a run in which every window has `timesteps`."""
+        return timesteps + self.depth - 1
+
     def matrix(self, branch: Branch) -> Any:
         """Return the map of a branch as a sparse matrix (n_in, n_out), made once."""
         key = (branch.source, *map(id, branch.operators))

@@ -174,17 +174,13 @@ class Reshape:
         return OneToOne(), factor
 
 
-def average(shape: Shape, kernel: Shape, stride: Shape, padding: Shape) -> Convolution:
+def average(
+    channels: int, kernel: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]
+) -> Convolution:
     """Return the mean over windows, zeros of the padding counted, as a convolution by channel."""
-    channels, size = shape[0], int(np.prod(kernel))
     return Convolution(
-        np.full((channels, 1, *kernel), 1.0 / size), _pair(stride), _pair(padding), groups=channels
+        np.full((channels, 1, *kernel), 1.0 / np.prod(kernel)), stride, padding, groups=channels
     )
-
-
-def _pair(values: Sequence[int]) -> tuple[int, int]:
-    first, second = values
-    return int(first), int(second)
 
 
 def product(operators: Sequence[Operator], shape: Shape) -> Any:

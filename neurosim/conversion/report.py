@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from neurosim.conversion.budget import WEIGHT_BITS, BitBudget, Verdict, judge
+from neurosim.conversion.budget import BitBudget, Verdict, judge
 from neurosim.energy_estimates import PROFILES, EnergyEstimate, Operations, estimate, find_profile
 from neurosim.errors import DescriptionError
 
@@ -150,16 +150,11 @@ class ConversionReport:
         steps = self.timesteps if timesteps is None else timesteps
         by_spikes = [x for x in self.layers if not x.maxima]
         products = sum(x.products - x.multiplications for x in by_spikes)
-        weighed = self._weighed(steps)
+        arrivals = sum(float(x.synaptic_operations[:steps].sum()) for x in by_spikes)
         return BitBudget(
-            timesteps=steps, multiplications=float(products), weight_bits=WEIGHT_BITS,
-            rate=weighed / (products * steps) if products else 0.0,
+            timesteps=steps, multiplications=float(products),
+            rate=arrivals / (products * steps) if products else 0.0,
         )  # fmt: skip
-
-    def _weighed(self, timesteps: int) -> float:
-        return sum(
-            float(x.synaptic_operations[:timesteps].sum()) for x in self.layers if not x.maxima
-        )
 
     def verdict(self, profile: Any = "45nm", timesteps: int | None = None) -> Verdict:
         """Return the energy of one image beside that of the quantised artificial network.
@@ -180,7 +175,7 @@ class ConversionReport:
         return judge(
             self.operations_until(steps), self.budget(steps),
             products=float(sum(x.products for x in self.layers)),
-            nonzero=float(sum(x.nonzero for x in self.layers)), weighed=self._weighed(steps),
+            nonzero=float(sum(x.nonzero for x in self.layers)),
             activations=float(sum(x.neurons for x in self.layers)), profile=found,
         )  # fmt: skip
 
@@ -214,7 +209,7 @@ class ConversionReport:
         return "\n".join(told)
 
     def plot(self) -> Figure:
-        """Draw accuracy against steps, the error of every layer, and energy against accuracy.
+        """Draw accuracy against steps, the error of every layer, and energy against steps.
 
         Returns
         -------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,38 +34,32 @@ class Response:
 
 
 def respond(
-    session: Session, layered: LayeredNetwork, depths: Sequence[int], images: Floats,
-    timesteps: int, spikes: bool,
-) -> Iterator[Response]:  # fmt: skip
+    session: Session, layered: LayeredNetwork, images: Floats, timesteps: int, spikes: bool
+) -> Iterator[Response]:
     """Show images to a session and yield what came, batch by batch.
 
     Parameters
     ----------
     images : (n, *shape) float64
-    depths : sequence of int
-        At which the image enters.
     timesteps : int
         Length of every layer's window.
     spikes : bool
         Whether to keep those of all layers.
     """
-    n_steps = timesteps + layered.depth - 1
     if hasattr(session, "module"):
         for first in range(0, len(images), BATCH):
-            yield _batch(
-                session, layered, depths, images[first : first + BATCH], n_steps, timesteps, spikes
-            )
+            yield _batch(session, layered, images[first : first + BATCH], timesteps, spikes)
         return
     for image in images:
-        yield _single(session, layered, depths, image, n_steps, timesteps, spikes)
+        yield _single(session, layered, image, timesteps, spikes)
 
 
 def _single(
-    session: Session, layered: LayeredNetwork, depths: Sequence[int], image: Floats,
-    n_steps: int, timesteps: int, spikes: bool,
-) -> Response:  # fmt: skip
+    session: Session, layered: LayeredNetwork, image: Floats, timesteps: int, spikes: bool
+) -> Response:
+    n_steps = layered.n_steps(timesteps)
     session.reset()
-    run = session.run(n_steps * DT, inputs=shown(image, depths, n_steps), progress=False)
+    run = session.run(n_steps * DT, inputs=shown(layered, image, n_steps), progress=False)
     trace = np.asarray(run.states[OUTPUT]["V_m"].array, np.float64)
     kept = []
     for layer in layered.layers if spikes else ():
@@ -77,15 +71,15 @@ def _single(
 
 
 def _batch(
-    session: Any, layered: LayeredNetwork, depths: Sequence[int], images: Floats,
-    n_steps: int, timesteps: int, spikes: bool,
-) -> Response:  # fmt: skip
+    session: Any, layered: LayeredNetwork, images: Floats, timesteps: int, spikes: bool
+) -> Response:
     import torch
 
+    n_steps = layered.n_steps(timesteps)
     module = session.module
     given = {
         name: torch.tensor(array).to(module.like)
-        for name, array in shown(images, depths, n_steps).items()
+        for name, array in shown(layered, images, n_steps).items()
     }
     with torch.no_grad():
         out = module(given, record=[(OUTPUT, "V_m")])

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 
 from neurosim.conversion.layers import Layer, quantised
 from neurosim.conversion.operators import Floats
 from neurosim.errors import DescriptionError
-
-Method = Literal["mse", "max", "percentile"]
 
 METHODS = ("mse", "max", "percentile")
 

@@ -30,7 +30,6 @@ from neurosim.conversion.operators import (
     Reshape,
     Shape,
     average,
-    product,
 )
 from neurosim.conversion.qcfs import QCFS
 from neurosim.errors import DescriptionError, UnsupportedError
@@ -137,12 +136,14 @@ class Observer(fx.Interpreter):  # type: ignore[misc]
         return value
 
 
-def observe(graph_module: Any, images: Any, wanted: Sequence[str]) -> tuple[dict[str, Floats], Any]:
-    """Return the values of some nodes as (n, size) float64, and the output as it is."""
+def observe(
+    graph_module: Any, images: Any, wanted: Sequence[str]
+) -> tuple[dict[str, Floats], Floats]:
+    """Return the values of some nodes, and the output, as (n, size) float64."""
     observer = Observer(graph_module, frozenset(wanted))
     with torch.no_grad():
         output = observer.run(images)
-    return {name: numbers(value) for name, value in observer.values.items()}, output
+    return {name: numbers(value) for name, value in observer.values.items()}, numbers(output)
 
 
 def numbers(value: Any) -> Floats:
@@ -179,12 +180,8 @@ class _Reading:
         self.network = LayeredNetwork(shape, self.layers, Affine((), np.zeros(0), ()))
         for node in self.graph_module.graph.nodes:
             values[node.name] = self._value(node, values, shape)
-        output = values[self._output_node().name]
-        self.network.output = output
+        *_, self.network.output = values.values()
         return self.network
-
-    def _output_node(self) -> Any:
-        return next(n for n in self.graph_module.graph.nodes if n.op == "output")
 
     def _value(self, node: Any, values: dict[str, Any], image_shape: Shape) -> Any:
         if node.op == "placeholder":
@@ -199,7 +196,7 @@ class _Reading:
         if node.op == "output":
             return self._output(node, arguments[0])
         if node.op == "get_attr":
-            return _attribute(self.graph_module, node.target)
+            return operator.attrgetter(node.target)(self.graph_module)
         if node.op == "call_module":
             module = self.graph_module.get_submodule(node.target)
             rule = next((r for kinds, r in _MODULES if type(module) in kinds), None)
@@ -239,7 +236,9 @@ class _Reading:
         """Apply a linear map, then add a constant per channel or feature."""
         value = self._affine(node, value)
         after = made.shape_after(value.shape)
-        carried = np.asarray(product((made,), value.shape).T @ value.bias)
+        carried = np.zeros(int(np.prod(after)))
+        if value.bias.any():  # never right after a rectification: spares the matrix
+            carried = np.asarray(made.matrix(value.shape).T @ value.bias)
         if bias is not None:
             carried = carried + _per_channel(bias, after, isinstance(made, Dense))
         branches = tuple(replace(b, operators=(*b.operators, made)) for b in value.branches)
@@ -321,8 +320,7 @@ class _Reading:
                 node, "AvgPool that divides by another number than its window has",
                 "count_include_pad=True without divisor_override",
             )  # fmt: skip
-        channels = (value.shape[0], 1, 1)
-        made = average(channels, kernel, stride, padding)
+        made = average(value.shape[0], kernel, stride, padding)
         return self._in_two_dimensions(node, value, made, None, "")
 
     def _window(
@@ -545,12 +543,6 @@ def _array(tensor: Any) -> Floats:
     return np.asarray(tensor.detach().cpu().double().numpy())
 
 
-def _attribute(module: Any, target: str) -> Any:
-    for name in target.split("."):
-        module = getattr(module, name)
-    return module
-
-
 def _name(model: Any) -> str:
     return type(model).__name__
 
@@ -655,9 +647,9 @@ _FUNCTIONS: dict[Any, Handler] = {
     torch.add: _Reading.add,
     operator.add: _Reading.add,
     operator.iadd: _Reading.add,
+    getattr: _Reading.attribute,
+    operator.getitem: _Reading.item,
 }
-
-_FUNCTIONS |= {getattr: _Reading.attribute, operator.getitem: _Reading.item}
 
 _METHODS: dict[Any, Handler] = {
     "relu": _Reading.rectify,

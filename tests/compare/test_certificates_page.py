@@ -8,7 +8,10 @@ import pytest
 
 import neurosim as ns
 from benchmarks import certificates
+from neurosim.compare.lockstep import FOLLOWED, WATCHED
+from neurosim.compare.observing import evenly
 from neurosim.compare.verdicts import Tier
+from neurosim_models import vogels_abbott_cuba
 from tests.compare.small_networks import Copy, driven, with_model
 from tests.docs_scripts import docs_script
 
@@ -22,6 +25,17 @@ def test_the_table_is_up_to_date(module: ModuleType) -> None:
     text = module.TARGET.read_text()
     assert text.count(module.BEGIN) == text.count(module.END) == 1
     assert text == module.page(text), "stale: run `python docs/make_certificates.py`"
+
+
+def test_the_page_tells_how_many_states_are_compared(module: ModuleType) -> None:
+    text = module.TARGET.read_text()
+    for values in (WATCHED, FOLLOWED):
+        assert f"{values / 1e6:g} million values" in text
+    net = vogels_abbott_cuba()
+    steps, per_step = 100_000, 4000 * 3
+    few = sum(ids.size for ids in evenly(net, FOLLOWED / (steps * per_step)).values())
+    until = WATCHED // per_step * 0.1
+    assert f"*States of all neurons up to {until:g} ms and of {few} of them up to 10000 ms*" in text
 
 
 def test_every_row_is_of_a_network_and_says_how_it_was_made() -> None:

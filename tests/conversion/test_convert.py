@@ -15,9 +15,9 @@ from torch import nn
 
 import neurosim as ns
 from neurosim.conversion.layers import IMAGE, quantised
-from neurosim.conversion.simulating import simulate
 from neurosim.conversion.thresholds import CANDIDATES, threshold_of
 from tests.conversion.digits_cnn import digits, trained
+from tests.conversion.in_steps import spikes_and_output
 
 GRID = 2.0**-10
 
@@ -166,15 +166,15 @@ def test_spikes_on_the_core_are_those_of_the_layers(residual: Any) -> None:
     images = torch.rand(3, 2, 8, 8)
     conversion = ns.convert(residual, [images], timesteps=7)
     thresholds = list(conversion.thresholds.values())
-    simulation = simulate(conversion._layered, images.numpy(), 7, thresholds, 0.5)
+    trains, output = spikes_and_output(conversion._layered, images, 7, thresholds, 0.5)
     for k, image in enumerate(images):
         run = ns.run(conversion.network, conversion.n_steps, inputs=conversion.inputs(image))
-        for layer, spikes in zip(conversion.windows, simulation.spikes, strict=False):
+        for layer, spikes in zip(conversion.windows, trains, strict=False):
             start = conversion.windows[layer] - 1
             counts = run.spikes[layer].between(start, start + 7).counts()
             np.testing.assert_array_equal(counts, spikes[k].sum(0))
     told = conversion.outputs(images)[:, -1]
-    np.testing.assert_allclose(told, simulation.output(), atol=1e-9)
+    np.testing.assert_allclose(told, output, atol=1e-9)
 
 
 def test_with_many_steps_the_output_is_the_modules(residual: Any) -> None:
@@ -289,7 +289,7 @@ def test_published_order_of_methods(shown: tuple[Any, ...]) -> None:
     for method, charge in (("max", 0.0), ("percentile", 0.0), ("percentile", 0.5), ("mse", 0.5)):
         conversion = ns.convert(model, loader, timesteps=2, method=method, limit=300)
         thresholds = list(conversion.thresholds.values())
-        output = simulate(conversion._layered, images, 2, thresholds, charge).output()
+        _, output = spikes_and_output(conversion._layered, images, 2, thresholds, charge)
         found.append(float(np.mean(output.argmax(1) == known)))
     assert found[0] < found[1] < 0.5
     assert 0.97 < found[2] <= found[3]

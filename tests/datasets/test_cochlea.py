@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,16 @@ def test_words_become_a_file_of_shd(tmp_path: Path) -> None:
     assert columns(alike[0]) != columns(alike[1])
     with pytest.raises(ns.DescriptionError, match="spoken_words: labels"):
         spoken_words([tone(300)], RATE, [1, 0])
+
+
+@pytest.mark.parametrize("cell", [HairCell, BushyCell])
+def test_numbers_of_cells_are_above_0(cell: Any) -> None:
+    for field in fields(cell):
+        for wrong in (0, -1, float("nan"), "much"):
+            with pytest.raises(ns.DescriptionError, match=f"{cell.__name__}.{field.name}"):
+                cell(**{field.name: wrong})
+    with pytest.raises(ns.DescriptionError, match=r"BushyCell\.n_fibres"):
+        BushyCell(n_fibres=2.5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,8 @@ def test_bytes_of_dat(tmp_path: Path) -> None:
     seen = read_dat(path)
     assert columns(seen) == [(639, 479, True, 0x01020304), (0, 0, False, 0)]
     assert (seen.width, seen.height) == (640, 480)
+    tabs = DAT_HEADER.replace(b"Width ", b"Width\t").replace(b"480", b"480 \r")
+    assert columns(read_dat(file(tmp_path, tabs + DAT))) == columns(seen)
     write_dat(tmp_path / "again", seen)
     assert (tmp_path / "again").read_bytes() == (
         b"% Data file containing CD events\n% Version 2\n% Width 640\n% Height 480\n" + DAT

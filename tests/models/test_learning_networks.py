@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import neurosim as ns
+from benchmarks.diehl_cook import measure
 from neurosim_datasets import mnist_sample
 from neurosim_models import DiehlCook, diehl_cook, song_miller_abbott
 from neurosim_models.diehl_cook_2015 import FEWEST_SPIKES, assigned, predicted
@@ -82,8 +83,9 @@ def test_the_network_of_diehl_and_cook_has_the_published_sizes() -> None:
     assert {n: rule.parameters[n] for n in ("tau", "tau_slow", "eta_pre", "eta_post")} == {
         "tau": 20, "tau_slow": 40, "eta_pre": 1e-4, "eta_post": 1e-2,
     }  # fmt: skip
-    with pytest.raises(ns.DescriptionError, match="neurons"):
-        diehl_cook(neurons=1)
+    for wrong in ({"neurons": 1}, {"inputs": 0}, {"learning": -1}, {"learning": float("nan")}):
+        with pytest.raises(ns.DescriptionError, match=f"diehl_cook: {next(iter(wrong))}"):
+            diehl_cook(**wrong)
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +130,21 @@ def test_learning_normalises_raises_thresholds_and_finds_classes(
     still.learn(images[:40])
     assert likeness(learned) > 0.12
     assert abs(likeness(still.weights)) < 0.08
+
+
+@pytest.mark.compiled
+def test_the_benchmark_learns_assigns_and_judges() -> None:
+    told: list[str] = []
+    row = measure(
+        learn=3, assign=2, judge=2, neurons=4, threads=1, precision="double", say=told.append
+    )
+    assert told == ["learn: 3 of 3", "assign: 2 of 2", "judge: 2 of 2"]
+    assert row["accuracy"] in (0, 0.5, 1)
+    assert row["learning_presented"] >= 3
+    assert row["judging_presented"] >= 2
+    for wrong in ({"learn": 4500}, {"learn": 500, "assign": 501}):
+        with pytest.raises(ValueError, match=r"learn \+ judge is at most 5000, assign at most"):
+            measure(**wrong)  # type: ignore[arg-type]
 
 
 def test_images_of_another_size_are_refused() -> None:

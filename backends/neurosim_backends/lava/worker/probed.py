@@ -1,6 +1,6 @@
 """Lava's LIF process that also keeps what it does: current, potential and spikes of every step.
 
-The arithmetic is Lava's own (`PyLifModelBitAcc`, `PyLifModelFloat`): nothing of it is repeated
+The arithmetic is Lava's own (`PyLifModelBitAcc`): nothing of it is repeated
 here. Lava's Monitor would cost 10 ms a step, and reading a large variable from a running process a
 message for each number; a file is written once. This module has a folder of its own because Lava
 imports every file beside a process when it looks for its models.
@@ -11,7 +11,7 @@ Runs in Lava's interpreter, Python 3.10.
 from typing import Any
 
 import numpy as np
-from lava.proc.lif.models import PyLifModelBitAcc, PyLifModelFloat
+from lava.proc.lif.models import PyLifModelBitAcc
 from lava.proc.lif.process import LIF
 
 
@@ -47,21 +47,6 @@ class _Probe:
 
 class ProbedFixed(_Probe, PyLifModelBitAcc):  # type: ignore[misc]
     """Bit-accurate."""
-
-    implements_process = ProbedLIF  # the rest is inherited: protocol, resources, tags
-
-    def __init__(self, proc_params: Any) -> None:
-        super().__init__(proc_params)
-        self._open(proc_params)
-
-    def run_spk(self) -> None:
-        """Let Lava make the step, and keep what came of it."""
-        super().run_spk()
-        self._keep()
-
-
-class ProbedFloat(_Probe, PyLifModelFloat):  # type: ignore[misc]
-    """In floating point."""
 
     implements_process = ProbedLIF  # the rest is inherited: protocol, resources, tags
 
