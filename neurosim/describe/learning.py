@@ -358,6 +358,9 @@ class RateLearning(Value):
     w_min: float | None = None
     w_max: float | None = None
 
+    def _check(self) -> None:
+        self.plasticity_rule()  # which reads what was given
+
     def plasticity_rule(self) -> PlasticityRule:
         """Return the rule as text."""
         raise NotImplementedError

@@ -48,6 +48,9 @@ from neurosim.kernels import loop
 from neurosim.kernels.jit import JIT
 from neurosim.lower.plan import Floats, Ints, Plan, PlanRecorder
 
+LAST_LABEL = 2**31 - 2
+"""Archives of plastic synapses keep labels in 32 bits."""
+
 LOG_SPIKES = 1 << 20
 """Room for the spikes of a chunk, at least."""
 
@@ -311,6 +314,12 @@ class Engine:
             raise SimulationError(f"{self._failure} Go back with session.reset().")
         first = self.step
         goal = first + n_steps
+        if self.synapses.plastic and goal > LAST_LABEL:
+            raise SimulationError(
+                f"Plastic synapses count {LAST_LABEL:,} steps at most; this run would end at "
+                f"{goal:,}. Go back to the start with session.reset(), which keeps what was "
+                f"learned."
+            )
         weights = self._weight_samples(n_steps)
         taps = Taps(self.plan, self.neurons, n_steps)
         kept_labels: list[np.ndarray] = []

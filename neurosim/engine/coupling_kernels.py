@@ -8,7 +8,6 @@ the connections alone. Sums are of float64 for states of either precision.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -16,7 +15,6 @@ from neurosim.engine.expressions import Emitter, Precision, symbols_of
 from neurosim.engine.generate import GeneratedKernel
 from neurosim.equations.pairs import TOTAL, Pair, post_symbol, pre_symbol
 from neurosim.equations.plasticity import BOUNDS, WEIGHT, RuleProgram
-from neurosim.kernels.cache import kernels_digest
 
 
 @dataclass(frozen=True)
@@ -315,7 +313,6 @@ def _written(
     w: _Words, head: list[str], body: list[str], emitter: Emitter, buffers: int, window: str = ""
 ) -> CouplingKernel:
     """Put a module together."""
-    functions = "".join(f"    {name},\n" for name in sorted(emitter.functions, key=str.lower))
     views = ", ".join(sorted({"exact_entry", "int64_at", "float64_at"} | w.views))
     words = [f"words = int64_at(ctx, {len(w.words)})"]
     if any("values[" in line for line in head):
@@ -326,7 +323,7 @@ def _written(
             "",
             "import numpy as np",
             "",
-            *([f"from neurosim.kernels.functions import (\n{functions})"] if functions else []),
+            *emitter.imports,
             f"from neurosim.kernels.jit import {views}",
             *([f"from neurosim.kernels.windows import {window}"] if window else []),
             "",
@@ -337,5 +334,4 @@ def _written(
             "",
         ]
     )
-    digest = hashlib.sha256(f"{kernels_digest()}\n{source}".encode()).hexdigest()[:24]
-    return CouplingKernel(GeneratedKernel(source, digest, ()), tuple(w.words), buffers)
+    return CouplingKernel(GeneratedKernel.of(source), tuple(w.words), buffers)

@@ -127,6 +127,12 @@ class Emitter:
             self._held[text] = name
         return self._held[text]
 
+    @property
+    def imports(self) -> list[str]:
+        """The import of the functions that were called; no line where there are none."""
+        names = "".join(f"    {name},\n" for name in sorted(self.functions, key=str.lower))
+        return [f"from neurosim.kernels.functions import (\n{names})"] if names else []
+
     def forget(self) -> None:
         """Forget what is held: names mean something else from here on."""
         self._held.clear()

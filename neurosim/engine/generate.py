@@ -93,6 +93,12 @@ class GeneratedKernel:
     digest: str
     layout: tuple[Field, ...]
 
+    @classmethod
+    def of(cls, source: str, layout: Iterable[Field] = ()) -> GeneratedKernel:
+        """Return a kernel with its digest."""
+        digest = hashlib.sha256(f"{kernels_digest()}\n{source}".encode()).hexdigest()[:24]
+        return cls(source, digest, tuple(layout))
+
 
 _ARRAY_KINDS = frozenset({"state", "coupling", "normal", "injected", "refractory", "drive"})
 
@@ -146,9 +152,7 @@ def generate(
     if injected and not spec.injectable:
         raise EquationError(f"{spec.name}: current is injected, but its equations read none")
     writer = _Writer(spec, precision, frozenset(arrays), driven, injected, normals_given)
-    source = writer.source()
-    digest = hashlib.sha256(f"{kernels_digest()}\n{source}".encode()).hexdigest()[:24]
-    return GeneratedKernel(source, digest, tuple(writer.layout))
+    return GeneratedKernel.of(writer.source(), writer.layout)
 
 
 def can_fire(spec: ModelSpec) -> bool:
@@ -278,16 +282,13 @@ class _Writer:
     def source(self) -> str:
         """Return the whole module."""
         loop = self._loop()
-        functions = "".join(
-            f"    {name},\n" for name in sorted(self.emitter.functions, key=str.lower)
-        )
         imports = [
             "import math",
             "",
             "import numpy as np",
             "",
             *(["from neurosim.kernels.compaction import compact"] if self.fires else []),
-            *([f"from neurosim.kernels.functions import (\n{functions})"] if functions else []),
+            *self.emitter.imports,
             f"from neurosim.kernels.jit import {self.entry}, {self._views()}",
         ]
         if self.random:

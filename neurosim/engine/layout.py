@@ -124,6 +124,19 @@ def deal_blocks(load: Mapping[tuple[int, int], Floats], tiles: int) -> dict[tupl
     return dealt
 
 
+def rows_by_id(pre: Ints) -> npt.NDArray[np.int32]:
+    """Return the row of every id from the first to the last, -1 where there is none.
+
+    Empty where rows simply follow the ids.
+    """
+    first, last = int(pre.min()), int(pre.max())
+    if pre.size == last - first + 1 and not np.any(np.diff(pre) != 1):
+        return np.empty(0, np.int32)
+    row_of = np.full(last - first + 1, -1, np.int32)
+    row_of[pre - first] = np.arange(pre.size, dtype=np.int32)
+    return row_of
+
+
 def slots_of(projection: PlanProjection, plan: Plan, slot_map: SlotMap) -> Ints:
     """Return the arrival slot of every post position: shape (n_post,), int64."""
     slots = np.empty(projection.post.size, np.int64)

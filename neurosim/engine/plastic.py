@@ -12,6 +12,7 @@ import numpy.typing as npt
 from neurosim.describe.estimate import ARCHIVE_ENTRIES
 from neurosim.engine.arrays import zeros
 from neurosim.engine.context import Context
+from neurosim.engine.layout import rows_by_id
 from neurosim.engine.module_cache import load
 from neurosim.engine.plastic_kernels import (
     LABELS,
@@ -40,7 +41,7 @@ class Part:
         Beside the stream of the tile; what stands beside headers means nothing.
     variables : dict of arrays as `weight`
         Variables of synapses.
-    status : (8,) int64
+    status : (S_SIZE,) int64
     """
 
     row: Ints
@@ -96,6 +97,8 @@ class PlasticProjection:
         self._kernel: RuleKernel = generate_rule(rule.program, precision)
         self.address = load(self._kernel.kernel).address
         self._places = {word: at for at, word in enumerate(self._kernel.words)}
+        self._row_of = rows_by_id(projection.pre)
+        self._stamped = [v for v in rule.program.variables["synapse"] if v in rule.program.flows]
         self.parts = [self._part(t) for t in range(len(rows.stream))]
         self.restart()
 
@@ -124,9 +127,7 @@ class PlasticProjection:
             context=Context([0] * len(self._kernel.words)),
             weight=weight,
             variables={n: zeros(weight.size, real) for n in program.variables["synapse"]},
-            stamps=np.zeros(weight.size if any(
-                v in program.flows for v in program.variables["synapse"]
-            ) else 0, np.int32),
+            stamps=np.zeros(weight.size if self._stamped else 0, np.int32),
             pre_time=np.zeros(visited, np.int64),
             done=np.zeros(visited, np.int64),
             empty=np.diff(start) == 0,
@@ -134,20 +135,16 @@ class PlasticProjection:
             pre_before=np.zeros(visited * len(program.variables["pre"])),
             recent=zeros(n_post * record_bytes(width - 1) // 4, np.int32),
             entries=zeros(n_post * room * width if remembers else 0, np.float64),
-            status=np.zeros(8, np.int64),
+            status=np.zeros(k.S_SIZE, np.int64),
         )  # fmt: skip
         part.status[k.S_LEARNING] = 1
         visits = np.zeros(k.VISITS * k.VISIT_WIDTH, np.int64)
-        pre = self.projection.pre
-        first_pre, last_pre = int(pre.min()), int(pre.max())
-        row_of = np.empty(0, np.int32)
-        if pre.size != last_pre - first_pre + 1 or np.any(np.diff(pre) != 1):
-            row_of = np.full(last_pre - first_pre + 1, -1, np.int32)
-            row_of[pre - first_pre] = np.arange(pre.size, dtype=np.int32)
+        row_of = self._row_of
         part.keep = [visits, known, row_of, start, rows.stream[tile]]
         row = part.row
         row[k.P_ADDRESS], row[k.P_CONTEXT] = self.address, part.context.address
-        row[k.P_FIRST_ID], row[k.P_LAST_ID] = first_pre, last_pre
+        row[k.P_FIRST_ID] = self.projection.pre.min()
+        row[k.P_LAST_ID] = self.projection.pre.max()
         row[k.P_MAP] = row_of.ctypes.data if row_of.size else 0
         row[k.P_ROWS], row[k.P_WAVES] = n_rows, rows.n_waves
         row[k.P_WAVE_START], row[k.P_DONE] = start.ctypes.data, part.done.ctypes.data
@@ -166,7 +163,7 @@ class PlasticProjection:
         self, kind: str, name: str, part: Part, tile: int, low: int, room: int, visits: Ints
     ) -> Any:
         """Return a word of the context; those of the accumulator come later."""
-        rule, program = self.rule, self.rule.program
+        rule = self.rule
         match kind:
             case "stream":
                 return self.rows.stream[tile]
@@ -208,7 +205,7 @@ class PlasticProjection:
             case "table":
                 return np.exp(self._rate(name) * np.arange(TABLE))
             case "level":
-                return float(evaluate(program.flows[name].level, rule.parameters))
+                return self._level(name)
             case "parameter":
                 return float(rule.parameters[name])
             case _:
@@ -219,6 +216,10 @@ class PlasticProjection:
         return float(evaluate(self.rule.program.flows[name].rate, self.rule.parameters)) * (
             self.plan.dt
         )
+
+    def _level(self, name: str) -> float:
+        """Return the level that a variable goes to."""
+        return float(evaluate(self.rule.program.flows[name].level, self.rule.parameters))
 
     def connect(self, accumulator: np.ndarray, n_slots: int, rows_due: int) -> None:
         """Tell the code where arrivals are added."""
@@ -318,34 +319,32 @@ class PlasticProjection:
         return pre, post, steps.astype(np.float64) * self.plan.dt
 
     def _list(self, tile: int) -> tuple[Ints, Ints, Ints, Ints]:
-        rows, part = self.rows, self.parts[tile]
-        header = 3
-        n = int(part.weight.size)
+        rows = self.rows
+        n = int(self.parts[tile].weight.size)  # and headers
         row, slot, delay, place = (np.empty(n, np.int64) for _ in range(4))
         found = k.list_synapses(
             rows.wave_start[tile], rows.stream[tile], self.projection.pre.size, rows.n_waves,
             row, slot, delay, place,
         )  # fmt: skip
-        assert found <= max(0, n - header) or n == 0
         position = np.full(int(self._tile_first[tile + 1] - self._tile_first[tile]), -1, np.int64)
         mine = (self._slots >= self._tile_first[tile]) & (self._slots < self._tile_first[tile + 1])
         position[self._slots[mine] - self._tile_first[tile]] = np.flatnonzero(mine)
         return row[:found], position[slot[:found]], delay[:found], place[:found]
 
     def values(self, name: str, step: int) -> Floats:
-        """Return the weight "w" or another variable of every synapse, after a step."""
+        """Return the weight "w" or another variable of every synapse, as it is after a step."""
         self.connections()
         self.catch_up(step)
         assert self._order is not None
         found = [
-            self._array(part, name)[place]
+            self._present(part, name, step)[place]
             for part, place in zip(self.parts, self._order_of_tiles, strict=True)
         ]
         values: Floats = np.concatenate(found)[self._order[3]].astype(np.float64)
         return values
 
     def write(self, name: str, values: npt.NDArray[Any], step: int) -> None:
-        """Set the weights, in the order of `connections`."""
+        """Set the weights or another variable, in the order of `connections`."""
         self.connections()
         self.catch_up(step)
         assert self._order is not None
@@ -353,17 +352,33 @@ class PlasticProjection:
         unordered[self._order[3]] = values
         at = 0
         for part, place in zip(self.parts, self._order_of_tiles, strict=True):
+            if name in self._stamped:
+                for other in self._stamped:
+                    part.variables[other][:] = self._present(part, other, step)
+                part.stamps[:] = step
             self._array(part, name)[place] = unordered[at : at + place.size]
             at += place.size
+
+    def _present(self, part: Part, name: str, step: int) -> npt.NDArray[Any]:
+        """Return a variable after a step; kept is what it was at the last spike of the synapse."""
+        array: npt.NDArray[Any] = self._array(part, name)
+        if name not in self._stamped:
+            return array
+        gap = np.maximum(step - part.stamps.astype(np.int64), 0)
+        level = self._level(name)
+        now: npt.NDArray[Any] = level + (array.astype(np.float64) - level) * np.exp(
+            self._rate(name) * gap
+        )
+        return now
 
     def _array(self, part: Part, name: str) -> npt.NDArray[Any]:
         return part.weight if name == "w" else part.variables[name]
 
 
-def table(projections: Sequence[PlasticProjection], n_tiles: int) -> k.Plastic:
-    """Return what the loop reads of all plastic projections."""
-    part = np.zeros((len(projections), n_tiles, k.P_WIDTH), np.int64)
+def table(projections: Sequence[PlasticProjection], n_tiles: int) -> Ints:
+    """Return what the loop reads of all plastic projections: (n_projections, n_tiles, P_WIDTH)."""
+    part: Ints = np.zeros((len(projections), n_tiles, k.P_WIDTH), np.int64)
     for p, projection in enumerate(projections):
         for t, of_tile in enumerate(projection.parts):
             part[p, t] = of_tile.row
-    return k.Plastic(part)
+    return part

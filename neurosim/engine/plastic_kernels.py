@@ -9,24 +9,34 @@ in a tile must not matter.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from neurosim.engine.expressions import Emitter, Precision, bare
 from neurosim.engine.generate import GeneratedKernel
 from neurosim.equations.plasticity import BOUNDS, EFFECT, WEIGHT, Change, RuleProgram
-from neurosim.kernels.cache import kernels_digest
-from neurosim.kernels.plastic import PRE_SPIKE, S_LEARNING, SIGNAL, TOO_LARGE
+from neurosim.kernels.delivery import TARGET_HEADER
+from neurosim.kernels.plastic import (
+    PRE_SPIKE,
+    S_LEARNING,
+    S_SIZE,
+    SIGNAL,
+    TOO_LARGE,
+    V_BEGIN,
+    V_BOUND,
+    V_END,
+    V_NOW,
+    V_OCCASION,
+    V_ROW,
+    VISIT_WIDTH,
+)
 
 TABLE = 4096
 """Steps for which factors of decay are tabulated (32 kB); beyond, they are computed."""
 
-
 LABELS = 5
 """Of the latest spikes of a postsynaptic neuron, beside their number and its variables: with one of
 these, 32 bytes."""
-
 
 STRETCH = 256
 """Synapses of a row that are seen to together: what is listed of them stays in the L1 cache."""
@@ -85,6 +95,7 @@ class _Writer:
         self.emitter = Emitter("double", self.names)
         self.synaptic = (*program.variables["synapse"], WEIGHT)
         self.record = record_bytes(len(program.variables["post"]))
+        self.width = 1 + len(program.variables["post"])  # of an entry: label and variables
         self._on_post = needed(program.on_post, self.synaptic)
         self.stamped = [v for v in program.variables["synapse"] if v in program.flows]
 
@@ -108,7 +119,7 @@ class _Writer:
         program = self.program
         self._integer("acc", "n_slots", "rows_due", "tile_first", "stream", "weight", "low")
         self._integer("axonal", "sees", "n_rows")
-        self._array("status", "status", "int64", "8")
+        self._array("status", "status", "int64", str(S_SIZE))
         self._array("pre_time", "pre_time", "int64", "n_rows")
         self._array("done", "done", "int64", "n_rows")
         n_pre = len(program.variables["pre"])
@@ -179,14 +190,14 @@ class _Writer:
 
     def _archive(self) -> list[str]:
         program = self.program
-        width = 1 + len(program.variables["post"])
         lines = [
-            f"ring = float64_at(archive + hi * room * {8 * width}, room * {width})",
+            self._ring("hi"),
             f"known = int32_at(recent + hi * {self.record}, {LABELS + 1})",
-            f"values_now = float64_at(recent + hi * {self.record} + {4 * LABELS + 4}, {width})",
+            f"values_now = float64_at(recent + hi * {self.record} + {4 * LABELS + 4}, "
+            f"{self.width - 1})",
             "newest = np.int64(known[0])",
-            f"old = ((newest - 1) & (room - 1)) * {width}",
-            f"new = (newest & (room - 1)) * {width}",
+            f"old = ((newest - 1) & (room - 1)) * {self.width}",
+            f"new = (newest & (room - 1)) * {self.width}",
             "gap = step - np.int64(ring[old])",
         ]
         changes = needed(program.on_post, program.variables["post"])
@@ -242,9 +253,8 @@ class _Writer:
         if not names:
             return []
         order = self.program.variables["post"]
-        width = 1 + len(order)
         lines = [
-            f"place = np.uintp(({entry} & (room - 1)) * {width})",
+            f"place = np.uintp(({entry} & (room - 1)) * {self.width})",
             # Before the run began there were first values only.
             f"gap = max({gap} - np.int64(ring[place]), 0)",
         ]
@@ -256,15 +266,19 @@ class _Writer:
 
     def _label(self, entry: str) -> str:
         """Return the text of the label of an entry."""
-        width = 1 + len(self.program.variables["post"])
-        return f"ring[np.uintp(({entry} & (room - 1)) * {width})]"
+        return f"ring[np.uintp(({entry} & (room - 1)) * {self.width})]"
+
+    def _ring(self, neuron: str) -> str:
+        """Return the line that finds the archive of a neuron."""
+        return (
+            f"ring = float64_at(archive + {neuron} * room * {8 * self.width}, room * {self.width})"
+        )
 
     def _record(self) -> list[str]:
         """Return the lines that find what is known of the neuron of synapse k."""
-        width = 1 + len(self.program.variables["post"])
         return [
             "j = np.int64(target[k]) - low",
-            f"ring = float64_at(archive + j * room * {8 * width}, room * {width})",
+            self._ring("j"),
             f"recently = int32_at(recent + j * {self.record}, {LABELS + 1})",
             "many = np.int64(recently[0])",
         ]
@@ -319,10 +333,9 @@ class _Writer:
         """Return the lines that do what postsynaptic spikes do, in the order of the list."""
         changes = self._on_post
         post = self._reads(changes, "post")
-        width = 1 + len(self.program.variables["post"])
         find = [
             "j = np.int64(target[k]) - low",
-            f"ring = float64_at(archive + j * room * {8 * width}, room * {width})",
+            self._ring("j"),
             "entry = np.int64(entry_of[event])",
         ]
         return [
@@ -446,12 +459,12 @@ class _Writer:
         program = self.program
         pre = program.variables["pre"]
         lines = [
-            "row = visits[v, 0]",
-            "at = visits[v, 1]",
-            "end = visits[v, 2]",
-            "occasion = visits[v, 3]",
-            "now = visits[v, 4]",
-            "bound = visits[v, 5]",
+            f"row = visits[v, {V_ROW}]",
+            f"at = visits[v, {V_BEGIN}]",
+            f"end = visits[v, {V_END}]",
+            f"occasion = visits[v, {V_OCCASION}]",
+            f"now = visits[v, {V_NOW}]",
+            f"bound = visits[v, {V_BOUND}]",
             "last = pre_time[row]",
             "known = done[row]",
         ]
@@ -473,10 +486,10 @@ class _Writer:
             lines += [f"if occasion == {PRE_SPIKE}:", *_in(before)]
         kept = program.variables["synapse"]
         run = [
-            "header = uint16_at(stream + 2 * at, 3)",
+            f"header = uint16_at(stream + 2 * at, {TARGET_HEADER})",
             "delay = np.int64(header[0])",
             "n = np.int64(header[1]) | (np.int64(header[2]) << 16)",
-            "at += 3",
+            f"at += {TARGET_HEADER}",
             "target = uint16_at(stream + 2 * at, n)",
             f"weights = {self.real}_at(weight + {self.size} * at, n)",
             *(f"a_{name} = {self.real}_at(s_{name} + {self.size} * at, n)" for name in kept),
@@ -491,7 +504,13 @@ class _Writer:
         ]
         lines += ["while at < end:", *_in(run)]
         ending = [*after, "pre_time[row] = now"]
-        return [*lines, f"if occasion == {PRE_SPIKE}:", *_in(ending)]
+        return [
+            *lines,
+            f"if occasion == {PRE_SPIKE}:",
+            *_in(ending),
+            # Before the next visit, which may be of the same row.
+            "done[row] = max(known, bound)",
+        ]
 
     def written(self) -> RuleKernel:
         """Return the module."""
@@ -500,7 +519,6 @@ class _Writer:
         row = self._row()
         views = {"float64_at", "int64_at", "uint16_at", f"{self.real}_at", f"{self.integer}_at"}
         views |= {"int32_at"} if self.stamped or self.program.reads_post else set()
-        functions = "".join(f"    {name},\n" for name in sorted(self.emitter.functions))
         length = len(self.words) + 1
         source = "\n".join(
             [
@@ -510,7 +528,7 @@ class _Writer:
                 "",
                 "import numpy as np",
                 "",
-                *([f"from neurosim.kernels.functions import (\n{functions})"] if functions else []),
+                *self.emitter.imports,
                 f"from neurosim.kernels.jit import exact_entry, {', '.join(sorted(views))}",
                 "",
                 "",
@@ -524,7 +542,8 @@ class _Writer:
                         *self.head,
                         "if lo < 0:",
                         *_in(archive),
-                        f"visits = int64_at({self._word('visits')}, hi * 6).reshape((hi, 6))",
+                        f"visits = int64_at({self._word('visits')}, hi * {VISIT_WIDTH})"
+                        f".reshape((hi, {VISIT_WIDTH}))",
                         f"accumulator = {self.integer}_at(acc, rows_due * n_slots)",
                         f"learning = status[{S_LEARNING}]",
                         "bad = 0",
@@ -536,8 +555,7 @@ class _Writer:
                 "",
             ]
         )
-        digest = hashlib.sha256(f"{kernels_digest()}\n{source}".encode()).hexdigest()[:24]
-        return RuleKernel(GeneratedKernel(source, digest, ()), tuple(self.words))
+        return RuleKernel(GeneratedKernel.of(source), tuple(self.words))
 
 
 def _in(lines: Iterable[str]) -> list[str]:

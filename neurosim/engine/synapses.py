@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.describe.projection import outside_bounds
-from neurosim.engine.layout import SlotMap, slots_of
+from neurosim.engine.layout import SlotMap, rows_by_id, slots_of
 from neurosim.engine.plastic import PlasticProjection
 from neurosim.engine.rows import DEEPEST
 from neurosim.engine.wiring import Measure, Rows, fill, measure
@@ -436,9 +436,8 @@ def assemble(
         assert bundle.measured is not None
         pre = bundle.projections[0].pre
         info[b, d.B_FIRST_ID], info[b, d.B_LAST_ID] = pre.min(), pre.max()
-        if pre.size != pre.max() - pre.min() + 1 or np.any(np.diff(pre) != 1):
-            row_of = np.full(int(pre.max() - pre.min() + 1), -1, np.int32)
-            row_of[pre - pre.min()] = np.arange(pre.size, dtype=np.int32)
+        row_of = rows_by_id(pre)
+        if row_of.size:
             keep.append(row_of)
             info[b, d.B_MAP] = row_of.ctypes.data
         info[b, d.B_FORMAT] = codes[bundle.format]

@@ -13,8 +13,6 @@ hi.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import numpy as np
 
 from neurosim.kernels.delivery import TARGET_HEADER, first_not_below
@@ -38,14 +36,14 @@ CATCH_UP, PRE_SPIKE, SIGNAL = 0, 1, 2
 VISITS = 256
 """Visits that are listed before they are made."""
 
-# Columns of `Plastic.part`: one row per projection and tile.
+# Columns of what is known of a part: one projection in one tile.
 (
     P_ADDRESS, P_CONTEXT, P_FIRST_ID, P_LAST_ID, P_MAP, P_ROWS, P_WAVES, P_WAVE_START, P_DONE,
     P_VISITS, P_AXONAL, P_INCLUSIVE, P_POST_FIRST, P_POST_LAST, P_POST_MAP, P_RECENT, P_ARCHIVE,
     P_ROOM, P_ENTRY, P_LONGEST, P_STATUS, P_RECORD, P_WIDTH,
 ) = range(23)  # fmt: skip
 # Places in the status of a part.
-S_SAFE, S_FAILURE, S_LABEL, S_WHERE, S_LEARNING, S_CAUGHT_UP, S_SIZE = range(7)
+S_SAFE, S_FAILURE, S_LABEL, S_LEARNING, S_CAUGHT_UP, S_SIZE = range(6)
 
 FINE, TOO_LARGE, NO_ROOM = 0, -1, -2
 """Status of a part: an effect beyond its bound, or no number; an archive that is too short."""
@@ -54,41 +52,39 @@ NEVER = 1 << 60
 """Label up to which rows without synapses are up to date."""
 
 
-class Plastic(NamedTuple):
-    """All plastic projections.
-
-    part : (n_projections, n_tiles, P_WIDTH) int64   see the P_ columns
-    """
-
-    part: Any
+@kernel
+def note_failure(part, code, label):
+    """Note what went wrong in a part, unless something did before."""
+    status = int64_at(part[P_STATUS], S_SIZE)
+    if code < 0 and status[S_FAILURE] == FINE:
+        status[S_FAILURE] = code
+        status[S_LABEL] = label
 
 
 @kernel
-def list_visit(visits, n, start, row, occasion, now, bound):
-    """Write the visit of a row (or a wave of it) to place n of the list."""
+def make_visits(part, n, label):
+    """Visit the first `n` rows of the list."""
+    if n > 0:
+        code = call_entry(part[P_ADDRESS], part[P_CONTEXT], 0, n, label)
+        note_failure(part, code, label)
+
+
+@kernel
+def add_visit(part, visits, n, start, row, occasion, now, bound, label):
+    """List the visit of a row (or a wave of it); returns how many are on the list.
+
+    A list that is full is gone through at once.
+    """
     visits[n, V_ROW] = row
     visits[n, V_BEGIN] = np.int64(start[row])
     visits[n, V_END] = np.int64(start[row + 1])
     visits[n, V_OCCASION] = occasion
     visits[n, V_NOW] = now
     visits[n, V_BOUND] = bound
-
-
-@kernel
-def make_visits(part, visits, n, label):
-    """Visit the first `n` rows of the list; returns what the code of the rule said."""
-    code = np.int64(0)
-    if n > 0:
-        code = call_entry(part[P_ADDRESS], part[P_CONTEXT], 0, n, label)
-        done = int64_at(part[P_DONE], part[P_ROWS] * part[P_WAVES])
-        for v in range(n):
-            row = visits[v, V_ROW]
-            done[row] = max(done[row], visits[v, V_BOUND])
-        status = int64_at(part[P_STATUS], S_SIZE)
-        if code < 0 and status[S_FAILURE] == 0:
-            status[S_FAILURE] = code
-            status[S_LABEL] = label
-    return code
+    if n + 1 < VISITS:
+        return n + 1
+    make_visits(part, np.int64(VISITS), label)
+    return np.int64(0)
 
 
 @kernel
@@ -99,35 +95,27 @@ def visit_all(part, before, bound, occasion, label):
     done = int64_at(part[P_DONE], n_rows)
     start = uint32_at(part[P_WAVE_START], n_rows + 1)
     n = np.int64(0)
-    code = np.int64(0)
     for row in range(n_rows):
-        if done[row] >= before:
-            continue
-        list_visit(visits, n, start, row, occasion, label, bound)
-        n += 1
-        if n == VISITS:
-            code = min(code, make_visits(part, visits, n, label))
-            n = np.int64(0)
-    return min(code, make_visits(part, visits, n, label))
+        if done[row] < before:
+            n = add_visit(part, visits, n, start, row, occasion, label, bound, label)
+    make_visits(part, n, label)
 
 
 @kernel
 def catch_up(part, label):
-    """Bring all synapses of a part up to date after the step `label`; returns a status."""
+    """Bring all synapses of a part up to date after the step `label`."""
     control = set_flushing(FLUSH)
-    code = visit_all(part, label, label, CATCH_UP, label)
+    visit_all(part, label, label, CATCH_UP, label)
     set_flushing(control)
-    return code
 
 
 @kernel
 def signal(part, label):
     """Let the signal that stands in the context reach all synapses of a part."""
-    code = catch_up(part, label)
+    catch_up(part, label)
     control = set_flushing(FLUSH)
-    code = min(code, visit_all(part, NEVER, label, SIGNAL, label))
+    visit_all(part, NEVER, label, SIGNAL, label)
     set_flushing(control)
-    return code
 
 
 @kernel
@@ -143,7 +131,7 @@ def earliest_done(part):
 
 @kernel
 def make_room(part, neuron, label):
-    """See to it that the oldest entry of a neuron's archive is needed no more.
+    """See to it that the oldest entry of a neuron's archive is needed no more; returns a status.
 
     The oldest goes when all synapses know of the one after it, which is then what variables are
     taken from.
@@ -165,11 +153,9 @@ def make_room(part, neuron, label):
     # Half of the ring at once, so that the next time is not soon.
     middle = np.int64(entries[((count - room // 2) & (room - 1)) * width])
     before = min(middle + part[P_LONGEST] + 1, label - 1)
-    code = visit_all(part, max(before, needed + 1), label - 1, CATCH_UP, label)
+    visit_all(part, max(before, needed + 1), label - 1, CATCH_UP, label)
     status[S_CAUGHT_UP] += 1
     status[S_SAFE] = earliest_done(part)
-    if code < 0:
-        return code
     return FINE if status[S_SAFE] > needed else NO_ROOM
 
 
@@ -177,21 +163,13 @@ def make_room(part, neuron, label):
 def archive(part, label, ids, first, last):
     """Archive the spikes ids[first:last] of the label of postsynaptic neurons in this part."""
     known = int32_at(part[P_POST_MAP], part[P_POST_LAST] - part[P_POST_FIRST] + 1)
-    status = int64_at(part[P_STATUS], S_SIZE)
     s = first_not_below(ids, first, last, part[P_POST_FIRST])
     while s < last and ids[s] <= part[P_POST_LAST]:
         neuron = np.int64(known[ids[s] - part[P_POST_FIRST]])
         if neuron >= 0:
-            code = make_room(part, neuron, label)
-            if code < 0:
-                if status[S_FAILURE] == 0:
-                    status[S_FAILURE] = code
-                    status[S_LABEL] = label
-                    status[S_WHERE] = ids[s]
-                return code
+            note_failure(part, make_room(part, neuron, label), label)
             call_entry(part[P_ADDRESS], part[P_CONTEXT], np.int64(-1), neuron, label)
         s += 1
-    return FINE
 
 
 @kernel
@@ -204,12 +182,8 @@ def deliver_plastic(part, label, ids, start, origin):
 
     ids, start, origin : see `neurosim.kernels.delivery.deliver`
     """
-    code = np.int64(FINE)
     if part[P_POST_MAP] != 0:
-        begin = start[label - origin]
-        code = archive(part, label, ids, begin, start[label + 1 - origin])
-        if code < 0:
-            return code
+        archive(part, label, ids, start[label - origin], start[label + 1 - origin])
     visits = int64_at(part[P_VISITS], VISITS * VISIT_WIDTH).reshape((VISITS, VISIT_WIDTH))
     first_id = part[P_FIRST_ID]
     last_id = part[P_LAST_ID]
@@ -233,21 +207,21 @@ def deliver_plastic(part, label, ids, start, origin):
             if row < 0:
                 continue
             at = row * n_waves + wave
-            if wave_start[at] == wave_start[at + 1]:
-                continue
-            list_visit(visits, n, wave_start, at, PRE_SPIKE, now, bound)
-            n += 1
-            if n == VISITS:
-                code = min(code, make_visits(part, visits, n, label))
-                n = np.int64(0)
-    return min(code, make_visits(part, visits, n, label))
+            if wave_start[at] != wave_start[at + 1]:
+                n = add_visit(part, visits, n, wave_start, at, PRE_SPIKE, now, bound, label)
+    make_visits(part, n, label)
 
 
 @kernel
 def deliver_all_plastic(plastic, tile, label, ids, start, origin, shared, failed):
-    """Do what is due in one tile in all plastic projections; failures are told to all workers."""
-    for p in range(plastic.part.shape[0]):
-        if deliver_plastic(plastic.part[p, tile], label, ids, start, origin) < 0:
+    """Do what is due in one tile in all plastic projections; failures are told to all workers.
+
+    plastic : (n_projections, n_tiles, P_WIDTH) int64   see the P_ columns
+    """
+    for p in range(plastic.shape[0]):
+        part = plastic[p, tile]
+        deliver_plastic(part, label, ids, start, origin)
+        if int64_at(part[P_STATUS], S_SIZE)[S_FAILURE] != FINE:
             atomic_add(shared, failed, 1)
 
 

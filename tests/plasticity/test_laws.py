@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import neurosim as ns
+from neurosim.engine.clock import LAST_LABEL
 from neurosim.engine.plastic import PlasticProjection
 from neurosim.kernels import plastic as kernels
 from neurosim_backends.cpu import CPUSession
@@ -255,6 +256,20 @@ def test_an_effect_beyond_its_bound_stops_the_run() -> None:
         session.run(1)
     session.reset()
     session.run(3.5)
+
+
+def test_more_steps_than_labels_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels of postsynaptic spikes have 32 bits."""
+    assert np.iinfo(np.int32).max - 1 == LAST_LABEL
+    monkeypatch.setattr("neurosim.engine.clock.LAST_LABEL", 20)
+    session = ns.compile(recurrent(LEARNING, size=50))
+    session.run(1.5)
+    with pytest.raises(
+        ns.SimulationError, match=r"count 20 steps at most; this run would end at 25"
+    ):
+        session.run(1)
+    session.reset()
+    session.run(2)
 
 
 def test_rules_are_values(tmp_path: Path) -> None:
