@@ -5,7 +5,14 @@ from __future__ import annotations
 import brian2 as b
 
 from benchmarks.peers.parameters import BRUNEL, size
-from benchmarks.peers.with_brian2 import arguments, delta_neurons, measure, prepare
+from benchmarks.peers.with_brian2 import (
+    arguments,
+    delta_neurons,
+    external_jumps,
+    fixed_jumps,
+    measure,
+    prepare,
+)
 
 
 def main() -> None:
@@ -17,19 +24,11 @@ def main() -> None:
 
     neurons = delta_neurons(n_exc + n_inh, p)
     exc, inh = neurons[:n_exc], neurons[n_exc:]
-    synapses = []
-    for source, indegree, w in ((exc, p.c_exc, p.j), (inh, p.c_inh, -p.g * p.j)):
-        # Input during refractoriness is lost.
-        made = b.Synapses(
-            source, neurons, on_pre=f"v_post += {w}*mV*int(not_refractory_post)",
-            delay=p.delay * b.ms,
-        )  # fmt: skip
-        made.connect(i=f"int(rand()*N_pre) for _ in range({indegree})")
-        synapses.append(made)
-    rate = 1e3 * p.v_th / (p.j * p.c_exc * p.tau_m) * p.eta
-    drive = b.PoissonInput(
-        neurons, "v", N=p.c_exc, rate=rate * b.Hz, weight=f"{p.j}*mV*int(not_refractory)"
-    )
+    synapses = [
+        fixed_jumps(exc, neurons, p.c_exc, p.j, p.delay),
+        fixed_jumps(inh, neurons, p.c_inh, -p.g * p.j, p.delay),
+    ]
+    drive = external_jumps(neurons, p, p.eta)
     monitor = b.SpikeMonitor(neurons)
     measure(
         a, began, synapses=synapses, others=[neurons, drive], monitor=monitor,

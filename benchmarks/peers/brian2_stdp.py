@@ -9,7 +9,14 @@ from __future__ import annotations
 import brian2 as b
 
 from benchmarks.peers.parameters import STDP, size
-from benchmarks.peers.with_brian2 import arguments, delta_neurons, measure, prepare
+from benchmarks.peers.with_brian2 import (
+    arguments,
+    delta_neurons,
+    external_jumps,
+    fixed_jumps,
+    measure,
+    prepare,
+)
 
 
 def main() -> None:
@@ -39,21 +46,12 @@ def main() -> None:
     )  # fmt: skip
     learning.connect(i=f"int(rand()*N_pre) for _ in range({p.c_exc})")
     learning.w = p.j
-    synapses = [learning]
-    for source, target, indegree, w in (
-        (exc, inh, p.c_exc, p.j), (inh, neurons, p.c_inh, -p.g * p.j),
-    ):  # fmt: skip
-        # Input during refractoriness is lost.
-        made = b.Synapses(
-            source, target, on_pre=f"v_post += {w}*mV*int(not_refractory_post)",
-            delay=p.delay * b.ms,
-        )  # fmt: skip
-        made.connect(i=f"int(rand()*N_pre) for _ in range({indegree})")
-        synapses.append(made)
-    rate = 1e3 * p.v_th / (p.j * p.c_exc * p.tau_m) * a.eta
-    drive = b.PoissonInput(
-        neurons, "v", N=p.c_exc, rate=rate * b.Hz, weight=f"{p.j}*mV*int(not_refractory)"
-    )
+    synapses = [
+        learning,
+        fixed_jumps(exc, inh, p.c_exc, p.j, p.delay),
+        fixed_jumps(inh, neurons, p.c_inh, -p.g * p.j, p.delay),
+    ]
+    drive = external_jumps(neurons, p, a.eta)
     monitor = b.SpikeMonitor(neurons)
     measure(
         a, began, synapses=synapses, others=[neurons, drive], monitor=monitor,

@@ -57,6 +57,27 @@ def delta_neurons(n: int, p: Any) -> Any:
     )  # fmt: skip
 
 
+def fixed_jumps(source: Any, target: Any, indegree: int, weight: float, delay: float) -> Any:
+    """Return synapses of a fixed in-degree that move the potential by `weight` [mV].
+
+    What arrives during refractoriness is lost. `delay` is in ms.
+    """
+    made = b.Synapses(
+        source, target, on_pre=f"v_post += {weight}*mV*int(not_refractory_post)",
+        delay=delay * b.ms,
+    )  # fmt: skip
+    made.connect(i=f"int(rand()*N_pre) for _ in range({indegree})")
+    return made
+
+
+def external_jumps(neurons: Any, p: Any, eta: float) -> Any:
+    """Return Brunel's drive: as many sources as excitatory synapses, at `eta` times threshold."""
+    rate = 1e3 * p.v_th / (p.j * p.c_exc * p.tau_m) * eta
+    return b.PoissonInput(
+        neurons, "v", N=p.c_exc, rate=rate * b.Hz, weight=f"{p.j}*mV*int(not_refractory)"
+    )
+
+
 def arguments(description: str | None) -> argparse.ArgumentParser:
     """Return the arguments of every script of Brian2."""
     found = parser(description)
