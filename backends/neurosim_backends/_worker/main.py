@@ -1,14 +1,18 @@
-"""The worker: runs jobs in Lava for a client in another interpreter, one JSON line each way.
+"""The worker: runs jobs in a simulator for a client in another interpreter, one JSON line each way.
 
-It first says who it is: pid, interpreter, versions. Then each line it reads is a job: arrays lie in
-``in.npz`` of the job's folder, those of the answer in ``out.npz``; nothing is ever unpickled.
+    python main.py FOLDER DISTRIBUTION ...
 
-- Lava prints, so the stream of answers is moved away from where prints go.
-- Each job is a fork of its own: a job that fails, hangs or breaks Lava leaves the worker as it was.
-  Lava waits for ever for a process of its own that has died; a thread looks for those.
+FOLDER has a module `jobs`, which loads the simulator and has ``run(job, arrays, folder, running)``;
+the versions of the distributions are told. The worker first says who it is: pid, interpreter,
+versions. Then each line it reads is a job: arrays lie in ``in.npz`` of the job's folder, those of
+the answer in ``out.npz``; nothing is ever unpickled.
+
+- Simulators print, so the stream of answers is moved away from where prints go.
+- Each job is a fork of its own: one that fails, hangs or breaks the simulator leaves the worker as
+  it was. Lava waits for ever for a process of its own that has died; a thread looks for those.
 - When the client is gone, which closes the stream of jobs, the whole process group ends.
 
-Runs in Lava's interpreter, Python 3.10, without neurosim.
+Runs in the simulator's interpreter, which may be a Python 3.10, without neurosim.
 """
 
 import json
@@ -24,7 +28,7 @@ import traceback
 from importlib import metadata
 from typing import Any
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, sys.argv[1])
 
 GRACE = 1.0
 """Seconds between a polite and an impolite end: shared memory is released in between."""
@@ -33,7 +37,7 @@ LOOK = 0.1
 """Seconds between two looks at the processes of a job."""
 
 LOG_LINES = 25
-"""Of what Lava printed, told where a job fails."""
+"""Of what was printed, told where a job fails."""
 
 
 def main() -> None:
@@ -42,9 +46,9 @@ def main() -> None:
     os.dup2(2, 1)
     jobs: Any = queue.Queue()
     threading.Thread(target=_read, args=(jobs,), daemon=True).start()
-    import jobs as lava_jobs  # noqa: F401  (loads Lava, once for all jobs)
+    import jobs as loaded  # noqa: F401  (loads the simulator, once for all jobs)
 
-    versions = {name: metadata.version(name) for name in ("lava-nc", "numpy", "scipy")}
+    versions = {name: metadata.version(name) for name in sys.argv[2:]}
     versions["python"] = platform.python_version()
     hello = {"pid": os.getpid(), "executable": sys.executable, "versions": versions}
     answers.write(json.dumps(hello) + "\n")
@@ -155,9 +159,9 @@ def _run_and_exit(job: Any, folder: Any, seconds: Any) -> Any:
 
 
 def _failure() -> Any:
-    """Return what ended a process of Lava early; "" where none did.
+    """Return what ended a process of the simulator early; "" where none did.
 
-    Lava itself waits for its processes later: what is looked at here is left for it.
+    It waits for its processes itself, later: what is looked at here is left for it.
     """
     known: Any = multiprocessing.process
     for process in list(known._children):
@@ -172,7 +176,7 @@ def _failure() -> Any:
             error, told = found
             print(told, file=sys.stderr)
             return f"{type(error).__name__}: {error}"
-        return f"a process of Lava ended early ({seen.si_status})"
+        return f"a process of its own ended early ({seen.si_status})"
     return ""
 
 
