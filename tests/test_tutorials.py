@@ -64,8 +64,18 @@ def test_every_test_that_is_written_is_collected(path: Path, collected: list[str
 
 @each_tutorial
 def test_tutorial_runs(path: Path) -> None:
-    """Pytest collects only the test cells of a notebook; the others must not fail either."""
+    """A run as a script makes all cells, those of tests, too."""
     runpy.run_path(str(path), run_name="__main__")
+
+
+def test_a_test_cell_that_fails_fails_the_run(tmp_path: Path) -> None:
+    """Else nothing would: pytest itself is not sent to the tutorials."""
+    path = tmp_path / "01_wrong.py"
+    text = TUTORIALS[0].read_text(encoding="utf-8")
+    imports, cell = text.index("@app.cell"), "@app.cell\ndef test_wrong():\n    assert 1 == 2\n"
+    path.write_text(f"{text[:imports]}{cell}    return\n\n\n{text[text.index('if __name__') :]}")
+    with pytest.raises(AssertionError):
+        runpy.run_path(str(path), run_name="__main__")
 
 
 @each_tutorial
