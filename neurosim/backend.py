@@ -10,23 +10,22 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
-from importlib import metadata
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from neurosim import installed
 from neurosim.capabilities import Capabilities
 from neurosim.describe.network import Network
 from neurosim.describe.population import Population, Selectable, require_view
 from neurosim.describe.projection import Projection
 from neurosim.errors import DescriptionError, UnknownNameError, UnsupportedError, warn
+from neurosim.installed import backends as backends
+from neurosim.installed import check_backend
 from neurosim.lower.plan import Plan
 from neurosim.results import Run
 from neurosim.units import to_scalar
-
-GROUP = "neurosim.backends"
 
 DT = 0.1
 """Time step [ms] where neither the run nor the network says one."""
@@ -391,16 +390,6 @@ def _check_int(value: object, place: str, least: int, expected: str) -> None:
         raise DescriptionError(place, value, expected)
 
 
-@cache
-def _entry_points() -> dict[str, metadata.EntryPoint]:
-    return {e.name: e for e in metadata.entry_points(group=GROUP)}
-
-
-def backends() -> tuple[str, ...]:
-    """Return the names of the installed backends."""
-    return tuple(sorted(_entry_points()))
-
-
 def find_backend(name: Any) -> Backend:
     """Return a backend by name; a backend is returned as it is.
 
@@ -411,10 +400,8 @@ def find_backend(name: Any) -> Backend:
     """
     if not isinstance(name, (str, type)) and isinstance(name, Backend):
         return name
-    found = _entry_points()
-    if not isinstance(name, str) or name not in found:
-        raise UnknownNameError("backend", name, backends())
-    backend: Backend = found[name].load()()
+    check_backend(name)
+    backend: Backend = installed.entry_points()[str(name)].load()()
     return backend
 
 

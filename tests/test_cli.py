@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 import neurosim as ns
-from neurosim import backend, capabilities
+from neurosim import capabilities, installed
 from neurosim.backend import find_backend
 from neurosim.cli import app, doctor, targets
 
@@ -365,8 +365,8 @@ def test_doctor_goes_on_beside_a_broken_backend(monkeypatch: pytest.MonkeyPatch)
         def load(self) -> object:
             raise ImportError("no module 'elsewhere'")
 
-    points = {**backend._entry_points(), "broken": Broken()}
-    monkeypatch.setattr(backend, "_entry_points", lambda: points)
+    points = {**installed.entry_points(), "broken": Broken()}
+    monkeypatch.setattr(installed, "entry_points", lambda: points)
     done = neurosim("doctor")
     assert re.search(r"broken +CANNOT BE IMPORTED: no module 'elsewhere'", done.raw)
     assert re.search(r"cpu +works", done.raw)
@@ -471,6 +471,29 @@ def test_help_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Usage" in done.stdout
     assert done.stdout.strip().endswith("LOADED []")
+
+
+def test_an_unknown_backend_is_refused_before_anything_heavy_is_loaded() -> None:
+    """On the command line and in a call, with the nearest name; a good one first loads nothing."""
+    code = (
+        "import sys\nfrom neurosim.cli import app\n"
+        "try: app(['certify', 'cuba', '--backends', 'cpu,brian2,brian3'])\n"
+        "except SystemExit as e: assert e.code == 2, e.code\n"
+        "heavy = {'numba', 'sympy', 'scipy.stats', 'brian2', 'nest', 'matplotlib'}\n"
+        "print('LOADED', sorted(heavy & set(sys.modules)))\n"
+        "import neurosim as ns\n"
+        "net = ns.Network('small'); net.population('cells', 3, ns.LIF())\n"
+        "try: ns.certify(net, ['nest', 'brian3'], 1e6)\n"
+        "except ns.NeurosimError as error: print(error)\n"
+        "print('LOADED', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, second = re.findall(r"LOADED (.*)", done.stdout)
+    assert first == "[]"
+    assert second == "['sympy']"  # by the equations of LIF
+    assert "Did you mean 'brian2'?" in " ".join(done.stderr.replace("\u2502", " ").split())
+    assert "backend is 'brian3'; expected one of 'brian2'" in done.stdout
+    assert "Did you mean 'brian2'?" in done.stdout
 
 
 def test_module_and_script_are_the_same() -> None:

@@ -205,12 +205,10 @@ def doctor() -> None:
 
 def check_backend(name: str) -> None:
     """Refuse a backend that is not there as an error of usage."""
-    from neurosim.backend import backends
-    from neurosim.errors import UnknownNameError
+    from neurosim import installed
 
     with about("--backend"):
-        if name not in backends():
-            raise UnknownNameError("--backend", name, backends())
+        installed.check_backend(name, "--backend")
 
 
 def time_step_of(dt: str | None) -> float | None:

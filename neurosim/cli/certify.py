@@ -65,19 +65,22 @@ def certify(
     is different; 2: a mistake in the command, in the script or in the network; 3: none is
     different, but one is undecided or refused; 130: interrupted, with what was found until then.
     """
+    from neurosim.installed import check_backend
+
+    names = [name.strip() for name in backends.split(",") if name.strip()]
+    with _mistakes(), about("--backends"):
+        for name in names:  # before anything else: a mistake is told at once
+            check_backend(name)
+
     from rich.console import Console
 
     import neurosim
-    from neurosim.backend import find_backend, time_step, whole_steps
+    from neurosim.backend import time_step, whole_steps
     from neurosim.cli import targets
     from neurosim.compare.verdicts import Tier
     from neurosim.errors import DescriptionError
 
-    names = [name.strip() for name in backends.split(",") if name.strip()]
     with _mistakes():
-        with about("--backends"):
-            for name in names:
-                find_backend(name)
         step = time_step_of(dt)
         for option, path, ending in (("--html", html, ".html"), ("--json", json, ".json")):
             with about(option):

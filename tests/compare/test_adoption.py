@@ -10,8 +10,7 @@ import pytest
 import neurosim as ns
 from neurosim.backend import Options
 from neurosim.compare import adoption as module
-from neurosim.compare import certify as certifying
-from neurosim.compare import variants
+from neurosim.compare import comparing, variants
 from neurosim.compare.adoption import Adoption, adopt
 from neurosim.compare.certify import certify
 from neurosim.compare.diagnosis import Cause, Diagnosis
@@ -124,13 +123,13 @@ def test_a_cause_that_is_no_change_of_the_network_is_not_put_into_our_core(
 ) -> None:
     cause = Cause(kind="rounding", part="Population 'second'", what="V_m", size=1.0, unit="ulps",
                   text="Every single step is ours.")  # fmt: skip
-    monkeypatch.setattr(certifying, "diagnose", lambda *args: Diagnosis(cause=cause))
+    monkeypatch.setattr(comparing, "diagnose", lambda *args: Diagnosis(cause=cause))
     c = certify(chain(), Copy(network=with_model("second", V_th=-52.0)), DURATION, trials=TRIALS)
     assert c.tier("copy", "second") == Tier.DIFFERENT
     found = c.report("copy").adoption
     assert found is not None
     assert found.problem == "rounding is no change of the network that our core could run with"
     assert "not repeated with this cause in our core: rounding is no change" in str(c)
-    monkeypatch.setattr(certifying, "diagnose", lambda *args: Diagnosis())
+    monkeypatch.setattr(comparing, "diagnose", lambda *args: Diagnosis())
     c = certify(chain(), Copy(network=with_model("second", V_th=-52.0)), DURATION, trials=TRIALS)
     assert c.report("copy").adoption is None

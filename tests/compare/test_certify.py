@@ -12,11 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 import neurosim as ns
-from neurosim import backend as contract
+from neurosim import installed
 from neurosim.backend import Options, find_backend
 from neurosim.capabilities import PASSES, Requirement, approximated, judge, refused
 from neurosim.cli import app
-from neurosim.compare import certify as module
+from neurosim.compare import comparing
 from neurosim.compare import lockstep as lockstep_module
 from neurosim.compare.certify import certify
 from neurosim.compare.diagnosis import Diagnosis
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.compiled
 @pytest.fixture
 def no_causes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Causes have tests of their own; looking for them takes its time."""
-    monkeypatch.setattr(module, "diagnose", lambda *args: Diagnosis())
+    monkeypatch.setattr(comparing, "diagnose", lambda *args: Diagnosis())
 
 
 def other_drive(options: Options) -> Options:
@@ -477,7 +477,7 @@ class Entry:
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch, no_causes: None) -> None:
     """Copies that can be named on the command line."""
-    known = dict(contract._entry_points())
+    known = dict(installed.entry_points())
     copies = (
         Copy(),
         Copy("shifted", network=with_model("exc", V_th=-52.0)),
@@ -485,7 +485,7 @@ def registered(monkeypatch: pytest.MonkeyPatch, no_causes: None) -> None:
         Interrupting("broken", 2),
     )
     found = {**known, **{copy.name: Entry(copy) for copy in copies}}
-    monkeypatch.setattr(contract, "_entry_points", lambda: found)
+    monkeypatch.setattr(installed, "entry_points", lambda: found)
 
 
 @pytest.mark.parametrize(
@@ -596,7 +596,7 @@ def test_a_run_that_ctrl_c_broke_off_is_not_taken_for_a_whole_one() -> None:
     assert c.tier("two") == c.tier("three") == Tier.UNDECIDED
     assert c.report("two").lockstep is not None
     assert c.report("three").lockstep is None
-    assert module.UNREACHED in c.report("three").problem
+    assert comparing.UNREACHED in c.report("three").problem
     assert c.trials == (0, 0)
     assert ns.Certificate.from_json(c.to_json()) == c
 
@@ -612,7 +612,7 @@ def test_ctrl_c_between_runs_keeps_what_was_found(
     def pressed(*args: Any, **kwargs: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, where, pressed)
+    monkeypatch.setattr(comparing, where, pressed)
     c = certify(driven(), [Copy(network=with_model("exc", V_th=-54.5))], 40, statistics=None
                 if where == "find_ensemble" else False)  # fmt: skip
     assert c.interrupted

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import neurosim as ns
-from neurosim import backend, capabilities
+from neurosim import capabilities, installed
 from neurosim.backend import Options, Script
 from neurosim.capabilities import PASSES, Capabilities, Case, Requirement, approximated, refused
 from neurosim.errors import DescriptionError, UnknownNameError, UnsupportedError
@@ -465,6 +465,6 @@ def test_backends_may_be_registered(monkeypatch: pytest.MonkeyPatch) -> None:
         def load(self) -> Any:
             return lambda: Fake(SUPPORTS)
 
-    points = {**backend._entry_points(), "fake": Point()}
-    monkeypatch.setattr(backend, "_entry_points", lambda: points)
+    points = {**installed.entry_points(), "fake": Point()}
+    monkeypatch.setattr(installed, "entry_points", lambda: points)
     assert not ns.explain(network(), "fake").runs
