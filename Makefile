@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 CORE := $(VENV)/.installed-core
 STAMP := $(VENV)/.installed
 LAVA := $(VENV)/.installed-lava
-EXTRAS := dev,analysis,brian2,datasets,nest,torch,tutorials
+EXTRAS := dev,analysis,brian2,datasets,nest,nir-readers,torch,tutorials
 WORKERS ?= 2
 PYTHON ?=
 

@@ -80,6 +80,7 @@ _HOMES = {
     "neurosim.exporting": ("export",),
     "neurosim.fields": ("vector_field",),
     "neurosim.files": ("load",),
+    "neurosim.formats": ("from_nir", "to_nir", "verify_nir"),
     "neurosim.results": ("NotRecordedError", "Run", "SpikeRecord", "Trace"),
     "neurosim.sweeps": ("sweep",),
 }  # fmt: skip
@@ -223,6 +224,9 @@ if TYPE_CHECKING:
     from neurosim.exporting import export as export
     from neurosim.fields import vector_field as vector_field
     from neurosim.files import load as load
+    from neurosim.formats import from_nir as from_nir
+    from neurosim.formats import to_nir as to_nir
+    from neurosim.formats import verify_nir as verify_nir
     from neurosim.results import NotRecordedError as NotRecordedError
     from neurosim.results import Run as Run
     from neurosim.results import SpikeRecord as SpikeRecord

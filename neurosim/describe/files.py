@@ -64,7 +64,7 @@ def save_network(network: Contents, path: str | os.PathLike[str]) -> None:
     """
     h5py = open_h5py()
     arrays: list[np.ndarray[Any, Any]] = []
-    content = _network_content(network, arrays)
+    content = network_content(network, arrays)
     target = Path(path)
     if not target.parent.is_dir():
         raise DescriptionError("save: path", str(path), "a file in a folder that exists")
@@ -89,7 +89,7 @@ def save_network(network: Contents, path: str | os.PathLike[str]) -> None:
         raise
 
 
-def _network_content(network: Contents, arrays: list[np.ndarray[Any, Any]]) -> dict[str, Any]:
+def network_content(network: Contents, arrays: list[np.ndarray[Any, Any]]) -> dict[str, Any]:
     """Return the network as JSON values; arrays are put aside and referred to by number."""
 
     def encoded(value: Any) -> Any:

@@ -36,7 +36,7 @@ def load_network(path: str | os.PathLike[str]) -> Network:
             content = json.loads(file["content"][()])
             stored = file.get("arrays", {})
             arrays = [stored[str(i)][()] for i in range(len(stored))]
-        network = _network_from(content, arrays)
+        network = network_from(content, arrays)
     except DescriptionError as error:
         if error.place == place:
             raise
@@ -73,7 +73,7 @@ def _damaged(place: str, reason: object) -> DescriptionError:
     return DescriptionError(place, "unreadable", "a file written by Network.save", f"{reason}")
 
 
-def _network_from(content: dict[str, Any], arrays: list[np.ndarray[Any, Any]]) -> Network:
+def network_from(content: dict[str, Any], arrays: list[np.ndarray[Any, Any]]) -> Network:
     """Write the network again, as a script would."""
     network = Network(content["name"], seed=content["seed"], dt=content["dt"])
 

@@ -1,0 +1,3 @@
+"""NIR, the neuromorphic intermediate representation: networks to it and from it, and the proof."""
+
+from neurosim_backends.nir.exchange import Nir as Nir
