@@ -84,7 +84,9 @@ def summary(certificate: ns.Certificate, network: ns.Network, backend: str) -> d
         "horizon": None if horizon is None else horizon.first,
         "smallest_shift": max(shifts, default=None),
         "trials": list(certificate.trials),
-        "cause": None if cause is None else {"kind": cause.kind, "text": cause.text},
+        "cause": None
+        if cause is None
+        else {"kind": cause.kind, "text": cause.text, "accounts": cause.accounts},
         "evidence": [] if cause is None else list(cause.evidence),
         "statistics_with_cause": "" if report.adoption is None else adoption_told(report.adoption),
         "looked_for_cause": report.looked_for_cause,

@@ -31,8 +31,10 @@ def cells(row: dict[str, Any]) -> list[str]:
     if row["problem"]:
         cause = row["problem"]
     elif row["cause"] is not None:
-        more = row.get("statistics_with_cause", "")  # files from before there was any have none
-        cause = f"{row['cause']['kind']}: {row['cause']['text']}" + (f" {more}" if more else "")
+        # Files from before there were any have neither.
+        left, more = row["cause"].get("accounts", ""), row.get("statistics_with_cause", "")
+        kind = f"{'in part ' if left else ''}{row['cause']['kind']}"
+        cause = " ".join(filter(None, (f"{kind}: {row['cause']['text']}", left, more)))
     else:
         # Where all spikes are the same, what states differ by is told in the certificate.
         parted = row["looked_for_cause"] and same is not None and same < row["duration"]

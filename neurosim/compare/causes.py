@@ -379,7 +379,19 @@ class _Search:
                 self._as_it_is(),
                 f"{self.core} with this change: {told}",
             ),
+            accounts="" if trial.label is None else
+            f"It does not account for all: {self._parts_later(trial)}.",
         )  # fmt: skip
+
+    def _parts_later(self, trial: Trial) -> str:
+        """Tell that a re-run has the other side's spikes for longer, and then parts, too."""
+        was = self.original.label
+        instead = "" if was is None else f" instead of {was * self.inquiry.dt:g} ms"
+        assert trial.label is not None
+        return (
+            f"with it a whole run of our core still parts from the other side, at "
+            f"{trial.label * self.inquiry.dt:g} ms{instead}"
+        )
 
     def _as_it_is(self) -> str:
         return f"{self.core} as it is: {self._outcome(self.original)}"
@@ -471,6 +483,7 @@ class _Search:
             self.diagnosis.change = self._changed(change)
             part = title(plan, suspects)
             factor = now / max(off, 1e-300)
+            left = self.steps.unlike(change(plan), suspects)[0]
             self.diagnosis.cause = Cause(
                 kind="integrator", part=part, what=name, size=factor, unit="factor",
                 text=f"{part} {'is' if len(suspects) == 1 else 'are'} integrated otherwise: with "
@@ -481,8 +494,20 @@ class _Search:
                     f"Our core with {name}: {self._outcome(trial)}",
                     *more,
                 ),
+                accounts="" if not left and trial.label is None else
+                f"It accounts for {self._explained_spikes(change(plan), suspects)}"
+                f"{'' if trial.label is None else f'; {self._parts_later(trial)}'}.",
             )  # fmt: skip
             return
+
+    def _explained_spikes(self, plan: Plan, suspects: tuple[int, ...]) -> str:
+        """Tell how many spikes of the steps that were done again a plan has where they are."""
+        left, of = self.steps.unlike(plan, suspects)
+        without, _ = self.steps.unlike(self.inquiry.plan, suspects)
+        return (
+            f"{of - left} of {of} spikes ({of - without} are ours without it), each step done "
+            "again from the other side's own state"
+        )
 
     def _integrated(self) -> tuple[int, ...]:
         plan = self.inquiry.plan

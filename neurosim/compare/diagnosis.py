@@ -35,6 +35,9 @@ class Cause:
         What was done and what came out.
     alternatives : tuple of Cause
         Others that no experiment on this network told apart from it.
+    accounts : str
+        Where our core with this change still parts from the other side within what was watched: for
+        what the change accounts, and what is left. "" where the change removes the divergence.
     """
 
     kind: str
@@ -45,8 +48,16 @@ class Cause:
     text: str
     evidence: tuple[str, ...] = ()
     alternatives: tuple[Cause, ...] = ()
+    accounts: str = ""
+
+    @property
+    def heading(self) -> str:
+        """What stands before the text: the class, and whether that is all there is to it."""
+        return f"Cause in part ({self.kind})" if self.accounts else f"Cause ({self.kind})"
 
     def __str__(self) -> str:
+        if self.accounts:
+            return f"In part: {self.text} {self.accounts}"
         if not self.alternatives:
             return self.text
         others = " / ".join(a.text for a in self.alternatives)

@@ -172,7 +172,8 @@ class Observer:
         if missing:
             raise NeurosimError(
                 f"Backend '{self.name}' did not record {', '.join(missing)}, although its "
-                "capabilities do not refuse that."
+                "capabilities do not refuse that. It has to run the network that `compile` is "
+                "handed, whose recorders are those of the comparison."
             )
         all_labels = np.concatenate([*labels, np.empty(0, np.int64)])
         all_ids = np.concatenate([*ids, np.empty(0, np.int64)])

@@ -289,6 +289,9 @@ class Rounding:
                     self.as_it_is,
                     f"Our core with {name} moved by {abs(shift):.1g}: {self.outcome(trial)}",
                 ),
+                accounts="" if trial.label is None else
+                f"It accounts for the spike at {label * inquiry.dt:g} ms; with it decided as on "
+                f"the other side our core parts again at {trial.label * inquiry.dt:g} ms.",
             )  # fmt: skip
             return True
         return False

@@ -76,7 +76,13 @@ def told(report: Report, horizon: Horizon | None, *, states: bool = True) -> Ite
         yield from _spikes_told(report.lockstep, horizon, states)
         yield from _states_told(report.lockstep, states)
     if report.cause is not None:
-        yield f"Cause ({report.cause.kind}): {report.cause.text}"
+        yield f"{report.cause.heading}: {report.cause.text}"
+        if report.cause.accounts:
+            yield f"    {report.cause.accounts}"
+        yield from (
+            f"    Not to be told apart from it on this network: {other.text}"
+            for other in report.cause.alternatives
+        )
         yield from (f"    {line}" for line in report.cause.evidence)
         if report.adoption is not None:
             yield adoption_told(report.adoption)

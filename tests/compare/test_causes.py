@@ -199,6 +199,11 @@ def test_a_threshold_that_is_met_exactly_is_a_tie() -> None:
     assert (found.kind, found.what) == ("threshold tie", "V_th")
     assert found.size is not None
     assert found.size < 1e-14
+    # The network is full of ties: this is the first.
+    assert found.heading == "Cause in part (threshold tie)"
+    at, again = re.findall(r"at ([\d.]+) ms", found.accounts)
+    assert f"exactly at {at} ms" in found.text
+    assert float(again) > float(at)
 
 
 def chaotic() -> ns.Network:
@@ -403,6 +408,9 @@ def test_an_upstroke_solved_within_the_step_is_an_integrator_and_its_reset_is_se
     assert found.what.startswith("rk4 in ")
     assert found.what.endswith("parts of a step, threshold and reset after each part")
     assert "spikes fall into another step" in found.text
+    # A whole run with it has the other side's spikes: it is the cause, not a part of it.
+    assert (found.accounts, found.heading) == ("", "Cause (integrator)")
+    assert "the same spikes up to" in found.evidence[1]
     assert "cut into 1, 4" in found.evidence[2]
     assert "after the part that crosses the threshold" in found.evidence[3]
     # Both runs are told over the stretch in which our core as it is has their spikes.
@@ -426,6 +434,19 @@ def test_a_reset_at_the_end_of_the_step_is_not_called_one_within(
     assert found is not None, diagnosis.tried
     assert found.kind == "integrator"
     assert "reset" not in found.what
+    # So coarse a solver is not theirs: what it leaves is told, and how much later the two part.
+    assert found.heading == "Cause in part (integrator)"
+    accounted = re.match(
+        r"It accounts for (\d+) of (\d+) spikes \((\d+) are ours without it\).*"
+        r"still parts from the other side, at ([\d.]+) ms instead of ([\d.]+) ms\.$",
+        found.accounts,
+    )
+    assert accounted is not None, found.accounts
+    with_it, of, without = (int(n) for n in accounted.groups()[:3])
+    assert without < with_it < of
+    assert f"{of - with_it} of {of} spikes fall into another step" in found.text
+    assert float(accounted[4]) > float(accounted[5])
+    assert str(found).startswith("In part: ")
 
 
 def test_a_reset_within_the_step_is_one_of_its_parts() -> None:

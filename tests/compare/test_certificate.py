@@ -118,6 +118,22 @@ def certificate() -> ns.Certificate:
     )  # fmt: skip
 
 
+def test_a_cause_that_leaves_something_is_told_as_one_in_part_with_what_fits_as_well() -> None:
+    c = certificate()
+    assert "Cause (delay): all delays are 1 step longer" in str(c)
+    cause = c.report("peer").cause
+    assert cause is not None
+    other = replace(cause, kind="weight", text="all weights are less")
+    partly = replace(cause, accounts="It accounts for 118 of 121 spikes.", alternatives=(other,))
+    c = replace(c, reports=(replace(c.report("peer"), cause=partly), c.report("poor")))
+    for said in (str(c), c.to_html()):
+        words = " ".join(said.split())
+        assert "Cause in part (delay): all delays are 1 step longer" in words
+        assert "It accounts for 118 of 121 spikes." in words
+        assert "Not to be told apart from it on this network: all weights are less" in words
+    assert ns.Certificate.from_json(c.to_json()) == c
+
+
 def test_the_tier_of_several_is_the_worst() -> None:
     c = certificate()
     assert c.tier("peer", NAME) == Tier.DIFFERENT

@@ -67,12 +67,15 @@ def test_a_row_says_what_its_certificate_says(module: ModuleType) -> None:
     assert made["smallest_shift"] == max(shifts)
     cause = certificate.cause["copy"]
     assert cause is not None
-    assert made["cause"] == {"kind": cause.kind, "text": cause.text}
+    assert made["cause"] == {"kind": cause.kind, "text": cause.text, "accounts": ""}
     told = {**made, "title": "Driven", "command": "as it is"}
     row = module.cells(told)
     assert row[:4] == ["Driven, 60", "copy", "60 ms", certificate.tier("copy").value]
     assert cause.text in row[7]
     assert made["statistics_with_cause"].startswith("Statistics repeated with this cause")
     assert row[7].endswith(made["statistics_with_cause"])
+    partly = {**told, "cause": {**made["cause"], "accounts": "It accounts for 118 of 121 spikes."}}
+    assert module.cells(partly)[7].startswith(f"in part {cause.kind}: ")
+    assert "It accounts for 118 of 121 spikes. Statistics repeated" in module.cells(partly)[7]
     del told["statistics_with_cause"]  # as in files that were kept before
     assert module.cells(told)[7].endswith(cause.text)

@@ -453,7 +453,10 @@ class Forgetful(Copy):
 
 
 def test_what_a_backend_did_not_record_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(NeurosimError, match="Backend 'other' did not record V_m of 'exc'"):
+    with pytest.raises(
+        NeurosimError,
+        match=r"'other' did not record V_m of 'exc'.* run the network that `compile` is handed",
+    ):
         certify(driven(), [Forgetful("other")], 10)
     monkeypatch.setattr(Forgetful, "left_out", "spikes")
     with pytest.raises(NeurosimError, match="'other' did not record the spikes of 'exc'"):
