@@ -60,10 +60,8 @@ def evaluate(expression: Any, values: Mapping[str, Any]) -> Any:
     kind = type(expression)
     if expression.is_Symbol:
         return values[expression.name]
-    if expression.is_number and not expression.args:
-        return float(expression)
-    if expression in (sympy.true, sympy.false):
-        return bool(expression)
+    if not expression.args:  # asked first: whether a whole tree is a number takes a walk through it
+        return bool(expression) if expression.is_Boolean else float(expression)
     if isinstance(expression, sympy.Piecewise):
         pairs = [(evaluate(v, values), evaluate(c, values)) for v, c in expression.args]
         result: Any = np.nan
