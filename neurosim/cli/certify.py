@@ -55,6 +55,9 @@ def certify(
     resolution: Annotated[
         float, typer.Option(help="Relative shift of a rate that must be detectable.")
     ] = 0.05,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds to look for a cause, or as long as all before it.")
+    ] = 120.0,
     html: Annotated[Path | None, typer.Option(help="Write the report as a page.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
@@ -103,6 +106,7 @@ def certify(
                 approximate=approximate or (),
                 level=level,
                 resolution=resolution,
+                patience=patience,
                 progress=False if quiet else None,
             )
     console = Console(quiet=quiet, highlight=False)

@@ -13,6 +13,7 @@ Nothing is looked up by the name of a backend.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -44,6 +45,9 @@ RUNGS = (1e-10, 1e-8, 1e-6, 1e-4)
 """With finer steps other causes are looked for beyond these parts of the largest values, one after
 another: a solver has an error of its own, of which nothing is known."""
 
+ABOUT_SYNAPSES = ("delay", "receptor", "weight", "missing synapse", "extra synapse")
+"""Classes of hypotheses about what arrives."""
+
 MOST_RERUNS = 6
 """Equally good hypotheses are re-run up to this number."""
 
@@ -54,6 +58,7 @@ def diagnose(
     duration: float,
     options: Options,
     lockstep: Lockstep,
+    patience: float = math.inf,
 ) -> Diagnosis:
     """Search for why the other side differs from our own core, and tell what was tried.
 
@@ -67,17 +72,21 @@ def diagnose(
     options : Options
     lockstep : Lockstep
         What comparing the two sides in lockstep found.
+    patience : float
+        How long hypotheses are tried [s]; what was not tried by then is told.
     """
-    diagnosis = Diagnosis()
+    diagnosis = Diagnosis(patience=patience)
     if lockstep.same_spikes and lockstep.within_rounding:
         diagnosis.tried.append("Nothing: all spikes are the same, and all states to rounding.")
         return diagnosis
     inquiry = _watched(network, theirs, duration, options, lockstep)
     search = _Search(inquiry, lockstep, diagnosis)
     search.run()
-    if diagnosis.cause is None and (solver := search.steps.solver()) is not None:
+    if diagnosis.cause is None and diagnosis.late:
+        diagnosis.leave("integrator")
+    elif diagnosis.cause is None and (solver := search.steps.solver()) is not None:
         _on_top(solver, search, lockstep, diagnosis, network, theirs, duration, options)
-    if diagnosis.cause is None:
+    if diagnosis.cause is None and not diagnosis.late:
         search.integrators()
     return diagnosis
 
@@ -129,6 +138,9 @@ def _on_top(
     inquiry.watch(min(duration, _until(lockstep)))
     original = inquiry.rerun(inquiry.plan)
     for rung in RUNGS:
+        if diagnosis.late:
+            diagnosis.leave("any besides an integrator")
+            return
         inquiry.relax(rung)
         if not inquiry.suspects:
             return
@@ -183,9 +195,12 @@ class _Search:
             else:
                 self._by_rounding().explain()
             return
-        fitting = [h for h in self._hypotheses() if self._tell(h, inquiry.explains(h))]
+        fitting = [
+            h for h in self._timely(self._hypotheses()) if self._tell(h, inquiry.explains(h))
+        ]
         fitting += self._fitted()
-        fitting += self._thresholds()
+        if not self.diagnosis.late:  # of parameters, which are counted already
+            fitting += self._thresholds()
         # A projection onto two populations is suspected for both.
         fitting = list({(h.kind, h.part, h.what, h.text): h for h in fitting}.values())
         fitting.sort(key=lambda h: (h.rank, _roundness(h)))
@@ -193,6 +208,14 @@ class _Search:
             return
         if not self._settle(list(self._currents())):
             self._by_rounding().ties()
+
+    def _timely(self, hypotheses: Iterator[Hypothesis]) -> Iterator[Hypothesis]:
+        """Yield hypotheses while there is time, and keep count of the others."""
+        for hypothesis in hypotheses:
+            if self.diagnosis.late:
+                self.diagnosis.leave(counted=[hypothesis.kind])
+            else:
+                yield hypothesis
 
     def _tell(self, hypothesis: Hypothesis, fits: bool) -> bool:
         if not fits:
@@ -209,6 +232,9 @@ class _Search:
         # On top of finer steps every other method is a step back.
         yield from (h for h in discrete(plan, suspects) if self.first or h.kind != "integrator")
         for index in suspects:
+            if self.diagnosis.late:  # to list them, steps have to be done again
+                self.diagnosis.leave(*ABOUT_SYNAPSES)
+                return
             excess = self._excess(index)
             for found in synapses.whole_projections(plan, inquiry.wiring, index, excess):
                 if isinstance(found, Hypothesis):
@@ -260,6 +286,9 @@ class _Search:
         suspects = tuple(k for k in inquiry.suspects if plan.populations[k].spec is not None)
         found: list[Hypothesis] = []
         for family in self._families.values():
+            if self.diagnosis.late:
+                self.diagnosis.leave(counted=["weight"])
+                continue
             hypothesis = inquiry.fit(family)
             if hypothesis is None:
                 self.note(f"No value of it explains all steps: {family.name}.", "weight")
@@ -269,6 +298,9 @@ class _Search:
         for index in suspects:
             mine: dict[str, Hypothesis] = {}
             for family in parameters(plan, index):
+                if self.diagnosis.late:
+                    self.diagnosis.leave(counted=["parameter"])
+                    continue
                 hypothesis = inquiry.fit(family, alone=True)
                 if hypothesis is None:
                     self.note(f"No value of it explains all steps: {family.name}.", "parameter")
@@ -316,9 +348,14 @@ class _Search:
     def _settle(self, fitting: list[Hypothesis]) -> bool:
         """Re-run our core with each; keep the first that is confirmed, and its equals."""
         confirmed: list[tuple[Hypothesis, Trial]] = []
+        rerun = False  # what explains all steps is worth one run, late or not
         for hypothesis in fitting:
             if len(confirmed) >= MOST_RERUNS:
                 break
+            if self.diagnosis.late and rerun:
+                self.diagnosis.leave(counted=[hypothesis.kind])
+                continue
+            rerun = True
             if confirmed and hypothesis.kind == "integrator":
                 continue
             trial = self.inquiry.rerun(
@@ -459,6 +496,9 @@ class _Search:
             changes[str(solver)] = replace(solver, populations=suspects).applied
         tried: list[tuple[float, str]] = []
         for name, change in changes.items():
+            if self.diagnosis.late:
+                self.diagnosis.leave(counted=["integrator"])
+                continue
             off = self.steps.off(change(plan), suspects)
             tried.append((off, name))
             self.note(

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from neurosim.backend import Backend, make_options, whole_steps
 from neurosim.compare.feeding import with_inputs
 from neurosim.compare.request import (
+    PATIENCE,
     TRIALS,
     Request,
     checked_backends,
     checked_choice,
+    checked_patience,
     checked_share,
     checked_trials,
 )
@@ -36,6 +38,7 @@ def certify(
     statistics: bool | None = None,
     level: float = 0.01,
     resolution: float = 0.05,
+    patience: float = PATIENCE,
     progress: bool | None = None,
     **options: Any,
 ) -> Certificate:
@@ -67,6 +70,9 @@ def certify(
     resolution : float
         "Statistically equivalent" is said of a population only if a relative shift of its rate of
         this size would have been seen with a probability of 80 %.
+    patience : float
+        How long a cause is looked for [s], unless all that was done before it took longer. What was
+        not tried by then is told; ``float("inf")`` tries everything.
     progress : bool, optional
         Whether to show what is being done; if left out, in terminals.
     **options
@@ -89,7 +95,8 @@ def certify(
     others = checked_backends(backends)
     given = {"dt": dt, "approximate": approximate, **options}
     own = (
-        "dt", "trials", "approximate", "inputs", "statistics", "level", "resolution", "progress"
+        "dt", "trials", "approximate", "inputs", "statistics", "level", "resolution", "patience",
+        "progress",
     )  # fmt: skip
     chosen = make_options(network, given, "certify: option", own)
     n_steps = whole_steps(duration, chosen.dt, "certify: duration")
@@ -100,6 +107,7 @@ def certify(
         checked_share(share, f"certify: {name}")
         for name, share in (("level", level), ("resolution", resolution))
     ]
+    seconds = checked_patience(patience)
     # Loaded here, with compilers and statistics: a mistake in the call is told at once.
     from neurosim.compare.comparing import Comparison
 
@@ -112,6 +120,7 @@ def certify(
         statistics=wanted,
         level=shares[0],
         resolution=shares[1],
+        patience=seconds,
     )
     with _shown(sys.stderr.isatty() if shown is None else shown) as say:
         return Comparison(request, others, say).certificate()

@@ -361,9 +361,14 @@ class Comparison:
         self.say(f"{other.name}: looking for the cause")
         request = self.request
         with _quiet():
-            found = diagnose(request.network, other, request.duration, request.options, lockstep)
+            patience = max(request.patience, time.perf_counter() - self._began)
+            found = diagnose(
+                request.network, other, request.duration, request.options, lockstep, patience
+            )
         self._diagnosis = found
-        report = replace(report, cause=found.cause, looked_for_cause=True)
+        report = replace(
+            report, cause=found.cause, looked_for_cause=True, untried=dict(found.untried)
+        )
         if found.cause is not None:
             return report
         return replace(report, tried=tuple(found.tried), tried_kinds=found.kinds)

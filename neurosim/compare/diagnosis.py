@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from neurosim.lower.plan import Plan
@@ -79,12 +81,32 @@ class Diagnosis:
     change : callable or None
         What confirmed the cause, as a change of the plan that our core runs; None where the cause
         is no such change.
+    patience : float
+        How long is searched [s]; what is being tried then is finished.
+    untried : dict
+        Class of hypothesis -> how many of it were left when patience ended; 0 where that is not
+        known, as nobody has listed them.
     """
 
     cause: Cause | None = None
     tried: list[str] = field(default_factory=list)
     kinds: dict[str, int] = field(default_factory=dict)
     change: Callable[[Plan], Plan] | None = None
+    patience: float = math.inf
+    untried: dict[str, int] = field(default_factory=dict)
+    _began: float = field(default_factory=time.monotonic)
+
+    @property
+    def late(self) -> bool:
+        """Whether the search has taken as long as it may."""
+        return time.monotonic() - self._began > self.patience
+
+    def leave(self, *kinds: str, counted: Iterable[str] = ()) -> None:
+        """Keep what is not tried any more: classes, and the class of each one that was listed."""
+        for kind in kinds:
+            self.untried.setdefault(kind, 0)
+        for kind in counted:
+            self.untried[kind] = self.untried.get(kind, 0) + 1
 
     def note(self, text: str, kind: str = "") -> None:
         """Keep that something was tried, once."""

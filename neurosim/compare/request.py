@@ -18,6 +18,9 @@ REFERENCE = "cpu"
 TRIALS = (16, 4)
 """Trials of the reference and of each other backend: 4845 ways to deal out the labels."""
 
+PATIENCE = 120.0
+"""How long a cause is looked for [s], unless all that was done before took longer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -35,6 +38,8 @@ class Request:
     trials : (int, int)
     statistics : bool or None
     level, resolution : float
+    patience : float
+        [s].
     """
 
     network: Network
@@ -45,6 +50,7 @@ class Request:
     statistics: bool | None
     level: float
     resolution: float
+    patience: float = PATIENCE
 
 
 def checked_backends(given: Any) -> list[Backend]:
@@ -84,6 +90,13 @@ def checked_share(given: Any, place: str) -> float:
     """Return a number between 0 and 1."""
     if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 < given < 1:
         raise DescriptionError(place, given, "a number between 0 and 1")
+    return float(given)
+
+
+def checked_patience(given: Any) -> float:
+    """Return a time in seconds, 0 and infinity included."""
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not given >= 0:
+        raise DescriptionError("certify: patience", given, "a number of seconds, 0 or more")
     return float(given)
 
 

@@ -87,10 +87,14 @@ def told(report: Report, horizon: Horizon | None, *, states: bool = True) -> Ite
         if report.adoption is not None:
             yield adoption_told(report.adoption)
     elif report.looked_for_cause:
-        yield "Cause: none of the hypotheses was confirmed by a controlled re-run."
+        so_far = ", before the time for it was over" if report.untried else ""
+        yield f"Cause: none of the hypotheses was confirmed by a controlled re-run{so_far}."
         yield from (f"    {line}" for line in _tried_told(report))
         if any(f.level == "approximated" for f in report.findings):
             yield "    It may be what is approximated, see below: our core cannot do all of that."
+    if report.untried:
+        kinds = ", ".join(f"{kind} ({n})" if n else kind for kind, n in report.untried.items())
+        yield f"    Not tried, as the search had taken as long as it may (patience=): {kinds}."
     for level, words in LEVELS.items():
         parts: dict[tuple[str, str, str, str], list[str]] = {}
         for f in report.findings:

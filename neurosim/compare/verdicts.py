@@ -126,6 +126,9 @@ class Report:
         What was tried where no cause was confirmed, and why it was not it.
     tried_kinds : mapping of str to int
         Class of hypothesis -> how many of it were tried then.
+    untried : mapping of str to int
+        Class of hypothesis -> how many of it were not, as the search had taken as long as it may;
+        0 where they were not even listed.
     adoption : Adoption or None
         The statistics with the cause put into our core; None where no population is different, or
         no cause is known.
@@ -145,6 +148,7 @@ class Report:
     looked_for_cause: bool = False
     tried: tuple[str, ...] = ()
     tried_kinds: Mapping[str, int] = field(default_factory=dict)
+    untried: Mapping[str, int] = field(default_factory=dict)
     adoption: Adoption | None = None
     excerpt: Excerpt | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)

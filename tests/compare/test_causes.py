@@ -311,6 +311,26 @@ def test_rounding_is_not_claimed_of_steps_that_nobody_can_do_again(synapses: str
     assert any("'inh' is not known step by step" in text for text in diagnosis.tried)
 
 
+def test_a_search_that_takes_too_long_ends_and_tells_what_it_left() -> None:
+    net = two_populations("current", 4)
+    theirs = Opaque(lambda plan: variants.with_parameter(plan, 0, "tau_m", 20.6))
+    lockstep = compare_in_lockstep(net, "cpu", theirs, 60.0, Options())
+    found = diagnose(net, theirs, 60.0, Options(), lockstep, 0.0)
+    assert found.cause is None
+    spec = lower(net, 0.1).populations[0].spec
+    assert spec is not None
+    assert found.untried["parameter"] == len(spec.parameters) - 1  # t_ref has steps of its own
+    assert found.untried["refractory time"] == 20  # up to ten steps more, and less
+    assert found.untried["threshold comparison"] == 1
+    assert found.untried["delay"] == 0  # not even listed
+    assert "integrator" in found.untried
+    assert not found.kinds
+    whole = diagnose(net, theirs, 60.0, Options(), lockstep)
+    assert whole.cause is not None
+    assert whole.cause.what == "tau_m"
+    assert not whole.untried
+
+
 def test_nothing_is_claimed_where_nothing_is_confirmed() -> None:
     """A cubic term that the equations do not have: no hypothesis of ours."""
     net = chaotic()

@@ -134,6 +134,22 @@ def test_a_cause_that_leaves_something_is_told_as_one_in_part_with_what_fits_as_
     assert ns.Certificate.from_json(c.to_json()) == c
 
 
+def test_what_there_was_no_time_to_try_is_told() -> None:
+    c = certificate()
+    report = replace(
+        c.report("peer"), cause=None, adoption=None, tried=("a",), tried_kinds={"weight": 3},
+        untried={"parameter": 7, "delay": 0},
+    )  # fmt: skip
+    c = replace(c, reports=(report, c.report("poor")))
+    words = " ".join(str(c).split())
+    assert "confirmed by a controlled re-run, before the time for it was over." in words
+    assert "Tried, and not confirmed: weight (3)." in words
+    told = "Not tried, as the search had taken as long as it may (patience=): parameter (7), delay."
+    assert told in words
+    assert told in " ".join(c.to_html().split())
+    assert ns.Certificate.from_json(c.to_json()) == c
+
+
 def test_the_tier_of_several_is_the_worst() -> None:
     c = certificate()
     assert c.tier("peer", NAME) == Tier.DIFFERENT

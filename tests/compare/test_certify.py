@@ -463,6 +463,25 @@ def test_what_a_backend_did_not_record_is_named(monkeypatch: pytest.MonkeyPatch)
         certify(driven(), [Forgetful("other")], 10)
 
 
+@pytest.mark.parametrize("patience", [0, 1e6])
+def test_a_cause_is_looked_for_as_long_as_all_before_or_as_one_wants(
+    patience: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    def diagnosis(*args: Any) -> Diagnosis:
+        given.append(args[-1])
+        return Diagnosis(untried={"delay": 0})
+
+    monkeypatch.setattr(comparing, "diagnose", diagnosis)
+    theirs = Copy(network=with_model("exc", V_th=-54.5))
+    c = certify(driven(), theirs, 20, statistics=False, patience=patience)
+    assert c.report("copy").untried == {"delay": 0}
+    assert given[0] == patience if patience else 0 < given[0] < 1e3
+    with pytest.raises(DescriptionError, match="certify: patience is -1; expected"):
+        certify(driven(), theirs, 20, patience=-1)
+
+
 # --- command line ---------------------------------------------------------------------------
 
 
