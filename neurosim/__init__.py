@@ -32,6 +32,7 @@ _HOMES = {
         "encode_delta", "encode_latency", "encode_rate",
     ),
     "neurosim.describe.explicit": ("Conv2D", "DistanceDependent", "FromList", "FromMatrix"),
+    "neurosim.describe.history": ("History",),
     "neurosim.describe.interactions": ("ExponentialInteraction", "Linear", "Polynomial"),
     "neurosim.describe.learning": (
         "BCM", "Covariance", "Hebb", "InhibitorySTDP", "Oja", "RewardModulatedSTDP", "STDP",
@@ -126,6 +127,7 @@ if TYPE_CHECKING:
     from neurosim.describe.explicit import DistanceDependent as DistanceDependent
     from neurosim.describe.explicit import FromList as FromList
     from neurosim.describe.explicit import FromMatrix as FromMatrix
+    from neurosim.describe.history import History as History
     from neurosim.describe.interactions import ExponentialInteraction as ExponentialInteraction
     from neurosim.describe.interactions import Linear as Linear
     from neurosim.describe.interactions import Polynomial as Polynomial

@@ -20,6 +20,7 @@ from neurosim.capabilities import Capabilities
 from neurosim.describe.network import Network
 from neurosim.describe.population import Population, Selectable, require_view
 from neurosim.describe.projection import Projection
+from neurosim.equations.stages import STAGES
 from neurosim.errors import DescriptionError, UnknownNameError, UnsupportedError, warn
 from neurosim.installed import backends as backends
 from neurosim.installed import check_backend
@@ -52,6 +53,9 @@ class Options:
         How drawn weights are stored: exactly as the accumulator holds them, or in 16 bits.
     approximate : tuple of str
         Parts that a backend may leave out or replace although it has no form of them.
+    integrator : {"heun", "rk4"} or None
+        Advances all continuous populations together, reading their coupling in every stage of a
+        step; None advances each by the method of its model, with coupling held over the step.
     """
 
     dt: float = 0.1
@@ -60,6 +64,7 @@ class Options:
     trial: int = 0
     synapse_format: str = "auto"
     approximate: tuple[str, ...] = ()
+    integrator: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dt", to_scalar(self.dt, "ms", "compile: dt", above=0))
@@ -73,6 +78,9 @@ class Options:
             value: Any = getattr(self, name)
             if not isinstance(value, str) or value not in known:
                 raise UnknownNameError(f"compile: {name}", value, known)
+        chosen: Any = self.integrator
+        if chosen is not None and not (isinstance(chosen, str) and chosen in STAGES):
+            raise UnknownNameError("compile: integrator", chosen, STAGES)
         parts: Any = self.approximate
         listed = isinstance(parts, (list, tuple, set, frozenset))
         if not (listed and all(isinstance(p, str) for p in parts)):
@@ -415,6 +423,7 @@ def compile(
     trial: int = 0,
     synapse_format: str = "auto",
     approximate: Sequence[str] = (),
+    integrator: str | None = None,
 ) -> Session:
     """Take a snapshot of a network and make it ready to run.
 
@@ -426,7 +435,7 @@ def compile(
         Where: the name of an installed backend, see `backends`, or one itself.
     dt : number or quantity, optional
         Time step [ms]; left out, the one the network was made for, else 0.1.
-    threads, precision, trial, synapse_format, approximate
+    threads, precision, trial, synapse_format, approximate, integrator
         See `Options`.
 
     Returns
@@ -448,6 +457,7 @@ def compile(
     options = Options(
         dt=time_step(network, dt), threads=threads, precision=precision, trial=trial,
         synapse_format=synapse_format, approximate=approximate,  # type: ignore[arg-type]
+        integrator=integrator,
     )  # fmt: skip
     return find_backend(backend).compile(network, options)
 

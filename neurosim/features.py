@@ -18,6 +18,7 @@ import numpy as np
 from neurosim.describe.coupling import CouplingFunction
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
 from neurosim.describe.explicit import ExplicitRule, FromList
+from neurosim.describe.history import History
 from neurosim.describe.network import Network
 from neurosim.describe.population import Population
 from neurosim.describe.projection import INJECTED
@@ -125,6 +126,7 @@ _TITLES = {
     "parameter:drawn": "drawn from a distribution",
     "initial:given": "a number, or one for each neuron",
     "initial:drawn": "drawn from a distribution",
+    "initial:history": "a past, which coupling with delays reads (History)",
     "source:Poisson": "Poisson",
     "source:GammaProcess": "GammaProcess",
     "source:CorrelatedPoisson": "CorrelatedPoisson",
@@ -178,6 +180,7 @@ _TITLES = {
     "option:threads": "number of threads",
     "option:fixed16": "weights in 16 bits",
     "option:trial": "trials: other noise, the same network",
+    "option:integrator": "continuous populations and their coupling advanced together (integrator)",
     "session:pieces": "running on: a run in several pieces",
     "session:set": "parameters and membrane potentials set between runs",
     "session:set_synapses": "synaptic states set between runs",
@@ -324,6 +327,7 @@ def option_uses(options: Any) -> tuple[Use, ...]:
         "threads": options.threads is not None,
         "fixed16": options.synapse_format == "fixed16",
         "trial": options.trial != 0,
+        "integrator": options.integrator is not None,
     }
     return tuple(Use(f"option:{name}", part, options) for name, yes in asked.items() if yes)
 
@@ -334,8 +338,9 @@ def _uses(network: Network) -> Iterator[Use]:
         part = f"Population {population.name!r}"
         for given in network.initial_values:
             if given.population.name == population.name:
-                drawn = isinstance(given.value, Distribution)
-                yield Use(f"initial:{'drawn' if drawn else 'given'}", part, population)
+                kind = "drawn" if isinstance(given.value, Distribution) else "given"
+                kind = "history" if isinstance(given.value, History) else kind
+                yield Use(f"initial:{kind}", part, population)
     for projection in network.projections.values():
         yield from _projection_uses(projection)
     for drive in network.drives:

@@ -39,6 +39,7 @@ from neurosim.kernels.jit import JIT
 from neurosim.lower.lanes import samples_of_lane, side_by_side, why_not_laned
 from neurosim.lower.lowering import lower, lower_population
 from neurosim.lower.plan import Plan
+from neurosim.lower.stages import in_stages, together
 from neurosim.lower.values import settable_value
 from neurosim.results import Run
 from neurosim.sessions import run_of
@@ -110,7 +111,7 @@ def sweep(
     progress : callable, optional
         Called with (combinations done, combinations in all).
     **options
-        As in ``ns.run``: dt, threads, precision.
+        As in ``ns.run``: dt, threads, precision, integrator.
 
     Returns
     -------
@@ -231,7 +232,8 @@ class _Job:
         self.shape = tuple(sizes + ([self.trials] if self.trials is not None else []))
         self.size = int(np.prod(self.shape))
         # With the weights as they are: factors are put to them where runs stand side by side.
-        self.plan: Plan = lower(self.network_at(self.point(0), scale=False), options.dt)
+        first = lower(self.network_at(self.point(0), scale=False), options.dt)
+        self.plan: Plan = together(first, options.integrator)
 
     def point(self, number: int) -> tuple[float, ...]:
         """Return the values of a combination, in the order of the targets."""
@@ -411,7 +413,10 @@ def _run_group(job: _Job, group: list[int], width: int) -> list[tuple[int, Run]]
     for point in points:
         made = job.network_at(point, scale=False)
         populations.append(
-            tuple(lower_population(p, made, job.plan.dt) for p in made.populations.values())
+            tuple(
+                in_stages(lower_population(p, made, job.plan.dt), job.options.integrator)
+                for p in made.populations.values()
+            )
         )
     factors = {}
     for k, target in enumerate(job.targets):

@@ -134,6 +134,7 @@ def rich_networks() -> Iterator[ns.Network]:
     )  # fmt: skip
     q = net.population("q", 2, rate)
     net.project(q, q, ns.AllToAll(), source="x", receptor="c", delay=2)
+    net.initialise(q, x=ns.History([-2, 0], [1.0, 0.0]))
     product = ns.CouplingFunction("x_pre*x_post")
     net.project(q, q, ns.AllToAll(), source=product, receptor="c")
     net.population("noise", 1, ns.PoissonFromRate())
@@ -150,7 +151,8 @@ def rich_networks() -> Iterator[ns.Network]:
 
 def test_every_use_is_in_the_catalogue_and_every_entry_is_used() -> None:
     found = {f.feature_of(use.feature).key for net in rich_networks() for use in f.uses(net)}
-    options = Options(precision="single", threads=2, synapse_format="fixed16", trial=3)
+    options = Options(precision="single", threads=2, synapse_format="fixed16", trial=3,
+                      integrator="heun")  # fmt: skip
     found |= {use.feature for use in f.option_uses(options)}
     of_sessions = {key for key in f.features() if key.startswith("session:")}
     assert found | set(NEURON_KEYS) | of_sessions == set(f.features())

@@ -24,6 +24,7 @@ from neurosim.engine.sources import INPUT_LIMIT
 from neurosim.engine.taps import check_recording
 from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.lower.plan import Floats, Ints, Plan
+from neurosim.lower.stages import together
 from neurosim.results import Run
 from neurosim.sessions import PlanSession, input_train, run_of
 from neurosim.units import to_float, to_scalar
@@ -106,6 +107,7 @@ class CPUSession(PlanSession):
 
     def __init__(self, network: Network, options: Options) -> None:
         super().__init__(network, options)
+        self.plan = together(self.plan, options.integrator)
         announce_compilation()
         check_memory(self.network, options.precision, options.synapse_format, options.dt)
         self.engine = Engine(
@@ -294,6 +296,7 @@ class CPUSession(PlanSession):
             synapses=synapses.n_synapses,
             synapse_bytes=synapses.n_bytes,
             formats=dict(synapses.formats),
+            integrator=self.plan.integrator,
             methods={p.name: p.spec.method for p in self.plan.populations if p.spec is not None},
         )
         told["approximations"] += [

@@ -37,6 +37,7 @@ MODULES = (
     "neurosim.describe.distributions",
     "neurosim.describe.explicit",
     "neurosim.describe.formulas",
+    "neurosim.describe.history",
     "neurosim.describe.interactions",
     "neurosim.describe.learning",
     "neurosim.describe.neurons",

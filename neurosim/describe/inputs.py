@@ -11,6 +11,7 @@ import numpy.typing as npt
 from neurosim.describe.checks import Ints
 from neurosim.describe.currents import Current
 from neurosim.describe.distributions import Distribution
+from neurosim.describe.history import History
 from neurosim.describe.model_protocol import is_source
 from neurosim.describe.population import Population, Selectable, View, common_input, kind
 from neurosim.describe.projection import refuse_negative
@@ -68,14 +69,14 @@ class InitialValue:
     indices : (n,) int64
         Neurons within it. Later initial values replace earlier ones.
     state : str
-    value : float, (n,) array or Distribution
+    value : float, (n,) array, Distribution or History
         In the unit of the state.
     """
 
     population: Population
     indices: Ints
     state: str
-    value: float | Floats | Distribution
+    value: float | Floats | Distribution | History
 
 
 def make_drive(target: View, source: Any, weight: Any, receptor: str | None, where: str) -> Drive:
@@ -142,16 +143,20 @@ def make_initial_values(target: View, states: dict[str, Any]) -> list[InitialVal
             if state not in units:
                 raise UnknownNameError(f"{place} (of {kind(population.model)})", state, units)
             place = f"{place} of {state}"
-            number: float | Floats | Distribution
+            number: float | Floats | Distribution | History
             if isinstance(value, Distribution):
                 number = value.in_unit(units[state], place)
             elif isinstance(value, type):
                 raise DescriptionError(place, value, f"an instance: {value.__name__}(...)")
+            elif isinstance(value, History):
+                whole = value.in_unit(units[state], place, len(target))
+                number = History(whole.times, whole.values[:, start:stop])
             else:
                 number = _per_neuron(to_float(value, units[state], place), target, place)
                 if isinstance(number, np.ndarray):
                     number = number[start:stop]
-            check_state(population.model, state, number, place)
+            told = number.values if isinstance(number, History) else number
+            check_state(population.model, state, told, place)
             made.append(
                 InitialValue(population=population, indices=indices, state=state, value=number)
             )

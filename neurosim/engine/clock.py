@@ -26,7 +26,7 @@ from neurosim.engine.couplings import Couplings, LearningCoupling
 from neurosim.engine.generate import BAD_MULTIPLICITY
 from neurosim.engine.pace import Pace
 from neurosim.engine.plastic import PlasticProjection
-from neurosim.engine.populations import Machine, PopulationState
+from neurosim.engine.populations import Machine, PopulationState, Stage
 from neurosim.engine.progress import interruptible
 from neurosim.engine.sources import (
     Feeder,
@@ -47,6 +47,7 @@ from neurosim.errors import SimulationError
 from neurosim.kernels import loop
 from neurosim.kernels.jit import JIT
 from neurosim.lower.plan import Floats, Ints, Plan, PlanRecorder
+from neurosim.lower.stages import parts_of_step
 
 LAST_LABEL = 2**31 - 2
 """Archives of plastic synapses keep labels in 32 bits."""
@@ -206,7 +207,8 @@ class Engine:
         self._block_map = layout.map_blocks(self.plan, whole)
         m = self._block_map
         n_blocks = m.lo.size
-        window = 1 if self.plan.couplings else self.synapses.window
+        stages = len(parts_of_step(self.plan)) - 1
+        window = 1 if self.plan.couplings or stages else self.synapses.window
         names = (
             "first_call", "last_call", "first_gather", "last_gather", "region", "failure",
             "failed_at", "copied",
@@ -215,17 +217,28 @@ class Engine:
         addresses: list[int] = []
         contexts: list[int] = []
         spans: dict[int, tuple[int, int, int, int]] = {}
+        places = np.zeros((stages, len(self.plan.populations), 3), np.int64)
         self._contexts: list[Context] = []  # alive as long as the loop may read them
         for p in self.plan.populations:
+            neurons = self.neurons.get(p.index)
+            fed: list[Feeder] = self._feeders.get(p.index, [])
+            for stage in range(stages if p.stages else 0):
+                assert neurons is not None
+                # What is fed is fed once in a step, and read in all of its stages.
+                calls: list[Feeder | Stage] = [*fed, neurons.stages[stage]]
+                fed = []
+                read = self._couplings.later[p.index][stage]
+                places[stage, p.index] = np.cumsum([len(addresses), len(calls), len(read)])
+                addresses += [call.address for call in (*calls, *read)]
+                contexts += [call.context.address for call in (*calls, *read)]
             first_gather = len(addresses)
             for feeder in self._couplings.gathers.get(p.index, []):
                 addresses.append(feeder.address)
                 contexts.append(feeder.context.address)
             first_call = len(addresses)
-            for feeder in self._feeders.get(p.index, []):
+            for feeder in fed:
                 addresses.append(feeder.address)
                 contexts.append(feeder.context.address)
-            neurons = self.neurons.get(p.index)
             if neurons is not None:
                 address, context = self._couplings.last_call(neurons)
             else:
@@ -255,7 +268,8 @@ class Engine:
             m.lo, m.hi, columns["first_call"], columns["last_call"], columns["first_gather"],
             columns["last_gather"], np.array(addresses, np.int64), np.array(contexts, np.int64),
             columns["region"], columns["kept"], np.zeros((n_blocks, window), np.int64),
-            columns["failure"], columns["failed_at"], columns["copied"], bool(self.plan.couplings),
+            columns["failure"], columns["failed_at"], columns["copied"],
+            np.ascontiguousarray(places[:, m.population]), bool(self.plan.couplings),
         )  # fmt: skip
         self._teams = {
             workers: loop.Team(

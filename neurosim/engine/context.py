@@ -19,8 +19,14 @@ class Context:
     """
 
     def __init__(self, words: Iterable[Any]) -> None:
+        self._words = np.zeros(0, np.int64)
+        self.refill(words)
+
+    def refill(self, words: Iterable[Any]) -> None:
+        """Set all words; the address stays where there are as many as before."""
         values = list(words)
-        self._words = np.zeros(max(1, len(values)), np.int64)
+        if self._words.size != max(1, len(values)):
+            self._words = np.zeros(max(1, len(values)), np.int64)
         self._floats = self._words.view(np.float64)
         self._kept: dict[int, Any] = {}
         for place, value in enumerate(values):

@@ -51,7 +51,7 @@ class _Words:
 
 
 def generate_sum(
-    pair: Pair, *, precision: Precision, delayed: bool, between: bool, arrays: Iterable[str],
+    pair: Pair, *, precision: Precision, delayed: bool, points: int, arrays: Iterable[str],
     learning: RuleProgram | None = None,
 ) -> CouplingKernel:  # fmt: skip
     """Write the kernel that adds the weighted terms of every neuron's connections to a row.
@@ -64,8 +64,9 @@ def generate_sum(
         Of the states.
     delayed : bool
         Whether presynaptic states are read from histories.
-    between : bool
-        Whether any delay lies between two steps: then values are interpolated.
+    points : {1, 2, 4}
+        From how many times of a history a value is made: 2 on the straight line, 4 on the cubic
+        through them, where any delay lies between two steps.
     arrays : iterable of str
         Parameters with one value per connection.
     learning : RuleProgram, optional
@@ -103,14 +104,22 @@ def generate_sum(
         if delayed:
             reads.append(f"i_{state} = at_{state}[c] + now_{state}")
             value = f"np.float64(x_{state}[i_{state}])"
-        if between:
+        if points == 4:
+            terms = [
+                f"l{k}[c]*np.float64(x_{state}[i_{state} - np.uint64({k})])" for k in range(points)
+            ]
+            value = " + ".join(terms)
+        if points == 2:
             reads.append(f"v_{state} = {value}")
             value = (
                 f"v_{state} + f[c]*(np.float64(x_{state}[i_{state} - np.uint64(1)]) - v_{state})"
             )
         names[pre_symbol(state).name] = f"r_{state}"
         reads.append(f"r_{state} = {value}")
-    if between:
+    for k in range(points if points == 4 else 0):
+        cubic = w.view("float64", w.at("cubic", str(k)) + " + 8*first", "m")
+        per_neuron.append(f"l{k} = {cubic}")
+    if points == 2:
         per_neuron.append(f"f = {w.view('float64', w.at('fraction') + ' + 8*first', 'm')}")
     for state in reads_post:
         head.append(f"y_{state} = {w.view(real, w.at('post', state), w.at('n'))}")

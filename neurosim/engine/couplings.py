@@ -10,13 +10,14 @@ places: what lies d steps back is then found without a remainder.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from neurosim.describe.plasticity import PlasticityRule
+from neurosim.describe.projection import INJECTED
 from neurosim.engine.arrays import zeros
 from neurosim.engine.context import Context
 from neurosim.engine.coupling_kernels import (
@@ -34,9 +35,13 @@ from neurosim.errors import CapacityError
 from neurosim.kernels import feeders
 from neurosim.kernels.windows import VECTOR, WIDEST
 from neurosim.lower.plan import Ints, Plan, PlanCoupling
+from neurosim.lower.stages import parts_of_step
 
 ON_GRID = 1e-9
 """Delays that lie closer to a step than this part of it are on it."""
+
+CUBIC = 4
+"""Times that a cubic is laid through."""
 
 FURTHEST = 2**32
 """Places in a history that an index can tell apart."""
@@ -70,6 +75,25 @@ class Reach:
         """How many times a history must hold, the present one included."""
         return int(self.whole.max(initial=0)) + 2
 
+    def cubic(self) -> tuple[Ints, np.ndarray]:
+        """Return the cubics through four times around each delay.
+
+        Returns
+        -------
+        newest : (n_connections,) int64
+            How many steps back the newest of the four lies: one after the delay where that is past.
+        weights : (4, n_connections) float64
+            Of the four values, newest first (Lagrange).
+        """
+        newest = np.maximum(self.whole - 1, 0)
+        at = self.whole - newest + self.fraction
+        weights = np.ones((CUBIC, at.size))
+        for k in range(CUBIC):
+            for other in range(CUBIC):
+                if other != k:
+                    weights[k] *= (at - other) / (k - other)
+        return newest, weights
+
 
 @dataclass
 class History:
@@ -91,16 +115,14 @@ class History:
 
     @classmethod
     def of(cls, state: PopulationState, variable: str, length: int, lanes: int) -> History:
-        """Return a history that begins with the present state.
+        """Return a history that is yet to be filled.
 
         Windows may reach beyond the end: what they find there is not used, but must be there.
         """
         n = state.plan.size // lanes
         size = 2 * length * n * lanes
         row = zeros(size + WIDEST, state.machine.real)
-        made = cls(state, variable, length, row[:size].reshape(n, 2 * length, lanes))
-        made.fill()
-        return made
+        return cls(state, variable, length, row[:size].reshape(n, 2 * length, lanes))
 
     @property
     def lanes(self) -> int:
@@ -110,9 +132,30 @@ class History:
     def _now(self) -> np.ndarray:
         return self.state.states[self.variable].reshape(-1, self.lanes)
 
-    def fill(self) -> None:
-        """Take the present state for all of the past."""
+    def fill(self, dt: float, points: int) -> None:
+        """Begin at step 0: with the past that was told, or with the present state at all times.
+
+        points : from how many steps values are read; the oldest may lie before the first time told
+        """
         self.values[:] = self._now()[:, None]
+        past = self.state.plan.past.get(self.variable)
+        if past is None:
+            return
+        times = -dt * np.arange(self.length)
+        first, second = past.times[:2]
+        known = int(np.count_nonzero(times >= first - ON_GRID * dt))
+        values = past.values.T
+        slope = (values[:, 1] - values[:, 0]) / (second - first)
+        told = np.array([np.interp(times, past.times, row) for row in values])
+        told[:, known:] = values[:, :1] + slope[:, None] * (times[known:] - first)
+        if points == CUBIC and known >= CUBIC:
+            # On the cubic, too: so the oldest of four adds no error of a lower order.
+            for k in range(known, self.length):
+                told[:, k] = 4 * (told[:, k - 1] + told[:, k - 3]) - 6 * told[:, k - 2]
+                told[:, k] -= told[:, k - 4]
+        backwards = told[:, :0:-1].reshape(-1, self.lanes, self.length - 1).swapaxes(1, 2)
+        self.values[:, 1 : self.length] = backwards
+        self.values[:, self.length + 1 :] = backwards
 
     def note(self, step: int) -> None:
         """Take the present state as that of `step`."""
@@ -236,6 +279,8 @@ class Couplings:
     ----------
     gathers : dict
         Population -> the calls that read at the start of a step, in their order.
+    later : dict
+        Population -> for every further stage of a step, the calls that read there.
     """
 
     def __init__(
@@ -251,8 +296,14 @@ class Couplings:
         self.learning: dict[str, LearningCoupling] = {
             c.name: LearningCoupling(c, plan.dt) for c in plan.couplings if c.plasticity is not None
         }
+        self._parts = parts_of_step(plan)
         self.gathers: dict[int, list[Feeder]] = {
-            index: self._gathers_of(state) for index, state in neurons.items()
+            index: self._gathers_of(state, 0.0) for index, state in neurons.items()
+        }
+        self.later: dict[int, list[list[Feeder]]] = {
+            index: [self._gathers_of(state, part) for part in self._parts[1:]]
+            for index, state in neurons.items()
+            if state.plan.stages
         }
 
     # --- histories
@@ -270,7 +321,8 @@ class Couplings:
                     read |= set(coupling.plasticity.program.states["pre"])
                 for variable in sorted(read):
                     key = int(index), variable, coupling.lanes
-                    longest[key] = max(longest.get(key, 0), reach.length)
+                    length = reach.length + (CUBIC if self._is_cubic else 0)
+                    longest[key] = max(longest.get(key, 0), length)
         made = {}
         for (index, variable, lanes), length in longest.items():
             state = self._neurons[index]
@@ -282,12 +334,13 @@ class Couplings:
                     f"Use shorter delays, a larger dt or fewer neurons."
                 )
             made[index, variable, lanes] = History.of(state, variable, length, lanes)
+            made[index, variable, lanes].fill(self._plan.dt, CUBIC if self._is_cubic else 2)
         return made
 
     def restart(self) -> None:
-        """Start from the present states, which are taken for all of the past."""
+        """Start from the present states, and the past before the start."""
         for history in self._histories.values():
-            history.fill()
+            history.fill(self._plan.dt, CUBIC if self._is_cubic else 2)
         for coupling in self.learning.values():
             coupling.restart()
 
@@ -317,17 +370,26 @@ class Couplings:
     def _population_of(self, ids: Ints) -> Ints:
         return np.searchsorted(self._offsets, ids, side="right") - 1
 
-    def _gathers_of(self, state: PopulationState) -> list[Feeder]:
-        """Return the calls for one population: its rows are zeroed, then each coupling added."""
+    @property
+    def _is_cubic(self) -> bool:
+        """Whether the past is read on cubics: a method of order 4 would lose it on lines."""
+        return self._plan.integrator == "rk4"
+
+    def _gathers_of(self, state: PopulationState, part: float) -> list[Feeder]:
+        """Return the calls for one population: its rows are zeroed, then each coupling added.
+
+        part : at which part of the step they read; currents are held from its start
+        """
         clear = feeders.clear_row[self._machine.real]
-        made = [Feeder(clear.address, Context([row])) for row in state.couplings.values()]
+        rows = [row for name, row in state.couplings.items() if not part or name != INJECTED]
+        made = [Feeder(clear.address, Context([row])) for row in rows]
         ids = state.plan.ids
         for coupling in self._plan.couplings:
             here = (coupling.post >= ids.start) & (coupling.post < ids.stop)
             targets = coupling.targets[
                 (coupling.targets >= ids.start) & (coupling.targets < ids.stop)
             ]
-            if not (np.any(here) or targets.size):
+            if not (np.any(here) or targets.size) or (part and coupling.coupling == INJECTED):
                 continue
             kinds = {c.name: c.kind for c in state.spec.couplings}
             pair = pair_of(coupling, kinds.get(coupling.coupling, "additive"))
@@ -338,26 +400,48 @@ class Couplings:
             source = self._population_of(coupling.pre)
             for index in np.unique(source[here]):
                 chosen = np.flatnonzero(here & (source == index))
-                add = self._windows if self._is_windowed(coupling, pair) else self._sum
-                made.append(add(coupling, pair, state, int(index), chosen, into))
+                for several, reach in self._reaches(coupling, chosen, part):
+                    windowed = reach is not None and self._is_windowed(coupling, pair)
+                    add = self._windows if windowed else self._sum
+                    made.append(add(coupling, pair, state, int(index), several, reach, into))
             if pair.total is not None:
                 reached = zeros(state.plan.size, np.float64)
                 reached[targets - ids.start] = 1.0
                 made.append(self._finish(coupling, pair, into, row, reached))
         return made
 
+    def _reaches(
+        self, coupling: PlanCoupling, chosen: Ints, part: float
+    ) -> Iterator[tuple[Ints, Reach | None]]:
+        """Yield connections and how far back they read, seen from a part of the step.
+
+        None: the present. Within a step those without a delay read what the stage has come to,
+        which is no part of a history.
+        """
+        if coupling.delay is None:
+            yield chosen, None
+            return
+        delay = coupling.delay[chosen]
+        present = delay == 0 if part else np.zeros(chosen.size, np.bool_)
+        if present.any():
+            yield chosen[present], None
+        if not present.all() or not chosen.size:
+            # A delay that is a step but for rounding would lie in the future by as little.
+            steps = np.maximum(delay[~present] / self._plan.dt - part, 0.0)
+            yield chosen[~present], Reach.of(steps, 1.0)
+
     def _sum(
         self, coupling: PlanCoupling, pair: Pair, state: PopulationState, index: int,
-        chosen: Ints, row: np.ndarray,
+        chosen: Ints, reach: Reach | None, row: np.ndarray,
     ) -> Feeder:  # fmt: skip
         """Return the call that adds the connections `chosen`, all from population `index`."""
         n = state.plan.size
         local = coupling.post[chosen] - state.plan.offset
         start = np.searchsorted(local, np.arange(n + 1)).astype(np.int64)
         pre = coupling.pre[chosen] - self._offsets[index]
-        reach = None
-        if coupling.delay is not None:
-            reach = Reach.of(coupling.delay[chosen], self._plan.dt)
+        points = 1
+        if reach is not None and reach.is_between:
+            points = CUBIC if self._is_cubic else 2
         values: dict[str, Any] = {
             name: np.asarray(value)[chosen] if np.ndim(value) else value
             for name, value in coupling.parameters.items()
@@ -368,7 +452,7 @@ class Couplings:
             pair,
             precision=self._machine.precision,
             delayed=reach is not None,
-            between=reach is not None and reach.is_between,
+            points=points,
             arrays=arrays,
             learning=None if coupling.plasticity is None else coupling.plasticity.program,
         )
@@ -387,14 +471,18 @@ class Couplings:
         if coupling.plasticity is not None:
             reads_pre |= set(coupling.plasticity.program.states["pre"])
             reads_post |= set(coupling.plasticity.program.states["post"])
+        newest = None if reach is None else reach.whole
+        if reach is not None and points == CUBIC:
+            newest, weights = reach.cubic()
+            given |= {("cubic", str(k)): weights[k] for k in range(CUBIC)}
         for variable in sorted(reads_pre):
-            if reach is None:
+            if newest is None:
                 read = self._readable(index, variable)
                 given["place", variable] = pre.astype(np.uint32)
             else:
                 history = self._histories[index, variable, 1]
                 read, length = history.values, history.length
-                places = pre * 2 * length + length - reach.whole
+                places = pre * 2 * length + length - newest
                 given["place", variable] = places.astype(np.uint32)
                 given["length", variable] = length
             given["pre", variable] = read
@@ -415,24 +503,21 @@ class Couplings:
         part.context, part.places = made.context, {w: k for k, w in enumerate(kernel.words)}
         return made
 
-    @staticmethod
-    def _is_windowed(coupling: PlanCoupling, pair: Pair) -> bool:
-        """Whether the past alone decides what a coupling brings in the next steps."""
-        learns = coupling.plasticity is not None
-        return coupling.delay is not None and is_plain_sum(pair) and not learns
+    def _is_windowed(self, coupling: PlanCoupling, pair: Pair) -> bool:
+        """Whether the past alone decides what a delayed coupling brings in the next steps."""
+        return is_plain_sum(pair) and coupling.plasticity is None and not self._is_cubic
 
     def _windows(
         self, coupling: PlanCoupling, pair: Pair, state: PopulationState, index: int,
-        chosen: Ints, row: np.ndarray,
+        chosen: Ints, reach: Reach | None, row: np.ndarray,
     ) -> Feeder:  # fmt: skip
         """As `_sum`, for delayed sums of states: several steps, and all lanes, at once."""
-        assert coupling.delay is not None
+        assert reach is not None
         lanes = coupling.lanes
         n = state.plan.size // lanes
         local = (coupling.post[chosen] - state.plan.offset) // lanes
         start = np.searchsorted(local, np.arange(n + 1)).astype(np.int64)
         pre = (coupling.pre[chosen] - self._offsets[index]) // lanes
-        reach = Reach.of(coupling.delay[chosen], self._plan.dt)
         history = self._histories[index, pair.pre[0], lanes]
         steps = int(min(reach.whole.min() + 1, max(1, WIDEST // lanes)))
         width = min(WIDEST, -(-steps * lanes // VECTOR) * VECTOR)

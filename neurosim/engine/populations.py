@@ -12,6 +12,7 @@ from neurosim.engine.context import Context
 from neurosim.engine.generate import Field, generate
 from neurosim.engine.layout import SlotMap
 from neurosim.engine.module_cache import load
+from neurosim.equations.spec import ModelSpec
 from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.kernels.random import NOISE, make_key
 from neurosim.lower.plan import PlanPopulation
@@ -42,6 +43,14 @@ class Machine:
 
 
 @dataclass
+class Stage:
+    """The call that takes a population to a stage within the step."""
+
+    address: int
+    context: Context
+
+
+@dataclass
 class PopulationState:
     """State, parameters and kernel of one population of neurons.
 
@@ -63,6 +72,8 @@ class PopulationState:
         Random numbers of a step, where they are handed over.
     spikes : int32
         Region for the global ids of a step.
+    stages : list of Stage
+        The calls of the stages before the last, where a step has several.
     """
 
     plan: PlanPopulation
@@ -76,6 +87,7 @@ class PopulationState:
     normals: list[np.ndarray] = field(default_factory=list)
     address: int = 0
     context: Context = field(default_factory=lambda: Context([]))
+    stages: list[Stage] = field(default_factory=list)
     whole: ClassVar[bool] = False
     """Whether the population must stay in one block."""
 
@@ -119,19 +131,25 @@ class PopulationState:
         held = self._refractory_steps()
         values["refractory_steps"] = held
         arrays = {name for name, value in values.items() if np.ndim(value) > 0}
+        self.address = self._fill(spec, self.context, values, arrays, self.driven)
+        if not self.stages:
+            self.stages = [Stage(0, Context([])) for _ in self.plan.stages]
+        for stage, before in zip(self.stages, self.plan.stages, strict=True):
+            stage.address = self._fill(before, stage.context, values, arrays, frozenset())
+
+    def _fill(
+        self, spec: ModelSpec, context: Context, values: dict[str, Any], arrays: set[str],
+        driven: frozenset[str],
+    ) -> int:  # fmt: skip
+        """Fill the context of a program; returns the address of its kernel."""
+        machine = self.machine
         kernel = generate(
-            spec, precision=machine.precision, arrays=arrays, driven=self.driven,
+            spec, precision=machine.precision, arrays=arrays, driven=driven,
             injected=self.is_injected, normals_given=self.plan.lanes is not None,
         )  # fmt: skip
-        loaded = load(kernel)
-        self.address = loaded.address
         key = make_key(machine.seed, NOISE, self.plan.index, machine.trial)
-        words = [self._word(f, values, key) for f in kernel.layout]
-        if len(words) == self.context.size:
-            for place, word in enumerate(words):
-                self.context.put(place, word)
-        else:
-            self.context = Context(words)
+        context.refill([self._word(f, values, key) for f in kernel.layout])
+        return load(kernel).address
 
     def _refractory_steps(self) -> Any:
         spec = self.spec

@@ -74,6 +74,8 @@ class Blocks(NamedTuple):
     failure      : (n_blocks,) int64, written   0, or what a call said that went wrong, ...
     failed_at    : (n_blocks,) int64, written   ... in the step that leads to this one
     copied       : (n_blocks,) int64, scratch
+    stages       : (n_more, n_blocks, 3) int64   stages of a step before the last: calls [0] .. [1]
+                   - 1 put the states where the next slopes are taken, [1] .. [2] - 1 read there
     """
 
     lo: Any
@@ -90,6 +92,7 @@ class Blocks(NamedTuple):
     failure: Any
     failed_at: Any
     copied: Any
+    stages: Any
     gathers: bool
 
 
@@ -184,6 +187,19 @@ def steps_together(step, last_step, window, recording, run_first, room):
 
 
 @kernel
+def advance_stage(blocks, b, stage, which, step, shared):
+    """Take a block to a stage within the step (`which` = 0), or read coupling there (1)."""
+    for c in range(blocks.stages[stage, b, which], blocks.stages[stage, b, which + 1]):
+        found = call_entry(
+            blocks.call_address[c], blocks.call_ctx[c], blocks.lo[b], blocks.hi[b], step
+        )
+        if found < 0:
+            blocks.failure[b] = found
+            blocks.failed_at[b] = step + 1
+            atomic_add(shared, FAILED, 1)
+
+
+@kernel
 def advance_block(blocks, b, step, together, shared):
     """Advance a block by some steps, and keep its spikes, step after step."""
     at = np.int64(0)
@@ -255,6 +271,11 @@ def advance(
                         blocks.call_address[c], blocks.call_ctx[c], blocks.lo[b], blocks.hi[b], step
                     )
             round_ = wait(shared, n_workers, round_)
+        for stage in range(blocks.stages.shape[0]):
+            for which in range(2):
+                for b in range(my_first, my_last):
+                    advance_stage(blocks, b, stage, which, step, shared)
+                round_ = wait(shared, n_workers, round_)
 
         for turn in range(n_workers):
             owner = (worker + turn) % n_workers

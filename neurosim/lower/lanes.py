@@ -18,6 +18,7 @@ from neurosim.lower.plan import (
     Floats,
     Ints,
     Lanes,
+    Past,
     Plan,
     PlanCoupling,
     PlanPopulation,
@@ -75,7 +76,7 @@ def side_by_side(
         populations=woven,
         couplings=tuple(
             weave_delayed_sum(c, count, factors.get(c.index))
-            if is_delayed_sum(c, plan)
+            if is_delayed_sum(c, plan) and reads_windows(c, plan)
             else weave_coupling(c, count, factors.get(c.index))
             for c in plan.couplings
         ),
@@ -111,9 +112,16 @@ def weave_population(same: tuple[PlanPopulation, ...], lanes: Lanes, dt: float) 
         offset=first.offset * count,
         parameters={k: weave([p.parameters[k] for p in same], n) for k in first.parameters},
         initial={k: weave([p.initial[k] for p in same], n) for k in first.initial},
+        past={k: weave_past([p.past[k] for p in same]) for k in first.past},
         constants={k: weave([c[k] for c in constants], n) for k in constants[0]},
         lanes=lanes,
     )
+
+
+def weave_past(same: Sequence[Past]) -> Past:
+    """Return the past of one state in all lanes."""
+    values = np.stack([past.values for past in same], axis=2)
+    return Past(same[0].times, values.reshape(values.shape[0], -1))
 
 
 def is_delayed_sum(coupling: PlanCoupling, plan: Plan) -> bool:
@@ -130,6 +138,14 @@ def is_delayed_sum(coupling: PlanCoupling, plan: Plan) -> bool:
         if inlet.name == coupling.coupling
     }
     return kinds == {"additive"}
+
+
+def reads_windows(coupling: PlanCoupling, plan: Plan) -> bool:
+    """Whether all of a coupling is read from the past, on lines, in every stage of a step."""
+    if plan.integrator is None:
+        return True
+    assert coupling.delay is not None
+    return plan.integrator == "heun" and bool(np.all(coupling.delay > 0))
 
 
 def weave_delayed_sum(coupling: PlanCoupling, count: int, factor: Floats | None) -> PlanCoupling:

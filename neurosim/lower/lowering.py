@@ -52,6 +52,7 @@ from neurosim.lower.values import (
     nearest_steps,
     realise_initial,
     realise_parameters,
+    realise_past,
     sample,
 )
 
@@ -95,6 +96,7 @@ def lower(network: Network, dt: float) -> Plan:
         else:
             index_of[projection.name] = len(projections)
             projections.append(lower_projection(projection, number, network, populations, dt))
+    check_pasts(populations, couplings)
     recorders = [
         lower_recorder(r, k, index_of, populations, dt) for k, r in enumerate(network.recorders)
     ]
@@ -118,6 +120,35 @@ def lower(network: Network, dt: float) -> Plan:
         recorders=tuple(recorders),
         approximations=tuple(roundings(network, populations, dt)),
     )
+
+
+def check_pasts(populations: tuple[PlanPopulation, ...], couplings: list[PlanCoupling]) -> None:
+    """Refuse histories that no delayed coupling reads, or that are shorter than its delays."""
+    for population in populations:
+        for state, past in population.past.items():
+            place = f"Population {population.name!r}: history of {state}"
+            ids, longest = population.ids, {}
+            for c in couplings:
+                here = (c.pre >= ids.start) & (c.pre < ids.stop)
+                if c.delay is not None and here.any() and state in states_read(c):
+                    longest[c.name] = float(c.delay[here].max())
+            if not longest:
+                raise DescriptionError(
+                    place, past.values, "one that coupling with delays reads",
+                    "Without such, the value at t = 0 is all that counts: give a number.",
+                )  # fmt: skip
+            name = max(longest, key=lambda name: longest[name])
+            if longest[name] > -past.times[0] + 1e-9:
+                raise DescriptionError(
+                    place, f"{-past.times[0]:g} ms", f"at least {longest[name]:g} ms, the longest "
+                    f"delay of projection {name!r}",
+                )  # fmt: skip
+
+
+def states_read(coupling: PlanCoupling) -> set[str]:
+    """Return the states of its source that a coupling reads."""
+    learnt = coupling.plasticity.program.states["pre"] if coupling.plasticity is not None else ()
+    return {coupling.source, *learnt} if coupling.pair is None else {*coupling.pair.pre, *learnt}
 
 
 def roundings(
@@ -184,6 +215,7 @@ def lower_population(population: Population, network: Network, dt: float) -> Pla
         )
     spec = population.model.neuron_model().spec()
     parameters = realise_parameters(population, network.seed)
+    initial = realise_initial(population, network.seed, network)
     steps: int | Ints = 0
     if spec.refractory is not None:
         place = f"Population {population.name!r}: {spec.refractory}"
@@ -198,7 +230,8 @@ def lower_population(population: Population, network: Network, dt: float) -> Pla
         spec=spec,
         source=None,
         parameters=parameters,
-        initial=realise_initial(population, network.seed, network),
+        initial=initial,
+        past=realise_past(population, initial, network),
         refractory_steps=steps,
         binary=population.model if isinstance(population.model, Binary) else None,
     )

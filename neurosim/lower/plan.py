@@ -51,6 +51,21 @@ class Lanes:
 
 
 @dataclass(frozen=True)
+class Past:
+    """What a state was before the start.
+
+    Attributes
+    ----------
+    times : (n_times,) float64
+        [ms], ascending, the last 0; between two of them it is on the straight line.
+    values : (n_times, n) float64
+    """
+
+    times: Floats
+    values: Floats
+
+
+@dataclass(frozen=True)
 class PlanPopulation:
     """One population.
 
@@ -75,6 +90,10 @@ class PlanPopulation:
     constants: Mapping[str, Value] | None = None
     """What the program reads besides parameters, where that is known already."""
     binary: Binary | None = None
+    stages: tuple[ModelSpec, ...] = ()
+    """Programs of the stages before the last, which is that of `spec`; see `equations.stages`."""
+    past: Mapping[str, Past] = field(default_factory=dict)
+    """State -> what it was before the start; any other had its initial value."""
 
     @property
     def ids(self) -> range:
@@ -289,7 +308,8 @@ class Plan:
     """A whole network, ready for a backend.
 
     `recurrences` are those parts of continuous couplings that lie within one binary population and
-    have no delay: a sweep reads them live. `couplings` are all others.
+    have no delay: a sweep reads them live. `couplings` are all others. With an `integrator` the
+    populations that have `stages` are advanced together: before each stage coupling is read anew.
     """
 
     name: str
@@ -305,6 +325,7 @@ class Plan:
     injections: tuple[PlanInjection, ...] = ()
     recorders: tuple[PlanRecorder, ...] = ()
     approximations: tuple[Approximation, ...] = field(default=())
+    integrator: str | None = None
 
     @property
     def size(self) -> int:

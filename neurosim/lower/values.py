@@ -19,10 +19,11 @@ from neurosim.describe.distributions import (
     Normal,
     Uniform,
 )
+from neurosim.describe.history import History
 from neurosim.describe.inputs import check_state
 from neurosim.describe.population import Population
 from neurosim.errors import DescriptionError, UnknownNameError, brief
-from neurosim.lower.plan import Draw, Floats, Ints
+from neurosim.lower.plan import Draw, Floats, Ints, Past
 from neurosim.units import to_float
 
 ATTEMPTS = 10_000
@@ -196,7 +197,46 @@ def realise_initial(population: Population, seed: int, network: Any) -> dict[str
         if isinstance(given.value, Distribution):
             what = (seed, "initial", population.index, given.state)
             row[given.indices] = sample(given.value, population.size, place, *what)[given.indices]
+        elif isinstance(given.value, History):
+            row[given.indices] = given.value.values[-1]
         else:
             row[given.indices] = given.value
         values[given.state] = row
     return values
+
+
+def realise_past(
+    population: Population, initial: dict[str, float | Floats], network: Any
+) -> dict[str, Past]:
+    """Return what states were before the start, for those of which any neuron has a history.
+
+    Raises
+    ------
+    DescriptionError
+        If two histories of one state begin at different times.
+    """
+    given = [i for i in network.initial_values if i.population.name == population.name]
+    found: dict[str, Past] = {}
+    for state in dict.fromkeys(i.state for i in given if isinstance(i.value, History)):
+        mine = [i for i in given if i.state == state]
+        told = [i.value for i in mine if isinstance(i.value, History)]
+        starts = {float(h.times[0]) for h in told}
+        if len(starts) > 1:
+            raise DescriptionError(
+                f"Population {population.name!r}: histories of {state}", sorted(starts),
+                "one time at which all begin",
+            )  # fmt: skip
+        times = np.unique(np.concatenate([h.times for h in told]))
+        values = np.array(np.broadcast_to(initial[state], (times.size, population.size)))
+        for one in mine:
+            if not isinstance(one.value, History):
+                # What is said last counts, and is what the initial value is by now.
+                values[:, one.indices] = np.broadcast_to(initial[state], population.size)[
+                    one.indices
+                ]
+                continue
+            for column, neuron in enumerate(one.indices):
+                values[:, neuron] = np.interp(times, one.value.times, one.value.values[:, column])
+        values[-1] = initial[state]
+        found[state] = Past(times, values)
+    return found

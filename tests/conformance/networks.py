@@ -259,6 +259,22 @@ def delayed_coupling() -> ns.Network:
     return everything(net)
 
 
+@case("rate coupling with a past", spikes=False)
+def past_before_the_start() -> ns.Network:
+    """What was before the start, told of some units, is read until the delays are over."""
+    net = ns.Network("past")
+    model = ns.NeuronModel(
+        "rate", equations="dx/dt = (-x + c)/tau : 1\ntau : ms\nc : 1",
+        inputs={"c": "additive"}, parameters={"tau": 4.0},
+    )  # fmt: skip
+    units = net.population("units", 3, model)
+    net.initialise(units, x=0.5)
+    net.initialise(units[:2], x=ns.History([-5, -2, 0], [[0.1, 0.2], [-1.0, 0.4], [0.3, 0.0]]))
+    delays = np.array([[0, 1.0, 2.35], [0.4, 0.1, 3.3], [5.0, 0, 4.0]])
+    net.project(units, units, ns.AllToAll(), delay=delays, source="x", receptor="c", name="late")
+    return everything(net)
+
+
 # --- equations and methods ----------------------------------------------------------------------
 
 LINEAR = "dV/dt = (E - V + R*I)/tau : mV (clamped)\nI = {I} : pA\n" + (

@@ -168,10 +168,14 @@ class Outcome:
     def __init__(self) -> None:
         self.spikes: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self.states: dict[tuple[str, str], Any] = {}
+        self.pasts: dict[tuple[str, str], tuple[Any, Any]] = {}
 
 
 def read(outcome: Outcome, names: Any, place: Any, state: str, step: int, delay: float) -> float:
-    """Return a state some steps ago: on straight lines; before the start, the initial value."""
+    """Return a state some steps ago: on straight lines; before the start what was told of it."""
+    told = outcome.pasts.get((names[place[0]], state))
+    if told is not None and delay > step:
+        return float(np.interp(step - delay, told[0], told[1][:, place[1]]))
     past = outcome.states[names[place[0]], state][: step + 1, place[1]]
     return float(np.interp(step - delay, np.arange(step + 1), past))
 
@@ -253,6 +257,8 @@ def simulate(
             rows = np.zeros((n_steps + 1, p.size))
             rows[0] = [cells[p.index, k].state[state] for k in range(p.size)]
             outcome.states[p.name, state] = rows
+        for state, past in p.past.items():
+            outcome.pasts[p.name, state] = past.times / dt, past.values
     labels_of: dict[tuple[int, int], list[int]] = defaultdict(list)
     due: dict[int, dict[Any, float]] = defaultdict(lambda: defaultdict(float))
     for step in range(n_steps):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neurosim as ns
+from benchmarks.references import neurolib_reference
 from neurosim.errors import DescriptionError, EquationError, UnknownNameError
 
 pytestmark = pytest.mark.compiled
@@ -112,6 +114,27 @@ def test_a_whole_brain_model_trace_by_trace() -> None:
     expected = whole_brain_loop(C, delay_steps, 0.6, steps, dt, E, I)
     assert expected[-500:].std(axis=0).min() > 0.1, "nothing would be compared at rest"
     np.testing.assert_allclose(found, expected, atol=1e-8)
+
+
+def test_neurolib_trace_by_trace() -> None:
+    """Traces that neurolib 0.6 itself made, by benchmarks/references/neurolib_reference.py."""
+    given = neurolib_reference.matrices()
+    expected = np.array(json.loads(neurolib_reference.FILE.read_text())["E"])
+    model = ns.WilsonCowan(
+        a_E=1.5, a_I=1.5, theta_E=3, theta_I=3, tau_E=2.5, tau_I=3.75, P=given["exc_ext"], Q=0,
+        response="logistic", method="euler",
+    )  # fmt: skip
+    net = ns.Network("brain")
+    nodes = net.population("nodes", neurolib_reference.NODES, model)
+    net.initialise(nodes, E=given["E"], I=given["I"])
+    net.project(
+        nodes, nodes, ns.FromMatrix(given["K_gl"] * given["weights"]), delay=given["delays"],
+        source="E", receptor="E",
+    )  # fmt: skip
+    net.record(nodes, "E", every=1)
+    run = ns.run(net, neurolib_reference.DURATION, dt=neurolib_reference.DT)
+    assert expected[-100:].std(axis=0).min() > 0.004, "nothing would be compared at rest"
+    np.testing.assert_allclose(run.states["nodes"]["E"].array, expected, atol=1e-12)
 
 
 # --- the others ---------------------------------------------------------------------------------

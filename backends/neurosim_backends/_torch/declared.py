@@ -35,6 +35,14 @@ SUPPORTS = {
         "a module keeps the present states of neurons, none of their past",
         "delay=None, or backend='cpu'",
     ),
+    "initial:history": refused(
+        "a module keeps the present states of neurons, none of their past",
+        "a number, or backend='cpu'",
+    ),
+    "option:integrator": refused(
+        "a module advances each population by itself",
+        "integrator=None, or backend='cpu'",
+    ),
     "option:fixed16": approximated("weights stay as wide as the states", "the rounding to 16 bits"),
     "*": PASSES,
 }

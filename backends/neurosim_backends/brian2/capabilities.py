@@ -279,6 +279,14 @@ RUNTIME = Capabilities(
             "a summed variable of Brian2 reads the present value of a state, none of its past",
             "delay=None, or backend='cpu'",
         ),
+        "initial:history": refused(
+            "Brian2 keeps the present value of a state, none of its past",
+            "a number, or backend='cpu'",
+        ),
+        "option:integrator": refused(
+            "Brian2's state updaters advance each group of neurons by itself",
+            "integrator=None, or backend='cpu'",
+        ),
         "option:fixed16": approximated("weights stay 64 bits wide", "the rounding to 16 bits"),
         "*": PASSES,
     },

@@ -41,6 +41,7 @@ SUPPORTS: Mapping[str, Support] = {
     "mechanism:*": refused("compartments draw no random numbers here", "a Poisson source"),
     "method:*": PASSES,
     "parameter:*": PASSES,
+    "initial:history": refused("the chip has no continuous coupling", "a number, or backend='cpu'"),
     "initial:*": PASSES,
     "source:Input(current)": refused(
         "a compartment has one constant bias, and takes spikes",
@@ -76,6 +77,10 @@ SUPPORTS: Mapping[str, Support] = {
     "record:*": PASSES,
     "option:single": refused("states are integers of 24 bits", "precision='double'"),
     "option:fixed16": refused("weights are integers of 8 bits", "synapse_format='auto'"),
+    "option:integrator": refused(
+        "the chip has no equations to integrate",
+        "integrator=None, or backend='cpu'",
+    ),
     "option:*": PASSES,
     "session:set*": refused(
         "registers are written when a chip is loaded", "a new session of a changed network"

@@ -142,6 +142,9 @@ _REST: Mapping[str, Support] = {
     "method:milstein": NO_NOISE,
     "method:none": PASSES,
     "parameter:*": PASSES,
+    "initial:history": refused(
+        "no continuous coupling has a past here", "a number, or backend='cpu'"
+    ),
     "initial:*": PASSES,
     "source:*": PASSES,
     "drive:Poisson": PASSES,
@@ -174,6 +177,10 @@ _REST: Mapping[str, Support] = {
     "session:*": PASSES,
     "option:single": refused("NEST computes in double precision", "precision='double'"),
     "option:fixed16": refused("NEST keeps weights as float64", "synapse_format='auto'"),
+    "option:integrator": refused(
+        "NEST advances each model by its own solver",
+        "integrator=None, or backend='cpu'",
+    ),
     "option:*": PASSES,
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.describe.distributions import Distribution
+from neurosim.describe.history import History
 from neurosim.describe.inputs import InitialValue
 from neurosim.describe.population import Population
 from neurosim.errors import UnsupportedError
@@ -126,6 +127,7 @@ class Starts:
         part = f"Population {given.population.name!r}: initial value of {given.state}"
         view = self._draft.some(given.population, given.indices)
         value = given.value
+        assert not isinstance(value, History), "refused by declaration"
         if not isinstance(value, Distribution) and np.ndim(value):
             value = np.asarray(value)[np.argsort(given.indices)]
         if given.state in binding.row.states:
