@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import neurosim as ns
-from neurosim.backend import GROUP, find_backend
+from neurosim.backend import find_backend
 from neurosim.capabilities import Capabilities, Support, install_line
 from neurosim.features import GROUPS, SEVERAL, features, title_of
 from neurosim.features import NEURONS as WITH_MEMBRANE
+from neurosim.installed import GROUP
 
 TARGET = Path(__file__).with_name("models.md")
 
