@@ -45,9 +45,10 @@ _NO_FORM = {
         "backend='cpu'",
     ),
     "neuron:equations": refused(
-        "NEST has compiled models only; equations of your own would have to go through NESTML, "
-        "which this backend does not write yet",
-        "one of our own neurons, such as LIF or AdEx",
+        "NEST has compiled models only. NESTML compiles equations of your own, but not for NEST as "
+        "pip installs it: headers of Boost and libltdl and a usable nest-config are missing, and "
+        "its C++ ABI is an old one; so this backend does not write them (docs/backends.md)",
+        "one of our own neurons, such as LIF or AdEx; or backend='brian2', which takes equations",
     ),
     "neuron:LIF/*": refused(
         "NEST's integrate-and-fire models have receptors of one kind, out of Delta, exponential or "
