@@ -66,6 +66,41 @@ def test_brunel_as_a_script_fires_as_it_does(tmp_path: Path) -> None:
         assert abs(rate - several.mean()) < max(5 * several.std(ddof=1), 0.05 * several.mean())
 
 
+@pytest.mark.slow
+def test_the_drive_of_a_script_is_that_of_the_description(tmp_path: Path) -> None:
+    """Mean and variance of filtered Poisson input, and neurons that share none of it.
+
+    At its end, a step in which k inputs arrive leaves I exp(-dt/tau) + w k.
+    """
+    rate, weight, tau, dt = 3000.0, 50.0, 3.0, 0.1
+    net = ns.Network("driven", seed=3)
+    p = net.population("p", 2000, ns.LIF(V_th=5000.0, synapses=ns.ExpCurrent(exc=tau, inh=6.0)))
+    net.drive(p, ns.Poisson(rate=rate), weight=weight, receptor="exc")
+    net.record(p, "I_exc", every=20.0)  # beyond 6 tau: samples are independent
+    path = tmp_path / "script.py"
+    text = ns.export(net, "brian2", path, duration=160)
+    assert re.search(r"^seed\(3\)  # .*wiring, initial values and input", text, re.M)
+    assert "Another number in seed() below is another network" in text
+    numbers = "import numpy; numpy.save('found.npy', p_I_exc.I_exc/pA)\n"
+    path.write_text(text.replace("from brian2 import *\n", NUMPY) + numbers, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(path)], cwd=tmp_path, capture_output=True, text=True,
+        check=False, env={**os.environ, "MPLBACKEND": "Agg"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = np.load(tmp_path / "found.npy")[:, 2:]
+    arrivals, kept = rate * 1e-3 * dt, math.exp(-dt / tau)
+    less = float(re.search(r"variance is ([\d.]+) of Poisson's", text)[1])  # type: ignore[index]
+    variance = less * arrivals * weight**2 / (1 - kept**2)
+    sizes = math.sqrt(found.size)
+    assert found.mean() == pytest.approx(
+        arrivals * weight / (1 - kept), abs=4 * math.sqrt(variance) / sizes
+    )
+    assert found.var() == pytest.approx(variance, rel=4 * math.sqrt(2) / sizes)
+    one, two = np.split(found, 2)
+    assert abs(np.corrcoef(one.ravel(), two.ravel())[0, 1]) < 4 / math.sqrt(one.size)
+
+
 def everything() -> ns.Network:
     """Return a small network in which much occurs and nothing is left to chance."""
     net = ns.Network("much", seed=2)

@@ -49,7 +49,8 @@ from brian2 import *
 
 ANEW = (
     "Brian2 draws wiring and all random numbers anew: it is the same network in distribution,",
-    "not neuron by neuron.",
+    "not neuron by neuron. Another number in seed() below is another network of the same kind,",
+    "with other rates, too: compare over several.",
 )
 
 STEP = """\
@@ -118,7 +119,7 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
     single = options.precision == "single"
     lines += [
         *(["prefs.core.default_float_dtype = float32"] if single else []),
-        f"seed({network.seed % 2**32})",
+        f"seed({network.seed % 2**32})  # the network's: for wiring, initial values and input",
         f"defaultclock.dt = {quantity(options.dt, 'ms')}",
         f"duration = {quantity(duration, 'ms')}",
         *([SCHEDULE] if draft.delivers_first else []),
