@@ -17,21 +17,30 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from neurosim_backends.lava.jobs import job_of, run_in_lava
 from neurosim_backends.lava.workers import shared_worker
-from tests.backends.loihi_networks import GOLDEN, corner_trial, random_trial
+from tests.backends.loihi_networks import GOLDEN, corner_trial, learning_trial, random_trial
 
 SEEDS = range(1000, 1015)
+LEARNING_SEEDS = range(1000, 1009)
 
 
 def main() -> None:
     """Run everything in Lava and write the file."""
     jobs: list[Any] = []
     arrays: dict[str, Any] = {}
-    for k, trial in enumerate([corner_trial(), *map(random_trial, SEEDS)]):
-        made = (trial.network, trial.n_steps, trial.given)
-        seen = run_in_lava(shared_worker(), *made, trial.watched)
-        job, values, _ = job_of(*made, trial.watched)
-        jobs.append(job)
-        arrays |= {f"t{k}_{name}": a for name, a in values.items() if "watched" not in name}
+    trials = [corner_trial(), *map(random_trial, SEEDS), *map(learning_trial, LEARNING_SEEDS)]
+    for k, trial in enumerate(trials):
+        made = (trial.network, trial.n_steps, trial.given, trial.watched)
+        seen = run_in_lava(shared_worker(), *made, weights_after=trial.weights_after)
+        job, values, _ = job_of(*made, trial.weights_after)
+        jobs.append({**job, "weights_after": trial.weights_after})
+        for n, (x, y) in seen.traces.items():
+            arrays[f"t{k}_{n}_w"] = seen.weights[n].astype(np.int16)
+            arrays |= {f"t{k}_{n}_x": x.astype(np.int8), f"t{k}_{n}_y": y.astype(np.int8)}
+        arrays |= {
+            f"t{k}_{name}": a
+            for name, a in values.items()
+            if not name.endswith(("watched", "wanted"))
+        }
         arrays |= {f"t{k}_{x}": getattr(seen, x).astype(np.int32) for x in ("step", "neuron")}
         arrays |= {f"t{k}_{x}": getattr(seen, x).astype(np.int32) for x in ("u", "v")}
         print(f"network {k}: {seen.step.size} spikes")

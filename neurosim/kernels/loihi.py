@@ -9,7 +9,8 @@ One step of a compartment, all numbers whole; ``decayed`` rounds toward zero, M 
 `a` is what arrives in this step. A spike of step t reaches a synapse with delay slot d in step
 t + 1 + d. All synapses of one group share an exponent e: what arrives through the group in one step
 with one slot is summed, and the sum is shifted, ``<< e`` where e > 0, else ``>> -e`` (to minus
-infinity, as two's complement does).
+infinity, as two's complement does). Weights of some groups learn, at the end of the step:
+`neurosim.kernels.loihi_learning`.
 
 Source: the fixed-point models of Lava 0.10 (`LIF`, `Dense`, `DelayDense`), which these equal bit by
 bit; registers and their widths: Davies et al. (2018), IEEE Micro 38(1):82-99.
@@ -20,6 +21,17 @@ from __future__ import annotations
 from typing import Any
 
 from neurosim.kernels.jit import inlined, kernel
+from neurosim.kernels.loihi_learning import COLUMNS as L_COLUMNS
+from neurosim.kernels.loihi_learning import (
+    EPOCH,
+    GROUP,
+    POST_AT,
+    PRE_AT,
+    X_IMPULSE,
+    Y_IMPULSE,
+    learn,
+    take_note,
+)
 
 STATE_LIMIT = 1 << 23
 """M: u and v are registers of 24 bits."""
@@ -78,8 +90,8 @@ def shifted(total: Any, exponent: Any) -> Any:
 @kernel
 def advance(
     first, n_steps, populations, u, v, bias, arrived, groups, row_start, target, slot, weight,
-    given_start, given_id, given_many, watched, seen_u, seen_v, log_step, log_id, fired_id,
-    fired_many, fired_from, sums, counts,
+    learning, keeps, drawn, columns, traces, histories, given_start, given_id, given_many, watched,
+    seen_u, seen_v, log_step, log_id, fired_id, fired_many, fired_from, sums, counts,
 ):  # fmt: skip
     """Take a network through steps ``first`` .. ``first + n_steps - 1``; return spikes logged.
 
@@ -95,7 +107,13 @@ def advance(
     row_start      : int64                            source k of a group has the synapses
                                                       row_start[ROWS + k] .. row_start[ROWS + k + 1]
     target, slot   : (n_synapses,) int32, int16       position within POST, delay slot
-    weight         : (n_synapses,) int16              as stored
+    weight         : (n_synapses,) int16              as stored; written where groups learn
+    learning       : (n_learning, L_WIDTH) int64      rules of groups that learn
+    keeps          : (n_learning, 2) float64          exp(-1/tau) of both traces
+    drawn          : (n_learning, n_steps, 3) float64 random numbers; read where an epoch ends
+    columns        : three int arrays                 column_start, column_pre, column_synapse
+    traces         : four int32 arrays, written       x, last_x, y, last_y
+    histories      : two int32 arrays, scratch        (longest epoch + 1, widest population)
     given_start    : (n_steps + 1,) int64             spikes of generators: of each step
     given_id, given_many : int32                      by id within a step; payloads
     watched        : (n_watched,) int32               ids
@@ -174,6 +192,56 @@ def advance(
                     for k in range(size):
                         later[base + k] += shifted(int(sums[d, k]), exponent)
                         sums[d, k] = 0
+        for l in range(learning.shape[0]):
+            g = learning[l, GROUP]
+            pre, post = groups[g, PRE], groups[g, POST]
+            first_pre, first_post = populations[pre, FIRST], populations[post, FIRST]
+            within = step % learning[l, EPOCH] + 1
+            take_note(
+                within,
+                learning[l, X_IMPULSE],
+                fired_id,
+                fired_from[pre],
+                fired_from[pre + 1],
+                first_pre,
+                learning[l, PRE_AT],
+                traces[0],
+                traces[1],
+            )
+            take_note(
+                within,
+                learning[l, Y_IMPULSE],
+                fired_id,
+                fired_from[post],
+                fired_from[post + 1],
+                first_post,
+                learning[l, POST_AT],
+                traces[2],
+                traces[3],
+            )
+            if within == learning[l, EPOCH]:
+                learn(
+                    learning[l],
+                    keeps[l, 0],
+                    keeps[l, 1],
+                    drawn[l, j],
+                    populations[pre, END] - first_pre,
+                    populations[post, END] - first_post,
+                    groups[g, ROWS],
+                    row_start,
+                    target,
+                    weight,
+                    learning[l, L_COLUMNS],
+                    columns[0],
+                    columns[1],
+                    columns[2],
+                    traces[0],
+                    traces[1],
+                    traces[2],
+                    traces[3],
+                    histories[0],
+                    histories[1],
+                )
         for w in range(watched.size):
             seen_u[j, w] = u[watched[w]]
             seen_v[j, w] = v[watched[w]]

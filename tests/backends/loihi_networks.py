@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from neurosim_backends.loihi.chip import (
+    Chip,
     Compartments,
     Generators,
     Given,
     Group,
     IntegerNetwork,
     Ints,
+    Learning,
     Seen,
 )
 
@@ -27,6 +30,7 @@ class Trial:
     network: IntegerNetwork
     given: Given
     n_steps: int
+    weights_after: tuple[int, ...] = ()
 
     @property
     def watched(self) -> Ints:
@@ -106,6 +110,104 @@ def _group(draw: np.random.Generator, pre: int, post: int, populations: list[Any
     )
 
 
+def learning_trial(seed: int) -> Trial:
+    """Draw a network whose synapses learn: of every seed other signs, epochs, impulses, products.
+
+    Every second one has all pairs, which is another process of Lava's.
+    """
+    draw = np.random.default_rng([7, seed])
+    n, m = int(draw.integers(2, 9)), int(draw.integers(2, 9))
+    populations = (
+        Generators(name="given", size=n),
+        Compartments(
+            name="cells", du=1000, dv=300, vth=int(draw.integers(0, 300)),
+            bias_mant=draw.integers(-50, 400, m), bias_exp=np.full(m, 5),
+            u=np.zeros(m, int), v=np.zeros(m, int),
+        ),
+    )  # fmt: skip
+    pairs = np.arange(n * m) if seed % 2 else np.flatnonzero(draw.random(n * m) < 0.6)
+    if not pairs.size:
+        pairs = np.array([0])
+    taught = _learning_group(draw, populations, pairs, (0, 1), seed)
+    loop = np.flatnonzero(~np.eye(m, dtype=bool).ravel())
+    groups = (taught, _learning_group(draw, populations, loop, (1, 1), seed + 1))
+    n_steps = 60
+    step, neuron = np.nonzero(draw.random((n_steps, n)) < draw.uniform(0.1, 0.5))
+    if taught.graded:
+        repeated = draw.integers(1, 4, step.size)
+        step, neuron = np.repeat(step, repeated), np.repeat(neuron, repeated)
+    return Trial(
+        network=IntegerNetwork(populations=populations, groups=groups),
+        given=Given.of(step, neuron), n_steps=n_steps, weights_after=(1, 7, 20, 21, 22, 59, 60),
+    )  # fmt: skip
+
+
+def _learning_group(
+    draw: np.random.Generator, populations: Any, pairs: Ints, ends: tuple[int, int], seed: int
+) -> Group:
+    n_pre = populations[ends[0]].size
+    sign: Any = ("mixed", "excitatory", "inhibitory")[seed % 3]
+    low, high = {"mixed": (-256, 255), "excitatory": (0, 255), "inhibitory": (-255, 0)}[sign]
+    weight = draw.integers(low, high + 1, pairs.size)
+    some = 100 if high else -100
+    exponents = draw.integers(-7, 9, 2)
+    if draw.random() < 0.5:
+        exponents[:] = exponents[0]
+    mantissas = draw.integers(1, 8, 2) * draw.choice([-1, 1, 1], 2)
+    if draw.random() < 0.2:
+        mantissas[0] = 0
+    return Group(
+        name=f"{ends[0]}->{ends[1]}", pre=ends[0], post=ends[1], pre_id=pairs % n_pre,
+        post_id=pairs // n_pre, weight=np.where(np.abs(weight) < 2, some, weight),
+        slot=np.zeros(pairs.size, int), exponent=int(draw.integers(-3, 4)), sign=sign,
+        graded=ends[0] == 0 and seed % 5 == 0,
+        learning=Learning(
+            epoch=int(draw.choice([1, 1, 2, 4, 7])), x_impulse=int(draw.integers(1, 128)),
+            y_impulse=int(draw.integers(1, 128)), x_tau=int(draw.integers(1, 60)),
+            y_tau=int(draw.integers(1, 256)), minus=(int(-mantissas[0]), int(exponents[0])),
+            plus=(int(mantissas[1]), int(exponents[1])), seed=int(draw.integers(1 << 31)),
+        ),
+    )  # fmt: skip
+
+
+def together(trials: Sequence[Trial]) -> Trial:
+    """Return several trials as one, since each job of Lava's takes a second to begin.
+
+    Networks do not touch one another, but for synapses of weight 0 that make them one run.
+    """
+    populations: list[Any] = []
+    groups: list[Group] = []
+    given: list[Given] = []
+    n_steps = max(t.n_steps for t in trials)
+    offset = 0
+    for number, t in enumerate(trials):
+        base = len(populations)
+        for g in t.network.groups:
+            moved = replace(g, name=f"{number}: {g.name}", pre=g.pre + base, post=g.post + base)
+            groups.append(moved)
+        if number:
+            nothing = np.zeros(1, int)
+            groups.append(
+                Group(
+                    name=f"{number - 1} to {number}", pre=0, post=base + 1, pre_id=nothing,
+                    post_id=nothing, weight=nothing, slot=nothing,
+                )
+            )  # fmt: skip
+        populations += t.network.populations
+        own = t.given
+        given.append(Given(step=own.step, neuron=own.neuron + offset, many=own.many))
+        offset += t.network.size
+    step, neuron, many = (
+        np.concatenate([getattr(g, x) for g in given]) for x in ("step", "neuron", "many")
+    )
+    order = np.lexsort((neuron, step))
+    return Trial(
+        network=IntegerNetwork(populations=tuple(populations), groups=tuple(groups)),
+        given=Given(step=step[order], neuron=neuron[order], many=many[order]), n_steps=n_steps,
+        weights_after=tuple(sorted({s for t in trials for s in t.weights_after})),
+    )  # fmt: skip
+
+
 def corner_trial() -> Trial:
     """What random networks hardly meet: currents and potentials exactly at their limits.
 
@@ -171,6 +273,12 @@ def trial_of(job: dict[str, Any], arrays: Any, prefix: str) -> Trial:
             registers = {x: p[x] for x in ("name", "du", "dv", "vth")}
             populations.append(Compartments(**registers, **facts))
         offset += p["size"]
+    for g in job["groups"]:
+        if g["learning"] is not None:
+            rule: Any = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in g["learning"].items()
+            }
+            g["learning"] = Learning(**rule)
     groups = tuple(
         Group(
             **g, pre_id=arrays[f"{prefix}g{k}_pre"], post_id=arrays[f"{prefix}g{k}_post"],
@@ -182,7 +290,10 @@ def trial_of(job: dict[str, Any], arrays: Any, prefix: str) -> Trial:
         step=np.concatenate(step), neuron=np.concatenate(neuron), many=np.concatenate(many)
     )
     network = IntegerNetwork(populations=tuple(populations), groups=groups)
-    return Trial(network=network, given=given, n_steps=job["n_steps"])
+    return Trial(
+        network=network, given=given, n_steps=job["n_steps"],
+        weights_after=tuple(job["weights_after"]),
+    )  # fmt: skip
 
 
 def golden_trials() -> list[tuple[Trial, Seen]]:
@@ -192,11 +303,34 @@ def golden_trials() -> list[tuple[Trial, Seen]]:
     found = []
     for k, job in enumerate(json.loads(str(arrays["jobs"]))):
         seen = {x: arrays[f"t{k}_{x}"].astype(np.int64) for x in ("step", "neuron", "u", "v")}
-        found.append((trial_of(job, arrays, f"t{k}_"), Seen(**seen)))
+        learning = [n for n, g in enumerate(job["groups"]) if g["learning"] is not None]
+        weights, xs, ys = (
+            {n: arrays[f"t{k}_{n}_{of}"].astype(np.int64) for n in learning} for of in "wxy"
+        )
+        traces = {n: (xs[n], ys[n]) for n in learning}
+        trial = trial_of(job, arrays, f"t{k}_")
+        found.append((trial, Seen(**seen, weights=weights, traces=traces)))
     return found
+
+
+def run_ours(trial: Trial) -> Seen:
+    """Run a trial on our kernel."""
+    made = Chip(trial.network)
+    return made.run(
+        trial.n_steps, trial.given, trial.watched, weights_after=trial.weights_after
+    )  # fmt: skip
 
 
 def differences(one: Seen, other: Seen) -> list[str]:
     """Return what is not the same, bit by bit."""
     names = ("step", "neuron", "u", "v")
-    return [x for x in names if not np.array_equal(getattr(one, x), getattr(other, x))]
+    found = [x for x in names if not np.array_equal(getattr(one, x), getattr(other, x))]
+    if one.weights.keys() != other.weights.keys():
+        return [*found, "which groups learn"]
+    for k, weights in one.weights.items():
+        if not np.array_equal(weights, other.weights[k]):
+            found.append(f"weights of group {k}")
+        for name, x, y in zip("xy", one.traces[k], other.traces[k], strict=True):
+            if not np.array_equal(x, y):
+                found.append(f"trace {name} of group {k}")
+    return found

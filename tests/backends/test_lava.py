@@ -26,11 +26,20 @@ from neurosim_backends.lava.client import Worker, WorkerError
 from neurosim_backends.lava.environment import ENVIRONMENT
 from neurosim_backends.lava.jobs import job_of, run_in_lava
 from neurosim_backends.lava.workers import shared_worker
-from neurosim_backends.loihi.chip import Chip
-from tests.backends.loihi_networks import corner_trial, differences, random_trial
+from tests.backends.loihi_networks import (
+    Trial,
+    corner_trial,
+    differences,
+    learning_trial,
+    random_trial,
+    run_ours,
+    together,
+)
 
-NETWORKS = 52
-"""Random ones; the last is `corner_trial`."""
+NETWORKS = 40
+LEARNING_NETWORKS = 12
+BATCHES = 4
+"""Random networks, and into how many jobs they are gathered."""
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +69,20 @@ def of_own() -> Worker:
 # --- bits -----------------------------------------------------------------------------------------
 
 
+def trials() -> list[Trial]:
+    found = [random_trial(seed) for seed in range(NETWORKS)]
+    return [*found, corner_trial(), *(learning_trial(seed) for seed in range(LEARNING_NETWORKS))]
+
+
 @pytest.mark.compiled
-@pytest.mark.parametrize("seed", range(NETWORKS))
-def test_random_networks_have_the_bits_of_lava(seed: int, worker: Worker) -> None:
-    trial = random_trial(seed) if seed < NETWORKS - 1 else corner_trial()
-    live = run_in_lava(worker, trial.network, trial.n_steps, trial.given, trial.watched, timeout=60)
-    ours = Chip(trial.network).run(trial.n_steps, trial.given, trial.watched)
-    assert differences(ours, live) == [], worker.hello
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_random_networks_have_the_bits_of_lava(batch: int, worker: Worker) -> None:
+    trial = together(trials()[batch::BATCHES])
+    live = run_in_lava(
+        worker, trial.network, trial.n_steps, trial.given, trial.watched,
+        weights_after=trial.weights_after, timeout=120,
+    )  # fmt: skip
+    assert differences(run_ours(trial), live) == [], worker.hello
     os.kill(worker.hello["pid"], 0)  # it was a process, and it lives
     assert worker.hello["pid"] != os.getpid()
     assert worker.hello["executable"] != sys.executable
@@ -87,6 +103,12 @@ def described() -> ns.Network:
     net.project(cells, cells, some, weight=-40.0, delay=2.0)
     net.project(cells, jumps, ns.AllToAll(), weight=3.0, delay=4.0)
     net.drive(cells, ns.Poisson(rate=80), weight=60.0)
+    rule = ns.STDP(a_plus=8.0, a_minus=9.0, w_max=150.0)
+    learns: dict[str, Any] = {"weight": ns.Uniform(20, 120), "delay": 1.0, "plasticity": rule}
+    net.project(source, cells, ns.AllToAll(), name="taught", **learns)
+    net.project(cells, cells, some, name="loop", **learns)
+    for name in ("taught", "loop"):
+        net.record(net[name], "weight", every=10.0, initial=True)
     net.record(cells, ["spikes", "V_m", "I_syn"], initial=True)
     net.record(jumps, ["spikes", "V_m"])
     return net
@@ -110,6 +132,11 @@ def test_a_described_network_is_the_same_run_in_lava(worker: Worker) -> None:
         np.testing.assert_array_equal(
             session.get(session.network["cells"], name), ours.states["cells"][name].array[-1]
         )
+    for name in ("taught", "loop"):
+        mine, theirs = (r.weights[name].array for r in (ours, first))
+        assert (np.diff(mine, axis=0) != 0).any()
+        np.testing.assert_array_equal(mine[: len(theirs)], theirs)
+        np.testing.assert_array_equal(session.get(name, "w"), mine[-1])
     told = first.provenance
     assert told["worker"]["pid"] == worker.hello["pid"]
     assert told["worker"]["executable"] == ENVIRONMENT.interpreter

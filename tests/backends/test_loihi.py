@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,10 @@ from neurosim.errors import (
     UnsupportedError,
 )
 from neurosim.kernels import loihi as kernels
+from neurosim.kernels import loihi_learning as learning_kernels
 from neurosim.lower.lowering import lower
 from neurosim_backends.loihi import chip as chips
+from neurosim_backends.loihi.backend import Loihi
 from neurosim_backends.loihi.chip import (
     Chip,
     Compartments,
@@ -33,6 +36,7 @@ from neurosim_backends.loihi.chip import (
     IntegerNetwork,
     stored_weights,
 )
+from neurosim_backends.loihi.learning import stdp_of, taught
 from neurosim_backends.loihi.quantise import quantise
 from tests.backends.loihi_networks import (
     Trial,
@@ -40,6 +44,7 @@ from tests.backends.loihi_networks import (
     differences,
     golden_trials,
     random_trial,
+    run_ours,
 )
 
 pytestmark = [
@@ -55,8 +60,7 @@ GOLDEN = golden_trials()
 @pytest.mark.parametrize("number", range(len(GOLDEN)))
 def test_what_lava_did_is_repeated_bit_by_bit(number: int) -> None:
     trial, seen = GOLDEN[number]
-    found = Chip(trial.network).run(trial.n_steps, trial.given, trial.watched)
-    assert differences(found, seen) == []
+    assert differences(run_ours(trial), seen) == []
 
 
 def test_pieces_have_the_bits_of_the_whole() -> None:
@@ -76,6 +80,7 @@ def test_pieces_have_the_bits_of_the_whole() -> None:
 
 
 SOURCE = Path(kernels.__file__).read_text()
+LEARNING_SOURCE = Path(learning_kernels.__file__).read_text()
 
 FAULTS = {
     "decay rounds down": ("return -((-product) >> DECAY_BITS)", "return product >> DECAY_BITS"),
@@ -103,25 +108,62 @@ FAULTS = {
 }  # fmt: skip
 
 
-def as_python(source: str) -> SimpleNamespace:
-    """Return the kernels of a source text, as the Python they are written in."""
-    plain = source.replace(
-        "from neurosim.kernels.jit import inlined, kernel", "inlined = kernel = lambda f: f"
-    )
-    assert plain != source
+LEARNING_FAULTS = {
+    "traces keep what is above 127": ("min(HIGHEST_TRACE, trace + impulse)", "(trace + impulse)"),
+    "traces round down": ("int(value) + (drawn < value % 1.0)", "int(value)"),
+    "the accumulator is not bounded": (
+        "max(-ACCUMULATOR - 1, min(ACCUMULATOR - 1, sum_of_products))", "sum_of_products",
+    ),
+    "weights round down": ("whole + (drawn < fraction)", "whole"),
+    "weights round to the nearest": ("whole + (drawn < fraction)", "whole + (0.5 < fraction)"),
+    "weights have no bounds": ("max(low, min(high, whole + (drawn < fraction)))", "whole"),
+    "a second spike of an epoch is lost": ("raised(trace[k], impulse)", "trace[k]"),
+    "a spike raises a step later": ("if last[at + k] == t:", "if last[at + k] == t - 1:"),
+    "the trace is read at the end of the epoch": ("history_y[at_pre, j]", "history_y[epoch, j]"),
+    "potentiation of synapses that also depress is lost": (
+        "            if at_post > 0:", "            if False:",
+    ),
+    "spike times stay": ("        last_x[pre_at + i] = 0", "        pass"),
+}  # fmt: skip
+
+
+def as_python(source: str, learning_source: str = LEARNING_SOURCE) -> SimpleNamespace:
+    """Return the kernels of source texts, as the Python they are written in."""
+    learning = ModuleType("planted_learning")
+    exec(compile(_plain(learning_source), "planted learning", "exec"), learning.__dict__)
+    sys.modules["planted_learning"] = learning
+    plain = _plain(source).replace("from neurosim.kernels.loihi_learning", "from planted_learning")
     names: dict[str, Any] = {"__name__": "planted"}
     exec(compile(plain, "planted", "exec"), names)
     return SimpleNamespace(**names)
 
 
+def _plain(source: str) -> str:
+    plain = source.replace(
+        "from neurosim.kernels.jit import inlined, kernel", "inlined = kernel = lambda f: f"
+    )
+    assert plain != source
+    return plain
+
+
 def run_with(module: Any, trial: Trial, monkeypatch: pytest.MonkeyPatch) -> chips.Seen:
     monkeypatch.setattr(chips, "kernels", module)
-    return Chip(trial.network).run(trial.n_steps, trial.given, trial.watched)
+    return run_ours(trial)
 
 
 def test_the_kernel_as_python_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     for trial, seen in GOLDEN:
         assert differences(run_with(as_python(SOURCE), trial, monkeypatch), seen) == []
+
+
+@pytest.mark.parametrize("fault", LEARNING_FAULTS)
+def test_faults_in_learning_are_seen(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = LEARNING_FAULTS[fault]
+    assert LEARNING_SOURCE.count(old) == 1
+    broken = as_python(SOURCE, LEARNING_SOURCE.replace(old, new))
+    taught = [(t, seen) for t, seen in GOLDEN if seen.weights]
+    found = any(differences(run_with(broken, t, monkeypatch), seen) for t, seen in taught)
+    assert found, f"no golden network shows that {fault}"
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -442,7 +484,16 @@ def with_model(model: Any, **project: Any) -> ns.Network:
 
 
 REFUSED: dict[str, tuple[Callable[[], ns.Network], str]] = {
-    "plasticity": (lambda: with_model(leaky(), plasticity=ns.STDP()), "learning on the chip"),
+    "another rule": (
+        lambda: with_model(leaky(), plasticity=ns.STDP(mu_plus=1.0)), "the additive rule",
+    ),
+    "nearest pairs": (
+        lambda: with_model(leaky(), plasticity=ns.STDP(pairing="nearest")), "the additive rule",
+    ),
+    "two signs": (lambda: with_model(leaky(), plasticity=ns.STDP(w_min=-1.0)), "from 0 to 255"),
+    "learning with a delay": (
+        lambda: with_model(leaky(), delay=3.0, plasticity=ns.STDP(w_max=9.0)), "have no delays",
+    ),
     "refractoriness": (lambda: with_model(leaky(t_ref=2.0)), "not held after a spike"),
     "reset": (lambda: with_model(leaky(reset="subtract")), "sets v to 0"),
     "time constants": (
@@ -489,6 +540,143 @@ def test_delays_onto_the_membrane_may_be_one_step_longer() -> None:
         run = ns.run(net, 80, "loihi")
         moved = np.flatnonzero(np.diff(run.states["cells"]["V_m"].array[:, 0]))
         assert moved.size
+
+
+# --- learning -------------------------------------------------------------------------------------
+
+
+def pairs(delay: Any, seed: int) -> ns.Network:
+    """Return neurons that fire once, some time before or after their input."""
+    net = ns.Network("pairs", seed=seed, dt=1.0)
+    n = len(INTERVALS)
+    pre = net.population("pre", n, ns.SpikeTimes([[100.0]] * n))
+    kick = net.population("kick", n, ns.SpikeTimes([[99.0 + d] for d in INTERVALS]))
+    cells = net.population("cells", n, ns.LIF(t_ref=0.0, synapses=ns.Delta()))
+    net.project(kick, cells, ns.OneToOne(), weight=30.0, delay=1.0)
+    rule = ns.STDP(a_plus=0.5, a_minus=0.7, tau_minus=15.0, w_max=2.0, delay=delay)
+    net.project(pre, cells, ns.OneToOne(), weight=1.0, delay=1.0, plasticity=rule, name="taught")
+    net.record(net["taught"], "weight", every=200.0)
+    return net
+
+
+INTERVALS = [-30.0, -15.0, -5.0, -2.0, 2.0, 5.0, 15.0, 30.0]
+
+
+@pytest.mark.parametrize("delay", ["dendritic", "axonal"])
+def test_pairs_of_spikes_change_weights_as_described(delay: str) -> None:
+    """In the mean, as traces are rounded at random; a step of delay is made up for."""
+    runs = [ns.run(pairs(delay, seed), 200, "loihi") for seed in range(25)]
+    changes = np.array([r.weights["taught"].array[-1] for r in runs]) - 1.0
+    expected = ns.run(pairs(delay, 0), 200).weights["taught"].array[-1] - 1.0
+    error = changes.std(axis=0) / np.sqrt(len(runs))
+    rounding = told(runs[0], "Projection 'taught': weights")
+    assert np.all(error < 0.05)
+    assert np.all(np.abs(changes.mean(axis=0) - expected) < 4 * error + rounding)
+
+
+def taught_net(**more: Any) -> ns.Network:
+    net = ns.Network("taught", seed=3, dt=1.0)
+    source = net.population("source", 10, ns.Poisson(rate=40))
+    cells = net.population("cells", 5, leaky(I_e=more.pop("I_e", 200.0)))
+    facts: dict[str, Any] = {"a_plus": 2.0, "a_minus": 2.2, "w_max": 80.0, **more}
+    rule = facts.pop("rule", ns.AllToAll())
+    weight = facts.pop("weight", ns.Uniform(10, 70))
+    net.project(
+        source, cells, rule, weight=weight, delay=1.0, plasticity=ns.STDP(**facts), name="p"
+    )
+    net.record(net["p"], "weight", every=25.0, initial=True)
+    net.record(cells, "spikes")
+    return net
+
+
+def test_weights_are_recorded_and_read_back() -> None:
+    net = taught_net()
+    one = session(net)
+    first = one.run(100)
+    trace = first.weights["p"]
+    assert trace.times.tolist() == [0, 25, 50, 75, 100]
+    np.testing.assert_array_equal(one.get("p", "w"), trace.array[-1])
+    found = one.connections("p")
+    np.testing.assert_array_equal(found.weight, trace.array[-1])
+    start = ns.compile(net).connections("p")
+    np.testing.assert_array_equal(found.pre, start.pre)
+    assert np.abs(trace.array[0] - start.weight).max() <= told(first, "Projection 'p': weights")
+    assert (np.diff(trace.array, axis=0) != 0).any(axis=0).mean() > 0.5
+    assert trace.array.min() >= 0
+    assert trace.array.max() <= 80.0 + told(first, "Projection 'p': w_max")
+    rest = one.run(60)
+    one.reset()
+    np.testing.assert_array_equal(one.get("p", "w"), trace.array[0])
+    again = one.run(160).weights["p"]
+    np.testing.assert_array_equal(again.array[:5], trace.array)
+    np.testing.assert_array_equal(again.array[-1], rest.weights["p"].array[2])
+    with pytest.raises(UnsupportedError, match="set between runs"):
+        one.set("p", w=1.0)
+    with pytest.raises(ns.UnknownNameError, match="variable"):
+        one.get("p", "x")
+
+
+def test_inhibitory_weights_learn_below_zero() -> None:
+    net = taught_net(w_min=-80.0, w_max=0.0, weight=ns.Uniform(-70, -10), I_e=500.0)
+    trace = ns.run(net, 300, "loihi").weights["p"].array
+    assert trace.max() <= 0
+    assert trace.min() >= -81
+    assert (trace[-1] != trace[0]).any()
+
+
+def test_longer_epochs_see_one_spike_each() -> None:
+    runs = [ns.run(taught_net(), 300, Loihi(epoch=k)) for k in (1, 8)]
+    ends = [r.weights["p"].array[-1] for r in runs]
+    assert not np.array_equal(*ends)
+    assert np.corrcoef(*ends)[0, 1] > 0.5
+    for wrong in (0, 64, 1.5):
+        with pytest.raises(DescriptionError, match=r"Loihi\.epoch"):
+            Loihi(epoch=wrong)  # type: ignore[arg-type]
+
+
+@settings(max_examples=60)
+@given(
+    a=st.floats(0.001, 1.0), sign=st.sampled_from([-1, 1]), tau=st.floats(1.0, 250.0),
+    w_max=st.floats(0.1, 300.0), delay=st.sampled_from(["dendritic", "axonal"]),
+)  # fmt: skip
+def test_rules_are_near_to_what_was_described(
+    a: float, sign: int, tau: float, w_max: float, delay: Any
+) -> None:
+    rule = ns.STDP(a_plus=sign * a * w_max, a_minus=0.0, tau_plus=tau, w_max=w_max, delay=delay)
+    found = taught(rule, 1.0, 1, 0, "place", "pA")
+    shift = 1.0 if delay == "dendritic" else -1.0
+    mantissa, exponent = found.learning.plus
+    brought = mantissa * 2.0**exponent * found.learning.x_impulse * w_max / 255
+    exact = sign * a * w_max * np.exp(-shift / tau)
+    off, _ = found.off["a_plus"]
+    assert abs(brought - exact) == pytest.approx(off * np.exp(-shift / tau), abs=1e-9 * w_max)
+    assert off <= 0.05 * a * w_max or a * 255 * np.exp(-shift / tau) < 1 / 8
+    assert found.learning.minus == (0, 0)
+    assert stdp_of(rule.plasticity_rule()) == rule
+
+
+@pytest.mark.parametrize(
+    ("net", "named"),
+    [
+        (lambda: taught_net(a_plus=1e-4), "a_plus is"),
+        (lambda: taught_net(a_plus=0.0, a_minus=0.0), "are 0"),
+        (lambda: taught_net(rule=ns.FixedIndegree(3), weight=0.01), "rounded to 0"),
+        (lambda: taught_net(w_max=1e-3, weight=1e-4), "a bound of weights that learn"),
+        (lambda: with_second(taught_net()), "differ by a power of 2"),
+    ],
+)
+def test_rules_beyond_the_chip_are_refused(net: Callable[[], ns.Network], named: str) -> None:
+    with pytest.raises(CapacityError, match=named):
+        session(net())
+
+
+def with_second(net: ns.Network) -> ns.Network:
+    rule = ns.STDP(a_plus=2.0, a_minus=2.0, w_max=55.0)
+    net.project(
+        net["source"], net["cells"], ns.FixedIndegree(2), weight=9.0, delay=1.0, plasticity=rule,
+        name="q",
+    )  # fmt: skip
+    return net
 
 
 @pytest.mark.parametrize(

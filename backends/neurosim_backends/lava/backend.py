@@ -11,6 +11,7 @@ from neurosim.describe.network import Network
 from neurosim.errors import DescriptionError
 from neurosim.lower.plan import Plan
 from neurosim_backends.lava.environment import ENVIRONMENT
+from neurosim_backends.loihi.backend import checked_epoch
 from neurosim_backends.loihi.declared import CAPABILITIES, SUPPORTS
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ class Lava:
     ----------
     timeout : float
         Seconds of wall time that one call of ``session.run`` may take.
+    epoch : int
+        As of `neurosim_backends.loihi.Loihi`.
     """
 
     name = "lava"
@@ -40,10 +43,11 @@ class Lava:
         },
     )
 
-    def __init__(self, timeout: float = 3600.0) -> None:
+    def __init__(self, timeout: float = 3600.0, epoch: int = 1) -> None:
         if not timeout > 0:
             raise DescriptionError("Lava.timeout", timeout, "seconds, above 0")
         self.timeout = timeout
+        self.epoch = checked_epoch(epoch, "Lava.epoch")
 
     def compile(self, network: Network, options: Options) -> LavaSession:
         """Turn the network into integers.
@@ -61,10 +65,10 @@ class Lava:
         made = check(network, self.capabilities, options.approximate, options)
         from neurosim_backends.lava.session import LavaSession
 
-        return LavaSession(network, options, made, self.timeout)
+        return LavaSession(network, options, made, self.epoch, self.timeout)
 
     def foretell(self, plan: Plan, options: Options) -> list[dict[str, Any]]:
         """Return every rounding, with its bound."""
         from neurosim_backends.loihi.quantise import quantise
 
-        return quantise(plan).approximations
+        return quantise(plan, self.epoch).approximations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from neurosim_backends.loihi.chip import (
 
 def run_in_lava(
     worker: Worker, network: IntegerNetwork, n_steps: int, given: Given = NOTHING,
-    watched: Sequence[int] | Ints = (), *, timeout: float = 600.0,
+    watched: Sequence[int] | Ints = (), *, weights_after: Sequence[int] | Ints = (),
+    timeout: float = 600.0,
 ) -> Seen:  # fmt: skip
     """Run a network in Lava from its start, with its bit-accurate models.
 
@@ -33,7 +35,7 @@ def run_in_lava(
         If Lava does not finish, with what it printed.
     """
     ids = np.asarray(watched, np.int64)
-    job, arrays, places = job_of(network, n_steps, given, ids)
+    job, arrays, places = job_of(network, n_steps, given, ids, weights_after)
     found = worker.run(job, arrays, timeout)
     u, v = (np.zeros((n_steps, ids.size), np.int64) for _ in range(2))
     steps: list[Ints] = []
@@ -45,12 +47,21 @@ def run_in_lava(
         neurons.append(neuron + network.offsets[k])
     step, neuron = (np.concatenate([np.empty(0, np.int64), *parts]) for parts in (steps, neurons))
     order = np.lexsort((neuron, step))
-    return Seen(step=step[order], neuron=neuron[order], u=u, v=v)
+    numbers = [k for k, g in enumerate(network.groups) if g.weight.size]
+    learning = {numbers[k]: f"g{k}" for k, g in enumerate(job["groups"]) if g["learning"]}
+    weights, x, y = (
+        {k: found[f"{key}_{of}"].astype(np.int64) for k, key in learning.items()} for of in "wxy"
+    )
+    return Seen(
+        step=step[order], neuron=neuron[order], u=u, v=v, weights=weights,
+        traces={k: (x[k], y[k]) for k in learning},
+    )  # fmt: skip
 
 
 def job_of(
-    network: IntegerNetwork, n_steps: int, given: Given, watched: Ints
-) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[int, Ints]]:
+    network: IntegerNetwork, n_steps: int, given: Given, watched: Ints,
+    weights_after: Sequence[int] | Ints = (),
+) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[int, Ints]]:  # fmt: skip
     """Return a job, its arrays, and population -> places of its neurons among those watched."""
     populations: list[dict[str, Any]] = []
     arrays: dict[str, npt.NDArray[Any]] = {}
@@ -76,8 +87,13 @@ def job_of(
         k = len(groups)
         facts = ("name", "pre", "post", "exponent", "bits", "sign", "graded")
         groups.append({name: getattr(g, name) for name in facts})
+        groups[-1]["learning"] = None if g.learning is None else asdict(g.learning)
+        if g.learning is not None:
+            arrays[f"g{k}_wanted"] = np.asarray(weights_after, np.int64)
         for name, values in (
-            ("pre", g.pre_id), ("post", g.post_id), ("weight", g.weight), ("slot", g.slot),
+            ("pre", g.pre_id), ("post", g.post_id), ("slot", g.slot),
+            # Lava clips weights that learn when they have learned, not before.
+            ("weight", g.weight if g.learning is None else g.stored),
         ):  # fmt: skip
             arrays[f"g{k}_{name}"] = values
     job = {

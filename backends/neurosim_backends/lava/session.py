@@ -29,12 +29,13 @@ class LavaSession(IntegerSession):
 
     def __init__(
         self, network: Network, options: Options, approximations: list[dict[str, Any]],
-        timeout: float,
+        epoch: int, timeout: float,
     ) -> None:  # fmt: skip
-        super().__init__(network, options, approximations)
+        super().__init__(network, options, approximations, epoch)
         self._timeout = timeout
         self._past = NOTHING
         self._seen: Seen | None = None
+        self._weights = self._start_weights()
         self._is_built()
 
     def _run(
@@ -53,10 +54,12 @@ class LavaSession(IntegerSession):
         # Everything is watched: what is asked for between runs, too. One step more than was asked
         # for tells the currents that V_m reads next.
         everyone = np.arange(self.quantised.network.size)
+        stops = self._weight_steps(n_steps)
+        after = sorted({*stops, n_steps})
         try:
             seen = run_in_lava(
                 worker, self.quantised.network, first + n_steps + 1, past, everyone,
-                timeout=self._timeout,
+                weights_after=[first + k for k in after], timeout=self._timeout,
             )  # fmt: skip
         except BaseException:
             self._rewind(first)
@@ -66,7 +69,12 @@ class LavaSession(IntegerSession):
         v = np.concatenate([self._start_v()[None], seen.v])[first : first + n_steps + 1, watched]
         u = seen.u[first : first + n_steps + 1, watched]
         new = (seen.step >= first) & (seen.step < first + n_steps)
-        samples = self._samples(watched, v, u)
+        learned = {
+            k: {g: rows[row] for g, rows in seen.weights.items()} for row, k in enumerate(after)
+        }
+        recorded_weights = {0: self._weights, **{k: learned[k] for k in stops}}
+        self._weights = learned[n_steps]
+        samples = self._samples(watched, v, u) | self._weight_samples(recorded_weights)
         told = self._provenance(
             "lava", time.perf_counter() - started, (), interrupted=False,
             worker={"pid": worker.hello["pid"], "executable": worker.hello["executable"]},
@@ -93,6 +101,13 @@ class LavaSession(IntegerSession):
         ]
         return np.concatenate(parts)
 
+    def _start_weights(self) -> Mapping[int, Ints]:
+        groups = enumerate(self.quantised.network.groups)
+        return {k: g.stored for k, g in groups if g.learning and g.weight.size}
+
+    def _present_weights(self) -> Mapping[int, Ints]:
+        return self._weights
+
     def _present_v(self) -> Ints:
         found: Ints = self._start_v() if self._seen is None else self._seen.v[self._step - 1]
         return found
@@ -109,3 +124,4 @@ class LavaSession(IntegerSession):
         """Go back to t = 0 and the initial state."""
         super().reset()
         self._past, self._seen = NOTHING, None
+        self._weights = self._start_weights()

@@ -6,19 +6,41 @@ from typing import TYPE_CHECKING, Any
 
 from neurosim.backend import Options
 from neurosim.capabilities import check
+from neurosim.describe.checks import to_int
 from neurosim.describe.network import Network
+from neurosim.errors import DescriptionError
 from neurosim.lower.plan import Plan
+from neurosim_backends.loihi.chip import EPOCH
 from neurosim_backends.loihi.declared import CAPABILITIES
 
 if TYPE_CHECKING:
     from neurosim_backends.loihi.session import LoihiSession
 
 
+def checked_epoch(epoch: object, place: str) -> int:
+    """Return a number of steps between two changes of weights."""
+    low, high = EPOCH
+    checked = to_int(epoch, place, at_least=low)
+    if checked > high:
+        raise DescriptionError(place, epoch, f"at most {high} steps")
+    return checked
+
+
 class Loihi:
-    """Runs networks in the integers of Intel's Loihi, without a chip."""
+    """Runs networks in the integers of Intel's Loihi, without a chip.
+
+    Attributes
+    ----------
+    epoch : int
+        Steps between two changes of weights that learn, 1 to 63. Of several spikes of a neuron in
+        one epoch only the last has a time.
+    """
 
     name = "loihi"
     capabilities = CAPABILITIES
+
+    def __init__(self, epoch: int = 1) -> None:
+        self.epoch = checked_epoch(epoch, "Loihi.epoch")
 
     def compile(self, network: Network, options: Options) -> LoihiSession:
         """Turn the network into integers.
@@ -33,10 +55,10 @@ class Loihi:
         made = check(network, self.capabilities, options.approximate, options)
         from neurosim_backends.loihi.session import LoihiSession
 
-        return LoihiSession(network, options, made)
+        return LoihiSession(network, options, made, self.epoch)
 
     def foretell(self, plan: Plan, options: Options) -> list[dict[str, Any]]:
         """Return every rounding, with its bound; of networks that are refused, none."""
         from neurosim_backends.loihi.quantise import quantise
 
-        return quantise(plan).approximations
+        return quantise(plan, self.epoch).approximations

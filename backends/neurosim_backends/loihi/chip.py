@@ -7,8 +7,9 @@ values to Lava.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from neurosim.errors import DescriptionError
 from neurosim.kernels import loihi as kernels
+from neurosim.kernels import loihi_learning as learning_kernels
 
 Ints = npt.NDArray[np.int64]
 SignMode = Literal["mixed", "excitatory", "inhibitory"]
@@ -37,6 +39,15 @@ PAYLOAD = (1, (1 << 16) - 1)
 
 ARRIVING = (1 << 24) - 1
 """Most that may arrive at a compartment in one step: Lava shifts it by 6 bits within 32."""
+
+EPOCH = (1, 63)
+IMPULSE = (1, learning_kernels.HIGHEST_TRACE)
+TRACE_TAU = (1, 255)
+RULE_MANTISSA = (-7, 7)
+RULE_EXPONENT = (-7, 8)
+
+SEED_OF_WEIGHTS = 2
+"""Lava rounds all weights with the same random numbers, whatever the seed of a rule."""
 
 CHUNK = 1 << 21
 """Neurons times steps that are run between two looks at the outside."""
@@ -101,6 +112,48 @@ class Generators:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Learning:
+    """What spikes do to the weights of a group: Lava's `STDPLoihi`.
+
+    Attributes
+    ----------
+    epoch : int
+        Steps between two changes.
+    x_impulse, y_impulse : int
+        What a spike adds to the trace of its neuron.
+    x_tau, y_tau : int
+        Steps in which traces fall to 1/e.
+    minus, plus : (int, int)
+        Mantissa m and exponent e: ``m 2^e y`` is added where the presynaptic neuron spikes,
+        ``m 2^e x`` where the postsynaptic one does.
+    seed : int
+        Of the random numbers that traces are rounded with.
+    """
+
+    epoch: int = 1
+    x_impulse: int = 16
+    y_impulse: int = 16
+    x_tau: int = 20
+    y_tau: int = 20
+    minus: tuple[int, int]
+    plus: tuple[int, int]
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, values, (low, high) in (
+            ("epoch", self.epoch, EPOCH),
+            ("x_impulse", self.x_impulse, IMPULSE),
+            ("y_impulse", self.y_impulse, IMPULSE),
+            ("x_tau", self.x_tau, TRACE_TAU),
+            ("y_tau", self.y_tau, TRACE_TAU),
+            ("mantissas", (self.minus[0], self.plus[0]), RULE_MANTISSA),
+            ("exponents", (self.minus[1], self.plus[1]), RULE_EXPONENT),
+            ("seed", self.seed, (0, (1 << 31) - 1)),
+        ):
+            _check(f"Learning: {name}", values, low, high)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Group:
     """Synapses between two populations that share exponent, bits and sign mode.
 
@@ -119,6 +172,8 @@ class Group:
     sign : SignMode
     graded : bool
         Whether the numbers count that spikes come with; else every spike is one.
+    learning : Learning or None
+        Of weights that change; all of them have slot 0 then.
     """
 
     name: str
@@ -132,6 +187,7 @@ class Group:
     bits: int = 8
     sign: SignMode = "mixed"
     graded: bool = False
+    learning: Learning | None = None
 
     def __post_init__(self) -> None:
         place = f"Synapses {self.name!r}"
@@ -141,11 +197,21 @@ class Group:
         pairs = np.stack([self.pre_id, self.post_id])
         if np.unique(pairs, axis=1).shape[1] != pairs.shape[1]:
             raise DescriptionError(place, "two synapses of one pair", "one for each pair")
+        if self.learning is not None:
+            _check(f"{place}: slot of weights that learn", self.slot, 0, 0)
 
     @property
     def stored(self) -> Ints:
         """The weights as the chip keeps them, see `stored_weights`."""
         return stored_weights(self.weight, self.sign, self.bits)
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Least and largest weight that learning leads to."""
+        return (
+            0 if self.sign == "excitatory" else -LARGEST - (self.sign == "mixed"),
+            0 if self.sign == "inhibitory" else LARGEST,
+        )
 
     @property
     def n_slots(self) -> int:
@@ -188,6 +254,16 @@ class IntegerNetwork:
                 raise DescriptionError(f"Synapses {g.name!r}: post", g.post, "compartments")
             _check(f"Synapses {g.name!r}: pre_id", g.pre_id, 0, sizes[g.pre] - 1)
             _check(f"Synapses {g.name!r}: post_id", g.post_id, 0, sizes[g.post] - 1)
+            if (
+                g.learning is not None
+                and g.weight.size < sizes[g.pre] * sizes[g.post]
+                and not np.all(g.stored)
+            ):
+                raise DescriptionError(
+                    f"Synapses {g.name!r}: weight", 0, "at least 1 in size",
+                    "Lava drops synapses of weight 0 from a group that learns, unless every pair "
+                    "has one.",
+                )  # fmt: skip
 
     @property
     def size(self) -> int:
@@ -221,6 +297,11 @@ class Given:
         _check("Spikes of a generator in one step", given.many, *PAYLOAD)
         return given
 
+    def between(self, first: int, end: int) -> Given:
+        """Return the spikes of the steps first .. end - 1, counted from `first`."""
+        mine = slice(*np.searchsorted(self.step, [first, end]))
+        return Given(step=self.step[mine] - first, neuron=self.neuron[mine], many=self.many[mine])
+
 
 NOTHING = Given(
     step=np.empty(0, np.int64), neuron=np.empty(0, np.int64), many=np.empty(0, np.int64)
@@ -237,12 +318,18 @@ class Seen:
         Spikes of compartments in order; steps count from the start of the simulation.
     u, v : (n_steps, n_watched) int64
         After each step.
+    weights : mapping of int to (n_samples, n_synapses) int64
+        Group that learns -> its weights after the steps that were asked for.
+    traces : mapping of int to a pair of (n_samples, n) int64
+        The same -> the traces x and y.
     """
 
     step: Ints
     neuron: Ints
     u: Ints
     v: Ints
+    weights: Mapping[int, Ints] = field(default_factory=dict)
+    traces: Mapping[int, tuple[Ints, Ints]] = field(default_factory=dict)
 
 
 class Chip:
@@ -261,6 +348,8 @@ class Chip:
     def __init__(self, network: IntegerNetwork) -> None:
         self.network = network
         self._groups = [g for g in network.groups if g.weight.size]
+        places = np.cumsum([g.weight.size > 0 for g in network.groups]) - 1
+        self._kept = {k: int(place) for k, place in enumerate(places)}
         self._check_arrivals()
         offsets = network.offsets
         self._table = np.zeros((len(network.populations), kernels.P_WIDTH), np.int64)
@@ -269,13 +358,16 @@ class Chip:
             if isinstance(p, Compartments):
                 self._table[k, kernels.IS_COMPARTMENTS :] = 1, p.du, p.dv, p.vth
         self._lay_out_synapses()
+        self._lay_out_learning()
         self.reset()
 
     def _check_arrivals(self) -> None:
         """Refuse networks in which Lava's 32 bits could overflow unseen."""
         most = np.zeros(self.network.size)
         for g in self._groups:
-            brought = np.abs(g.stored) * 2.0**g.exponent
+            # Weights that learn may become as large as any.
+            heaviest = np.abs(g.stored) if g.learning is None else LARGEST + 1
+            brought = heaviest * 2.0**g.exponent
             base = self.network.offsets[g.post]
             np.add.at(most, base + g.post_id, brought)
         if most.max(initial=0.0) > ARRIVING:
@@ -289,10 +381,14 @@ class Chip:
 
     def _lay_out_synapses(self) -> None:
         groups, starts, targets, slots, weights = [], [], [], [], []
+        self._order: list[Ints] = []
+        self._begins: list[int] = []
         n_synapses = n_rows = 0
         for g in self._groups:
             n_pre = self.network.populations[g.pre].size
             order = np.lexsort((g.post_id, g.pre_id))
+            self._order.append(order)
+            self._begins.append(n_synapses)
             row = np.searchsorted(g.pre_id[order], np.arange(n_pre + 1))
             groups.append([g.pre, g.post, g.exponent, n_rows, g.n_slots, g.graded])
             starts.append(row + n_synapses)
@@ -313,6 +409,40 @@ class Chip:
         self._depth = slots_needed + 1
         self._sums = np.zeros((slots_needed, widest), np.int64)
 
+    def _lay_out_learning(self) -> None:
+        """Tables of the groups that learn, and their synapses by target."""
+        self._learning = [k for k, g in enumerate(self._groups) if g.learning is not None]
+        table = np.zeros((len(self._learning), learning_kernels.L_WIDTH), np.int64)
+        keeps = np.zeros((len(self._learning), 2))
+        starts, pres, synapses = [], [], []
+        n_x = n_y = n_columns = n_synapses = 0
+        for row, k in enumerate(self._learning):
+            g = self._groups[k]
+            rule = g.learning
+            assert rule is not None
+            n_pre, n_post = (self.network.populations[p].size for p in (g.pre, g.post))
+            table[row] = (
+                k, rule.epoch, rule.x_impulse, rule.y_impulse,
+                rule.minus[0], rule.minus[1] + learning_kernels.FRACTION_BITS,
+                rule.plus[0], rule.plus[1] + learning_kernels.FRACTION_BITS,
+                *g.bounds, n_x, n_y, n_columns,
+            )  # fmt: skip
+            keeps[row] = np.exp(-1.0 / np.array([rule.x_tau, rule.y_tau]))
+            sorted_pre, sorted_post = g.pre_id[self._order[k]], g.post_id[self._order[k]]
+            order = np.lexsort((sorted_pre, sorted_post))
+            starts.append(np.searchsorted(sorted_post[order], np.arange(n_post + 1)) + n_synapses)
+            pres.append(sorted_pre[order])
+            synapses.append(order + self._begins[k])
+            n_x, n_y, n_columns = n_x + n_pre, n_y + n_post, n_columns + n_post + 1
+            n_synapses += g.weight.size
+        epochs = int(table[:, learning_kernels.EPOCH].max(initial=0))
+        widest = max((p.size for p in self.network.populations), default=0)
+        shape = (epochs + 1, widest) if self._learning else (0, 0)
+        self._rules = (table, keeps)
+        self._columns = tuple(_joined(a, np.int64) for a in (starts, pres, synapses))
+        self._trace_sizes = (n_x, n_x, n_y, n_y)
+        self._histories = tuple(np.zeros(shape, np.int32) for _ in range(2))
+
     def reset(self) -> None:
         """Go back to the start."""
         n = self.network.size
@@ -325,6 +455,52 @@ class Chip:
                 self.bias[lo : lo + p.size] = p.bias
         self._arrived = np.zeros((self._depth, n), np.int32)
         self._counts = np.zeros(2, np.int64)
+        self._traces = tuple(np.zeros(size, np.int32) for size in self._trace_sizes)
+        self._random = []
+        for k in self._learning:
+            g, rule = self._groups[k], self._groups[k].learning
+            assert rule is not None
+            begin = self._begins[k]
+            self._synapses[-1][begin : begin + g.weight.size] = g.stored[self._order[k]]
+            # The streams of Lava's generators; their first number is drawn when they are made.
+            streams = [
+                np.random.default_rng(s) for s in (rule.seed, rule.seed + 2, SEED_OF_WEIGHTS)
+            ]
+            for stream in streams:
+                stream.random()
+            self._random.append(streams)
+
+    def _draw(self, n_steps: int) -> npt.NDArray[np.float64]:
+        """Return the random numbers of the next steps: (n_learning, n_steps, 3).
+
+        Lava draws twice a step for traces, and once an epoch for weights.
+        """
+        drawn = np.zeros((len(self._learning), n_steps, 3))
+        for row, (of_x, of_y, of_weights) in enumerate(self._random):
+            epoch = int(self._rules[0][row, learning_kernels.EPOCH])
+            ends = np.flatnonzero((self.step + 1 + np.arange(n_steps)) % epoch == 0)
+            drawn[row, :, learning_kernels.OF_X] = of_x.random(2 * n_steps)[1::2]
+            drawn[row, :, learning_kernels.OF_Y] = of_y.random(2 * n_steps)[1::2]
+            drawn[row, ends, learning_kernels.OF_WEIGHTS] = of_weights.random(ends.size)
+        return drawn
+
+    def weights(self, group: int) -> Ints:
+        """Return the present weights of a group, in the order of its synapses."""
+        k = self._kept[group]
+        found = np.zeros(self._groups[k].weight.size, np.int64)
+        begin = self._begins[k]
+        found[self._order[k]] = self._synapses[-1][begin : begin + found.size]
+        return found
+
+    def traces(self, group: int) -> tuple[Ints, Ints]:
+        """Return the present traces x and y of a group that learns."""
+        k = self._kept[group]
+        row = self._rules[0][self._learning.index(k)]
+        g = self._groups[k]
+        at_x, at_y = row[learning_kernels.PRE_AT], row[learning_kernels.POST_AT]
+        n_pre, n_post = (self.network.populations[p].size for p in (g.pre, g.post))
+        x, y = self._traces[0][at_x : at_x + n_pre], self._traces[2][at_y : at_y + n_post]
+        return x.astype(np.int64), y.astype(np.int64)
 
     @property
     def wraps(self) -> int:
@@ -341,7 +517,10 @@ class Chip:
         """How many steps `run` should be asked for at once."""
         return max(1, CHUNK // max(1, self.network.size))
 
-    def run(self, n_steps: int, given: Given = NOTHING, watched: Sequence[int] | Ints = ()) -> Seen:
+    def run(
+        self, n_steps: int, given: Given = NOTHING, watched: Sequence[int] | Ints = (), *,
+        weights_after: Sequence[int] | Ints = (),
+    ) -> Seen:  # fmt: skip
         """Make steps.
 
         Parameters
@@ -351,23 +530,50 @@ class Chip:
             Spikes of generators, their steps counted from now.
         watched : sequence of int
             Ids of neurons whose states are told.
+        weights_after : sequence of int
+            Ascending numbers of steps after which weights and traces of groups that learn are told.
         """
-        n, ids = self.network.size, np.asarray(watched, np.int32)
+        ids = np.asarray(watched, np.int32)
+        stops = sorted({0, *(int(s) for s in weights_after if s <= n_steps), n_steps})
+        learning = [k for k, g in enumerate(self.network.groups) if g.weight.size and g.learning]
+        weights: dict[int, list[Ints]] = {k: [] for k in learning}
+        traces: dict[int, list[tuple[Ints, Ints]]] = {k: [] for k in learning}
+        parts = []
+        for first, end in pairwise(stops):
+            parts.append(self._run(end - first, given.between(first, end), ids))
+            if end in weights_after:
+                for k in learning:
+                    weights[k].append(self.weights(k))
+                    traces[k].append(self.traces(k))
+        step, neuron, u, v = (
+            np.concatenate([p[k] for p in parts]) if parts else np.empty((0,) * (1 + (k > 1)), int)
+            for k in range(4)
+        )
+        return Seen(
+            step=step, neuron=neuron.astype(np.int64), u=u.astype(np.int64), v=v.astype(np.int64),
+            weights={k: np.array(rows) for k, rows in weights.items()},
+            traces={
+                k: (np.array([x for x, _ in rows]), np.array([y for _, y in rows]))
+                for k, rows in traces.items()
+            },
+        )  # fmt: skip
+
+    def _run(self, n_steps: int, given: Given, ids: npt.NDArray[np.int32]) -> tuple[Any, ...]:
+        """Make steps; return steps and ids of spikes, u and v."""
+        n = self.network.size
         seen_u, seen_v = (np.zeros((n_steps, ids.size), np.int32) for _ in range(2))
         room = n_steps * n
         log_step, log_id = np.empty(room, np.int64), np.empty(room, np.int32)
         logged = kernels.advance(
             self.step, n_steps, self._table, self.u, self.v, self.bias, self._arrived,
-            *self._synapses, np.searchsorted(given.step, np.arange(n_steps + 1)),
+            *self._synapses, *self._rules, self._draw(n_steps), self._columns, self._traces,
+            self._histories, np.searchsorted(given.step, np.arange(n_steps + 1)),
             given.neuron.astype(np.int32), given.many.astype(np.int32), ids, seen_u, seen_v,
             log_step, log_id, np.zeros(n, np.int32), np.zeros(n, np.int32),
             np.zeros(len(self.network.populations) + 1, np.int64), self._sums, self._counts,
         )  # fmt: skip
         self.step += n_steps
-        return Seen(
-            step=log_step[:logged].copy(), neuron=log_id[:logged].astype(np.int64),
-            u=seen_u.astype(np.int64), v=seen_v.astype(np.int64),
-        )  # fmt: skip
+        return log_step[:logged].copy(), log_id[:logged].copy(), seen_u, seen_v
 
     def next_current(self, ids: Ints) -> Ints:
         """Return u of some neurons as it will be after the next step.

@@ -11,6 +11,7 @@ from neurosim.capabilities import PASSES, Capabilities, Case, Support, approxima
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
 from neurosim.features import Use
 from neurosim_backends.loihi.chip import MOST_SLOTS
+from neurosim_backends.loihi.learning import ONE_SIGN, stdp_of
 
 INTEGERS = approximated(
     "computed in Loihi's integers: decays in parts of 4096, weights of 8 bits with an exponent, "
@@ -68,9 +69,12 @@ SUPPORTS: Mapping[str, Support] = {
         "synapses of Loihi are reliable",
         "release=1 with weights scaled by the probability, which keeps the mean",
     ),
-    "synapse:plastic": refused(
-        "learning on the chip is not among what is quantised yet",
-        "plasticity=None, or backend='cpu'",
+    "synapse:plastic": approximated(
+        "pair STDP as Lava's STDPLoihi: traces of 7 bits, which four to eight spikes fill; "
+        "weights of 8 bits; random rounding; spikes are compared as they are emitted, and arrive "
+        "without a delay beyond the first step",
+        "what is told of each number; pairs within one step count otherwise; currents begin one "
+        "dt early",
     ),
     "synapse:*": PASSES,
     "coupling:*": refused("neurons of a chip exchange spikes only", "synapses"),
@@ -179,6 +183,20 @@ def _jumps(model: Any) -> bool:
     return not taus(model)
 
 
+def _is_other_rule(use: Use) -> bool:
+    return stdp_of(use.subject.plasticity) is None
+
+
+def _has_two_signs(use: Use) -> bool:
+    rule = stdp_of(use.subject.plasticity)
+    return rule is not None and rule.w_min != 0 != rule.w_max
+
+
+def _learns_with_delay(use: Use) -> bool:
+    longest = _longest(use.subject.delay)
+    return longest is not None and bool(round(longest / use.dt) > 1)
+
+
 def _is_one_of_several(use: Use) -> bool:
     recorder = use.subject
     if recorder.population is None or not recorder.variable.startswith("I_"):
@@ -233,6 +251,24 @@ CASES = (
             "shorter delays, or a longer dt",
         ),
         _takes_too_long,
+    ),
+    Case(
+        "synapse:plastic", "other than additive STDP of all pairs",
+        refused(
+            "synapses learn by Lava's STDPLoihi, the additive rule for all pairs of spikes",
+            "STDP with mu_plus=0, mu_minus=0, pairing='all'; plasticity=None",
+        ),
+        _is_other_rule,
+    ),
+    Case(
+        "synapse:plastic", "with bounds on both sides of 0, or beyond it",
+        refused("weights that learn are held from 0 to 255, or from -255 to 0", ONE_SIGN),
+        _has_two_signs,
+    ),
+    Case(
+        "synapse:plastic", "with delays beyond one step",
+        refused("synapses that learn have no delays in Lava", "delay=dt"),
+        _learns_with_delay,
     ),
     Case(
         "record:*", "one of several currents",

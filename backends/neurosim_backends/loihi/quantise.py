@@ -19,6 +19,9 @@ would not fit.
 are scaled by (1 - a')/(1 - a), currents moreover by (1 - p')/(1 - p): time constants are off, mean
 potentials are not.
 
+*Learning.* Weights that STDP changes have bounds, which the chip holds as 0 and 255: T is the one
+with which the bound is 255 times a power of 2. The rest is told in `learning`.
+
 Sources: the registers, Davies et al. (2018), IEEE Micro 38(1):82-99; the step, Rotter & Diesmann
 (1999), Biol. Cybern. 81:381-402.
 """
@@ -26,11 +29,12 @@ Sources: the registers, Davies et al. (2018), IEEE Micro 38(1):82-99; the step, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from neurosim.describe.learning import STDP
 from neurosim.engine.wiring import enumerate_connections
 from neurosim.equations.evaluate import evaluate
 from neurosim.errors import CapacityError
@@ -49,6 +53,7 @@ from neurosim_backends.loihi.chip import (
     IntegerNetwork,
     SignMode,
 )
+from neurosim_backends.loihi.learning import bound_of, stdp_of, taught
 
 UNITY = 1 << DECAY_BITS
 REGISTER = 1 << ALIGNMENT
@@ -59,6 +64,9 @@ HIGHEST = 1 << 15
 
 CANDIDATES = 4096
 """Scales that are tried for a population."""
+
+BOUND_OFF = 0.05
+"""Most by which a bound of weights that learn may be off: those of one population share T."""
 
 LOOKED_AT = 64
 """Weights of a group that are looked at to choose one."""
@@ -99,6 +107,25 @@ class Meaning:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Learned:
+    """A group of synapses that learns, as part of its projection.
+
+    Attributes
+    ----------
+    group : int
+        Place among the groups.
+    places : (n,) int64
+        Of its synapses among the connections of the projection.
+    unit : float
+        A weight of 1 in the unit of the receptor.
+    """
+
+    group: int
+    places: Ints
+    unit: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Quantised:
     """A network in integers, and what they mean.
 
@@ -112,12 +139,15 @@ class Quantised:
         (drive, population) -> index of its generators.
     drive_targets : mapping of (int, int) to (n,) int64
         The same -> places of those generators' targets in ``PlanDrive.ids``.
+    learned : mapping of int to list of Learned
+        Plastic projection -> its groups.
     approximations : list of dict
         For ``provenance["approximations"]``: part, how, bound, unit.
     """
 
     network: IntegerNetwork
     meanings: Mapping[int, Meaning]
+    learned: Mapping[int, list[Learned]]
     drives: Mapping[tuple[int, int], int]
     drive_targets: Mapping[tuple[int, int], Ints]
     approximations: list[dict[str, Any]]
@@ -165,10 +195,19 @@ class _Synapses:
     weight: Floats
     delay: Ints
     graded: bool
+    projection: int = -1
+    places: Ints
+    rule: STDP | None = None
 
 
-def quantise(plan: Plan) -> Quantised:
+def quantise(plan: Plan, epoch: int = 1) -> Quantised:
     """Turn a plan into integers.
+
+    Parameters
+    ----------
+    plan : Plan
+    epoch : int
+        Steps between two changes of weights that learn.
 
     Raises
     ------
@@ -180,6 +219,7 @@ def quantise(plan: Plan) -> Quantised:
     populations: list[Compartments | Generators] = []
     meanings: dict[int, Meaning] = {}
     groups: list[Group] = []
+    learned: dict[int, list[Learned]] = {}
     told: list[dict[str, Any]] = []
     for p in plan.populations:
         if p.spec is None:
@@ -191,12 +231,18 @@ def quantise(plan: Plan) -> Quantised:
         populations.append(made)
         told += entries
         for s, unit in zip(mine, weights, strict=True):
-            group, entry = _group(s, unit, bool(step.k) and s.receptor not in step.jumps)
+            group, entries = _group(s, unit, bool(step.k) and s.receptor not in step.jumps)
+            if s.rule is not None:
+                group, more = _taught(group, s, s.rule, unit, plan, epoch)
+                entries += more
+                kept = Learned(group=len(groups), places=s.places, unit=2.0**group.exponent / unit)
+                learned.setdefault(s.projection, []).append(kept)
             groups.append(group)
-            told.append(entry)
+            told += entries
     return Quantised(
         network=IntegerNetwork(populations=(*populations, *generators), groups=tuple(groups)),
         meanings=meanings,
+        learned=learned,
         drives=drives,
         drive_targets=targets,
         approximations=_gathered(told),
@@ -320,7 +366,8 @@ def _synapses(
                     pre=source.index, post=target.index, receptor=projection.receptor,
                     pre_id=pre[chosen] - source.offset, post_id=post[chosen] - target.offset,
                     weight=listed.weight[chosen], delay=listed.delay_steps[chosen],
-                    graded=source.spec is None,
+                    graded=source.spec is None, projection=projection.index, places=chosen,
+                    rule=stdp_of(projection.plasticity),
                 )
             )  # fmt: skip
     for (number, index), generators in drives.items():
@@ -335,7 +382,7 @@ def _synapses(
                 pre=generators, post=index, receptor=drive.receptor,
                 pre_id=np.arange(n), post_id=drive.ids[chosen] - target.offset,
                 weight=np.broadcast_to(drive.weight, drive.ids.shape)[chosen].astype(np.float64),
-                delay=np.zeros(n, np.int64), graded=True,
+                delay=np.zeros(n, np.int64), graded=True, places=chosen,
             )
         )  # fmt: skip
     return found
@@ -380,7 +427,11 @@ def _compartments(
     span = threshold - step.zero
     begins = np.broadcast_to(np.asarray(p.initial["V_m"], np.float64), p.size) - step.zero
     weights = [w * s.weight for w, s in zip(per_weight, synapses, strict=True)]
-    T = _threshold(part, span, c, begins, weights)
+    full = max(
+        (abs(w * bound_of(s.rule)) for w, s in zip(per_weight, synapses, strict=True) if s.rule),
+        default=0.0,
+    )
+    T = _threshold(part, span, c, begins, weights, full)
     scale = REGISTER * T / span
     mantissa, exponent = _bias(c * scale)
     bias = np.left_shift(mantissa, exponent)
@@ -441,14 +492,20 @@ def _time_constant(part: str, decay: int, kept: float, dt: float) -> dict[str, A
     )  # fmt: skip
 
 
-def _threshold(part: str, span: float, c: Floats, begins: Floats, weights: Sequence[Floats]) -> int:
-    """Return T: the threshold in units of 64, see the head of the module."""
+def _threshold(
+    part: str, span: float, c: Floats, begins: Floats, weights: Sequence[Floats], full: float
+) -> int:
+    """Return T: the threshold in units of 64, see the head of the module.
+
+    `full` is the largest bound of weights that learn [mV], or 0.
+    """
     per_mV = REGISTER / span  # units of v per mV and unit of T
     heaviest = LARGEST - 1 << WEIGHT_EXPONENT[1] + ALIGNMENT
     room = [
         ("I_e and E_L", float(np.abs(c).max(initial=0.0)), MANTISSA[1] << BIAS_EXPONENT[1]),
         ("V_m at the start", float(np.abs(begins).max(initial=0.0)), STATE_LIMIT - 1),
         *(("a weight", float(np.abs(w).max(initial=0.0)), heaviest) for w in weights),
+        ("a bound of weights that learn", full, heaviest),
     ]  # fmt: skip
     most = HIGHEST
     for what, largest, limit in room:
@@ -461,6 +518,16 @@ def _threshold(part: str, span: float, c: Floats, begins: Floats, weights: Seque
                     f"shorter dt."
                 )
             most = min(most, fitting)
+    if full > 0:
+        for exponent in range(WEIGHT_EXPONENT[1], -1, -1):
+            whole = round((LARGEST << exponent) * span / full)
+            if 1 <= whole <= most:
+                return whole
+        raise CapacityError(
+            f"{part}: a bound of weights that learn is {full / span:.3g} times the distance from "
+            f"V_reset to V_th, too little to be held as {LARGEST} beside a threshold of {most}. "
+            f"Use larger weights, of fewer synapses."
+        )
     every = max(1, most // (2 * CANDIDATES))
     tried = np.arange(most - most % every, most // 2, -every)
     cost = np.zeros(tried.size)
@@ -537,9 +604,13 @@ def _weight_error(weight: Floats, scale: Floats) -> Floats:
     return np.asarray(worst / np.abs(exact).max(axis=0))
 
 
-def _group(s: _Synapses, per_weight: float, onto_current: bool) -> tuple[Group, dict[str, Any]]:
+def _group(
+    s: _Synapses, per_weight: float, onto_current: bool
+) -> tuple[Group, list[dict[str, Any]]]:
     """Return synapses in integers, and how far their weights are rounded."""
     slot = s.delay if onto_current else np.maximum(s.delay - 1, 0)
+    if s.rule is not None:
+        return _bounded_group(s, s.rule, per_weight), []
     if slot.max(initial=0) > MOST_SLOTS:
         raise CapacityError(
             f"{s.part.removesuffix(': weights')}: a delay of {s.delay.max()} steps is beyond the "
@@ -560,4 +631,62 @@ def _group(s: _Synapses, per_weight: float, onto_current: bool) -> tuple[Group, 
         weight=mantissa.astype(np.int64), slot=slot.astype(np.int64), exponent=int(exponent),
         sign=sign, graded=s.graded,
     )  # fmt: skip
-    return group, _entry(s.part, how, off, s.unit)
+    return group, [_entry(s.part, how, off, s.unit)]
+
+
+def _bounded_group(s: _Synapses, rule: STDP, per_weight: float) -> Group:
+    """Return synapses that learn, without their rule: 255 stands for the bound of the weight."""
+    place = s.part.removesuffix(": weights")
+    if s.delay.max(initial=1) > 1:
+        raise CapacityError(
+            f"{place}: a delay of {s.delay.max()} steps: synapses that learn have none beyond the "
+            f"first step in Lava. Use delay=dt."
+        )
+    exact = bound_of(rule) * per_weight
+    exponent = round(float(np.log2(abs(exact) / LARGEST)))
+    if not 0 <= exponent <= WEIGHT_EXPONENT[1] or (
+        abs(LARGEST * 2.0**exponent / abs(exact) - 1.0) > BOUND_OFF
+    ):
+        raise CapacityError(
+            f"{place}: a bound of the weights of {bound_of(rule):g} {s.unit} cannot be held beside "
+            f"that of other projections onto the same population. Let them differ by a power of 2."
+        )
+    mantissa = np.clip(np.rint(s.weight * per_weight / 2.0**exponent), -LARGEST, LARGEST)
+    return Group(
+        name=s.name, pre=s.pre, post=s.post, pre_id=s.pre_id, post_id=s.post_id,
+        weight=mantissa.astype(np.int64), slot=np.zeros(s.delay.size, np.int64), exponent=exponent,
+        sign="excitatory" if exact > 0 else "inhibitory", graded=s.graded,
+    )  # fmt: skip
+
+
+def _taught(
+    group: Group, s: _Synapses, rule: STDP, per_weight: float, plan: Plan, epoch: int
+) -> tuple[Group, list[dict[str, Any]]]:
+    """Return a group with its rule, and how far both are off."""
+    place = s.part.removesuffix(": weights")
+    unit = 2.0**group.exponent / per_weight
+    sizes = [plan.populations[p].size for p in (s.pre, s.post)]
+    if s.weight.size < sizes[0] * sizes[1] and not np.all(group.weight):
+        raise CapacityError(
+            f"{place}: a weight is rounded to 0, and Lava drops synapses of weight 0 from a "
+            f"projection that learns. Use weights of at least {unit / 2:.3g} {s.unit}, or AllToAll."
+        )
+    seed = np.random.SeedSequence([plan.seed, s.projection, *s.name.encode()])
+    found = taught(rule, plan.dt, epoch, int(seed.generate_state(1)[0] >> 1), place, s.unit)
+    words = {
+        "tau_plus": "a whole number of steps, at most 255",
+        "tau_minus": "a whole number of steps, at most 255",
+        "a_plus": "a product m 2^e of the trace",
+        "a_minus": "a product m 2^e of the trace",
+    }
+    told = [_entry(f"{place}: {name}", words[name], *found.off[name]) for name in words]
+    bound = "w_max" if bound_of(rule) > 0 else "w_min"
+    off = abs(abs(bound_of(rule)) - LARGEST * unit)
+    told += [
+        _entry(f"{place}: {bound}", f"{LARGEST} times a power of 2", off, s.unit),
+        _entry(
+            s.part,
+            "whole numbers to 255, rounded at random after every change, all alike", unit, s.unit,
+        ),
+    ]  # fmt: skip
+    return replace(group, learning=found.learning), told

@@ -5,19 +5,22 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurosim.backend import Options
+from neurosim.backend import Connections, Options
 from neurosim.describe.network import Network
+from neurosim.describe.population import Selectable
+from neurosim.describe.projection import Projection
 from neurosim.engine.clock import Recorded
 from neurosim.engine.progress import interruptible, reporter
 from neurosim.engine.replay import Chunk, Replay
 from neurosim.engine.taps import check_recording, n_samples
-from neurosim.errors import UnsupportedError, warn
-from neurosim.lower.plan import Floats, Ints
+from neurosim.errors import UnknownNameError, UnsupportedError, warn
+from neurosim.lower.plan import Floats, Ints, PlanProjection, PlanRecorder
 from neurosim.results import Run
 from neurosim.sessions import PlanSession, input_train, run_of
 from neurosim_backends.loihi.chip import Chip, Given
@@ -39,10 +42,10 @@ class IntegerSession(PlanSession):
     """
 
     def __init__(
-        self, network: Network, options: Options, approximations: list[dict[str, Any]]
+        self, network: Network, options: Options, approximations: list[dict[str, Any]], epoch: int
     ) -> None:
         super().__init__(network, options)
-        self.quantised = quantise(self.plan)
+        self.quantised = quantise(self.plan, epoch)
         self._approximations += [*approximations, *self.quantised.approximations]
         self._replay = Replay(self.plan, options.trial)
         self._step = 0
@@ -122,7 +125,86 @@ class IntegerSession(PlanSession):
         }
         check_recording(self.plan, n_steps, counts)
 
+    # --- weights that learn -------------------------------------------------------------------
+
+    def _weight_recorders(self) -> list[PlanRecorder]:
+        """Return the recorders of weights that change."""
+        return [r for r in self.plan.recorders if r.projection in self.quantised.learned]
+
+    def _weight_steps(self, n_steps: int) -> list[int]:
+        """Return after how many steps of a run weights are recorded, the start apart."""
+        found = {
+            k
+            for r in self._weight_recorders()
+            for k in range(r.every_steps, n_steps + 1, r.every_steps)
+        }
+        return sorted(found)
+
+    def _weight_samples(self, rows: Mapping[int, Mapping[int, Ints]]) -> dict[int, Floats]:
+        """Return what recorders see of weights: `rows` are groups' after some steps, 0 the start.
+
+        The steps of a recorder that are not there were not made.
+        """
+        return {
+            r.index: np.array(
+                [
+                    self._described(r.projection, rows[k])
+                    for k in sorted(rows)
+                    if k % r.every_steps == 0 and (k or r.initial)
+                ]
+            )
+            for r in self._weight_recorders()
+            if r.projection is not None
+        }
+
+    def _described(self, projection: int, weights: Mapping[int, Ints]) -> Floats:
+        """Return integers of groups as the weights of a projection, in the order of connections."""
+        parts = self.quantised.learned[projection]
+        found = np.zeros(sum(part.places.size for part in parts))
+        for part in parts:
+            found[part.places] = weights[part.group] * part.unit
+        return found
+
+    @abstractmethod
+    def _present_weights(self) -> Mapping[int, Ints]:
+        """Return the weights of the groups that learn."""
+
+    def _plastic(self, view: object) -> PlanProjection | None:
+        """Return a projection that learns, where a view names one."""
+        name: object = view.name if isinstance(view, Projection) else view
+        for p in self.plan.projections:
+            if p.name == name and p.index in self.quantised.learned:
+                return p
+        return None
+
+    def get(self, view: Selectable | str | Projection, name: str) -> Floats:
+        """Return a state or parameter of neurons, or the weights of a projection that learns."""
+        projection = self._plastic(view)
+        if projection is None:
+            return super().get(view, name)
+        if name != "w":
+            raise UnknownNameError(f"Projection {projection.name!r}: variable", name, ("w",))
+        return self._described(projection.index, self._present_weights())
+
+    def connections(self, projection: str | Projection) -> Connections:
+        """Return the connections of a projection, with weights as they are now."""
+        found = super().connections(projection)
+        plastic = self._plastic(projection)
+        if plastic is None:
+            return found
+        return replace(found, weight=self._described(plastic.index, self._present_weights()))
+
     # --- between runs -------------------------------------------------------------------------
+
+    def set(self, view: Selectable | str | Projection, **values: Any) -> None:
+        """Set states or parameters of some neurons: refused, as registers are written once."""
+        projection = self._plastic(view)
+        if projection is not None:
+            raise UnsupportedError(
+                f"Projection {projection.name!r}: weights, set between runs", NO_WRITING,
+                "a new session of a changed network",
+            )  # fmt: skip
+        super().set(view, **values)
 
     def _write(self, population: int, name: str, value: Any, where: Ints) -> None:
         part = f"Population {self.plan.populations[population].name!r}: {name}"
@@ -168,9 +250,9 @@ class LoihiSession(IntegerSession):
     """
 
     def __init__(
-        self, network: Network, options: Options, approximations: list[dict[str, Any]]
+        self, network: Network, options: Options, approximations: list[dict[str, Any]], epoch: int
     ) -> None:
-        super().__init__(network, options, approximations)
+        super().__init__(network, options, approximations, epoch)
         self.chip = Chip(self.quantised.network)
         self._is_built()
 
@@ -185,13 +267,18 @@ class LoihiSession(IntegerSession):
         ids: list[Ints] = []
         rows_v, rows_u = [self.chip.v[watched][None].astype(np.int64)], []
         wraps, clips = self.chip.wraps, self.chip.clips
+        weights = {0: self._present_weights()}
+        stops = np.array(self._weight_steps(n_steps), np.int64)
         with interruptible() as pressed, reporter(self.dt, progress) as report:
             while self._step < goal and not pressed.is_set():
                 n = min(goal - self._step, CHUNK_STEPS, self.chip.most_steps)
                 at = self._step - first
                 part = {name: array[at : at + n] for name, array in inputs.items()}
                 given, label, neuron = self._given(self._replay.next(n), part)
-                seen = self.chip.run(n, given, watched)
+                mine = stops[(stops > at) & (stops <= at + n)]
+                seen = self.chip.run(n, given, watched, weights_after=mine - at)
+                for row, stop in enumerate(mine):
+                    weights[int(stop)] = {g: rows[row] for g, rows in seen.weights.items()}
                 labels += [label, seen.step + 1]
                 ids += [neuron, seen.neuron]
                 rows_v.append(seen.v)
@@ -204,6 +291,7 @@ class LoihiSession(IntegerSession):
             self._tell_of_interrupt()
         rows_u.append(self.chip.next_current(watched)[None])
         samples = self._samples(watched, np.concatenate(rows_v), np.concatenate(rows_u))
+        samples |= self._weight_samples(weights)
         self._warn_of_limits(self.chip.wraps - wraps, self.chip.clips - clips)
         told = self._provenance(
             "loihi", time.perf_counter() - started, ("numba", "llvmlite"),
@@ -226,6 +314,10 @@ class LoihiSession(IntegerSession):
 
     def _present_v(self) -> Ints:
         return self.chip.v.astype(np.int64)
+
+    def _present_weights(self) -> Mapping[int, Ints]:
+        groups = enumerate(self.quantised.network.groups)
+        return {k: self.chip.weights(k) for k, g in groups if g.learning and g.weight.size}
 
     def _next_u(self) -> Ints:
         return self.chip.next_current(np.arange(self.chip.network.size))

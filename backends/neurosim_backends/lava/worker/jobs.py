@@ -7,13 +7,15 @@ import os
 from typing import Any
 
 import numpy as np
+from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
 from lava.magma.core.run_conditions import RunSteps
 from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.proc.dense.process import DelayDense, Dense
 from lava.proc.io.source import RingBuffer
+from lava.proc.learning_rules.stdp_learning_rule import STDPLoihi
 from lava.proc.sparse.process import DelaySparse, Sparse
 from lava.utils.weightutils import SignMode
-from probed import ProbedLIF
+from probed import ProbedDense, ProbedLIF, ProbedSparse
 from scipy.sparse import csr_matrix
 
 MOST_DENSE = 1 << 18
@@ -41,39 +43,51 @@ def run(job: Any, arrays: Any, folder: Any, running: Any) -> Any:
     running : threading.Event
         Set while no process of Lava has a reason to end.
 
-    Returns a dict of arrays: "p0_u", "p0_v" (n_steps, n_watched), "p0_spikes" (n_steps, size).
+    Returns a dict of arrays: "p0_u", "p0_v" (n_steps, n_watched), "p0_spikes" (n_steps, size); of
+    groups that learn "g0_w", "g0_x", "g0_y" after each step that is wanted.
     """
     n_steps = job["n_steps"]
     processes: Any = []
     paths: Any = {}
+    compartments: Any = []
     for k, p in enumerate(job["populations"]):
         if p["kind"] == "generators":
             data = np.zeros((p["size"], n_steps), np.int32)
             data[arrays[f"p{k}_neuron"], arrays[f"p{k}_step"]] = arrays[f"p{k}_many"]
             processes.append(RingBuffer(data=data))
             continue
-        paths[k] = os.path.join(folder, f"p{k}.npz")
+        paths[f"p{k}"] = os.path.join(folder, f"p{k}.npz")
+        compartments.append(k)
         values = {x: arrays[f"p{k}_{x}"] for x in ("bias_mant", "bias_exp", "u", "v")}
         processes.append(
             ProbedLIF(
                 shape=(p["size"],), du=p["du"], dv=p["dv"], vth=p["vth"], name=p["name"],
-                path=paths[k], n_steps=n_steps, watched=arrays[f"p{k}_watched"], **values,
+                path=paths[f"p{k}"], n_steps=n_steps, watched=arrays[f"p{k}_watched"], **values,
             )
         )  # fmt: skip
     part = list(range(len(processes)))
     for k, g in enumerate(job["groups"]):
-        synapses = _synapses(
-            g, {x: arrays[f"g{k}_{x}"] for x in ("pre", "post", "weight", "slot")},
-            (job["populations"][g["post"]]["size"], job["populations"][g["pre"]]["size"]),
-            job["tag"],
-        )  # fmt: skip
+        if g["learning"]:
+            paths[f"g{k}"] = os.path.join(folder, f"g{k}.npz")
+            synapses = _learning_synapses(
+                g, {x: arrays[f"g{k}_{x}"] for x in ("pre", "post", "weight", "wanted")},
+                (job["populations"][g["post"]]["size"], job["populations"][g["pre"]]["size"]),
+                n_steps, paths[f"g{k}"],
+            )  # fmt: skip
+            processes[g["post"]].s_out.connect(synapses.s_in_bap)
+        else:
+            synapses = _synapses(
+                g, {x: arrays[f"g{k}_{x}"] for x in ("pre", "post", "weight", "slot")},
+                (job["populations"][g["post"]]["size"], job["populations"][g["pre"]]["size"]),
+                job["tag"],
+            )  # fmt: skip
         processes[g["pre"]].s_out.connect(synapses.s_in)
         synapses.a_out.connect(processes[g["post"]].a_in)
         joined, other = part[g["pre"]], part[g["post"]]
         part = [joined if x == other else x for x in part]
     # A run takes what is connected with the process it is called on.
-    for root in {part[k] for k in paths}:
-        first = processes[next(k for k in paths if part[k] == root)]
+    for root in {part[k] for k in compartments}:
+        first = processes[next(k for k in compartments if part[k] == root)]
         running.set()
         first.run(
             condition=RunSteps(num_steps=n_steps), run_cfg=Loihi2SimCfg(select_tag=job["tag"])
@@ -81,9 +95,9 @@ def run(job: Any, arrays: Any, folder: Any, running: Any) -> Any:
         running.clear()
         first.stop()
     found: Any = {}
-    for k, path in paths.items():
+    for key, path in paths.items():
         with np.load(path, allow_pickle=False) as seen:
-            found.update({f"p{k}_{name}": seen[name] for name in ("u", "v", "spikes")})
+            found.update({f"{key}_{name}": seen[name] for name in seen.files})
     return found
 
 
@@ -110,3 +124,43 @@ def _synapses(g: Any, a: Any, shape: Any, tag: Any) -> Any:
     delays = np.zeros(shape, int)
     delays[a["post"], a["pre"]] = a["slot"]
     return DelayDense(weights=weights, delays=delays, **facts)
+
+
+def _learning_synapses(g: Any, a: Any, shape: Any, n_steps: Any, path: Any) -> Any:
+    """Return the process of a group that learns; `shape` is (post, pre)."""
+    rule = g["learning"]
+    facts: Any = {
+        "name": g["name"], "num_message_bits": MESSAGE_BITS if g["graded"] else 0,
+        "weight_exp": g["exponent"], "num_weight_bits": g["bits"], "sign_mode": SIGNS[g["sign"]],
+        "learning_rule": _learning_rule(rule), "path": path, "n_steps": n_steps,
+        "wanted": a["wanted"], "pre": a["pre"], "post": a["post"],
+    }  # fmt: skip
+    weight = a["weight"].astype(np.int32)
+    if weight.size < shape[0] * shape[1]:
+        weights = csr_matrix((weight, (a["post"], a["pre"])), shape=shape)
+        return ProbedSparse(weights=weights, **facts)
+    weights = np.zeros(shape, np.int32)
+    weights[a["post"], a["pre"]] = weight
+    return ProbedDense(weights=weights, **facts)
+
+
+def _learning_rule(rule: Any) -> Any:
+    """Return Lava's STDPLoihi, or what it would write, if it could, for two exponents."""
+    (minus, e_minus), (plus, e_plus) = rule["minus"], rule["plus"]
+    facts = {
+        "x1_impulse": rule["x_impulse"], "y1_impulse": rule["y_impulse"],
+        "t_epoch": rule["epoch"], "rng_seed": rule["seed"],
+    }  # fmt: skip
+    if e_minus == e_plus and minus and plus:
+        return STDPLoihi(
+            learning_rate=2.0**e_minus, A_minus=minus, A_plus=plus, tau_plus=rule["x_tau"],
+            tau_minus=rule["y_tau"], **facts,
+        )  # fmt: skip
+    products = [
+        f"({m}) * 2 ^ {e} * {events}"
+        for m, e, events in ((minus, e_minus, "x0 * y1"), (plus, e_plus, "y0 * x1"))
+        if m
+    ]
+    return Loihi2FLearningRule(
+        dw=" + ".join(products), x1_tau=rule["x_tau"], y1_tau=rule["y_tau"], **facts
+    )

@@ -1,9 +1,9 @@
-"""Lava's LIF process that also keeps what it does: current, potential and spikes of every step.
+"""Processes of Lava that also keep what they do: states and spikes, weights and traces.
 
-The arithmetic is Lava's own (`PyLifModelBitAcc`): nothing of it is repeated
-here. Lava's Monitor would cost 10 ms a step, and reading a large variable from a running process a
-message for each number; a file is written once. This module has a folder of its own because Lava
-imports every file beside a process when it looks for its models.
+The arithmetic is Lava's own (`PyLifModelBitAcc`, `PyLearningDenseModelBitApproximate`): nothing of
+it is repeated here. Lava's Monitor would cost 10 ms a step, and reading a large variable from a
+running process a message for each number; a file is written once. This module has a folder of its
+own because Lava imports every file beside a process when it looks for its models.
 
 Runs in Lava's interpreter, Python 3.10.
 """
@@ -11,8 +11,13 @@ Runs in Lava's interpreter, Python 3.10.
 from typing import Any
 
 import numpy as np
+from lava.proc.dense.models import PyLearningDenseModelBitApproximate
+from lava.proc.dense.process import LearningDense
 from lava.proc.lif.models import PyLifModelBitAcc
 from lava.proc.lif.process import LIF
+from lava.proc.sparse.models import PyLearningSparseModelBitApproximate
+from lava.proc.sparse.process import LearningSparse
+from lava.utils.weightutils import SignMode
 
 
 class ProbedLIF(LIF):  # type: ignore[misc]
@@ -57,4 +62,103 @@ class ProbedFixed(_Probe, PyLifModelBitAcc):  # type: ignore[misc]
     def run_spk(self) -> None:
         """Let Lava make the step, and keep what came of it."""
         super().run_spk()
+        self._keep()
+
+
+class ProbedDense(LearningDense):  # type: ignore[misc]
+    """LearningDense that writes ``weights``, ``x1`` and ``y1`` after some steps to a file (npz).
+
+    `wanted` are the steps, `pre` and `post` name the synapses.
+    """
+
+    def __init__(
+        self, *, path: Any, n_steps: Any, wanted: Any, pre: Any, post: Any, **facts: Any
+    ) -> None:
+        super().__init__(
+            path=path, n_steps=n_steps, wanted=wanted, pre=pre, post=post, **facts
+        )  # fmt: skip
+
+
+class ProbedSparse(LearningSparse):  # type: ignore[misc]
+    """The same of LearningSparse."""
+
+    def __init__(
+        self, *, path: Any, n_steps: Any, wanted: Any, pre: Any, post: Any, **facts: Any
+    ) -> None:
+        super().__init__(
+            path=path, n_steps=n_steps, wanted=wanted, pre=pre, post=post, **facts
+        )  # fmt: skip
+
+
+class _LearningProbe:
+    """What a model of learning synapses does besides."""
+
+    weights: Any
+    x1: Any
+    y1: Any
+    time_step: Any
+
+    def _open(self, proc_params: Any) -> None:
+        self._path = proc_params["path"]
+        self._n_steps = proc_params["n_steps"]
+        self._wanted = set(proc_params["wanted"].tolist())
+        self._places = (proc_params["post"], proc_params["pre"])
+        self._seen: Any = {}
+
+    def _keep(self) -> None:
+        """Take note of the step; a second time, where it also learns."""
+        if self.time_step in self._wanted:
+            weights = np.asarray(self.weights[self._places]).ravel()
+            self._seen[self.time_step] = (weights.copy(), self.x1.copy(), self.y1.copy())
+        if self.time_step == self._n_steps:
+            rows: Any = zip(*self._seen.values(), strict=True) if self._seen else ((), (), ())
+            found: Any = {name: np.array(r) for name, r in zip("wxy", rows, strict=True)}
+            np.savez(self._path, **found)
+
+
+class ProbedDenseFixed(_LearningProbe, PyLearningDenseModelBitApproximate):  # type: ignore[misc]
+    """Integers."""
+
+    implements_process = ProbedDense
+
+    def __init__(self, proc_params: Any) -> None:
+        super().__init__(proc_params)
+        self._open(proc_params)
+
+    def run_spk(self) -> None:
+        """Let Lava make the step, and keep what came of it."""
+        super().run_spk()
+        self._keep()
+
+    def run_lrn(self) -> None:
+        """Let Lava learn, and keep that instead."""
+        super().run_lrn()
+        self._keep()
+
+
+class ProbedSparseFixed(_LearningProbe, PyLearningSparseModelBitApproximate):  # type: ignore[misc]
+    """Integers."""
+
+    implements_process = ProbedSparse
+
+    def __init__(self, proc_params: Any) -> None:
+        super().__init__(proc_params)
+        self._open(proc_params)
+
+    def _saturate_synaptic_variable_accumulator(self, name: Any, values: Any) -> Any:
+        """Do what Lava's dense model does here: its sparse one raises for weights of one sign."""
+        if name != "weights" or self.sign_mode == SignMode.MIXED:
+            return super()._saturate_synaptic_variable_accumulator(name, values)
+        limited = np.maximum if self.sign_mode == SignMode.EXCITATORY else np.minimum
+        values.data = limited(0, values.data)
+        return values
+
+    def run_spk(self) -> None:
+        """Let Lava make the step, and keep what came of it."""
+        super().run_spk()
+        self._keep()
+
+    def run_lrn(self) -> None:
+        """Let Lava learn, and keep that instead."""
+        super().run_lrn()
         self._keep()
