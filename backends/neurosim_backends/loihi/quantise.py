@@ -519,8 +519,8 @@ def _threshold(
                 )
             most = min(most, fitting)
     if full > 0:
-        for exponent in range(WEIGHT_EXPONENT[1], -1, -1):
-            whole = round((LARGEST << exponent) * span / full)
+        for bits in range(WEIGHT_EXPONENT[1], -1, -1):
+            whole = round((LARGEST << bits) * span / full)
             if 1 <= whole <= most:
                 return whole
         raise CapacityError(
