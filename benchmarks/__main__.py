@@ -136,6 +136,15 @@ def determinism(repeats: int = 9, scale: float = 0.3, into: Path = RESULTS) -> N
     keep("determinism", rows, f"python -m benchmarks determinism {words}", into)
 
 
+@app.command("torch-modules")
+def torch_modules(repeats: int = 5, threads: int = 2, into: Path = RESULTS) -> None:
+    """Modules of PyTorch beside snnTorch's and Norse's own loops, forward and with gradients."""
+    from benchmarks.torch_modules import measure
+
+    command = f"python -m benchmarks torch-modules --repeats {repeats} --threads {threads}"
+    keep("torch-modules", measure(repeats, threads), command, into)
+
+
 @app.command()
 def memories(repeats: int = 5, into: Path = RESULTS) -> None:
     """Sweeps of Hopfield networks from patterns in bits, beside a dense matrix in numpy."""

@@ -15,7 +15,16 @@ from typer.testing import CliRunner
 
 import benchmarks.__main__ as command_line
 import neurosim_models
-from benchmarks import compare, environments, keeping, limits, memories, scaling, tables
+from benchmarks import (
+    compare,
+    environments,
+    keeping,
+    limits,
+    memories,
+    scaling,
+    tables,
+    torch_modules,
+)
 from benchmarks.peers import parameters
 from benchmarks.workloads import PEERS, WORKLOADS, Workload
 from neurosim_models import brunel_2000, microcircuit
@@ -500,3 +509,16 @@ def test_hebbs_weights_are_those_of_the_definition() -> None:
     expected = entries.T @ entries / 70
     np.fill_diagonal(expected, 0)
     np.testing.assert_allclose(memories.dense_weights(patterns), expected, atol=1e-6)
+
+
+# --- modules of PyTorch ---------------------------------------------------------------------------
+
+
+@pytest.mark.compiled
+def test_modules_are_measured_beside_loops_that_fire_alike() -> None:
+    """All three have the same neuron: the same spikes, ours later by a step per layer."""
+    rows = torch_modules.measure(1, 1, (torch_modules.Shape((20, 12, 5), 2, 0.2),))
+    assert [row["name"].split(", ")[-1] for row in rows] == ["forward", "forward and backward"]
+    for row in rows:
+        assert row["agrees_with_snntorch"] == row["agrees_with_norse"] == 1.0
+        assert row["times_snntorch"] == row["snntorch_s"] / row["neurosim_s"] > 0

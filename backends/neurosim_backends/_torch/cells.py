@@ -49,6 +49,8 @@ class Cell:
     """
 
     layer = ""
+    through_reset = False
+    """Whether a reset passes the surrogate's gradient."""
 
     def take(
         self, population: PlanPopulation, parameters: Mapping[str, Value], dt: float,

@@ -8,9 +8,14 @@ import numpy as np
 import torch
 
 from neurosim.lower.plan import Floats, Ints
+from neurosim_backends._torch.products import Delivered
 
 DENSE = 0.1
 """Where more of the pairs than this are connected, a matrix product is faster than a list."""
+
+
+LISTED = 1 << 24
+"""Products of a list of connections that are held at once."""
 
 
 @dataclass(frozen=True)
@@ -184,9 +189,15 @@ class Part(torch.nn.Module):  # type: ignore[misc]
             Afterwards.
         """
         if self.delay is not None:
-            past = torch.cat([under_way.transpose(0, 1), spikes])
+            past = under_way.transpose(0, 1)
             n = spikes.shape[0]
-            return self.spread(past[:n], weights), past[n:].transpose(0, 1)
+            rest = spikes[n - self.delay :] if n >= self.delay else torch.cat([past[n:], spikes])
+            if self.dense:
+                return Delivered.apply(spikes, past, weights), rest.transpose(0, 1)
+            sent = torch.cat([past, spikes])[:n]
+            step = max(1, LISTED // max(1, self.target.numel() * spikes.shape[1]))
+            brought = [self.spread(sent[k : k + step], weights) for k in range(0, n, step)]
+            return torch.cat(brought), rest.transpose(0, 1)
         rows = []
         for now in spikes:
             rows.append(self.arrive(under_way, weights))

@@ -47,6 +47,8 @@ class Membrane:
 class MembraneCell(Cell):
     """A population that a neuron of another library advances as one leaky membrane."""
 
+    through_reset = True
+
     def keep_membrane(self, membrane: Membrane) -> None:
         """Take on what enters the membrane in a step."""
         self._keep("offset", membrane.offset)

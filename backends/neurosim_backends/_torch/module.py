@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse.csgraph import connected_components
 
 from neurosim.describe.projection import INJECTED
 from neurosim.engine.couplings import pair_of
@@ -19,6 +21,7 @@ from neurosim.lower.plan import Plan, PlanCoupling, PlanPopulation
 from neurosim_backends._torch.cells import Cell, CellState
 from neurosim_backends._torch.expressions import pair_function, total_function
 from neurosim_backends._torch.links import Part, Projection, Wiring
+from neurosim_backends._torch.scans import Scan, scan_of
 
 MakeCell = Callable[[PlanPopulation, Mapping[str, Any], Mapping[str, Any], frozenset[str]], Cell]
 """(population, parameters, states, what reaches it) -> its module."""
@@ -127,7 +130,13 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
         Population -> what advances it.
     projections : ModuleDict
         Projection -> its weights, the parameters of the module.
+    fused : bool
+        Whether populations that do not depend on what they cause are run through all steps one
+        after another: what they receive in one product, their steps in one compiled scan. Set it
+        to False, and every step of all is done before the next, by the cells alone.
     """
+
+    fused = True
 
     def __init__(self, plan: Plan, make_cell: MakeCell, trial: int, single: bool) -> None:
         super().__init__()
@@ -136,6 +145,8 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
         self._trial = trial
         self._replay: Replay | None = None
         self._chunk: Chunk | None = None
+        self._ordered: tuple[tuple[int, ...], ...] | None = None
+        self._scans: dict[tuple[int, bool], tuple[Cell, bool, Scan | None]] = {}
         self.register_buffer(
             "like", torch.zeros((), dtype=torch.float32 if single else torch.float64),
             persistent=False,
@@ -329,19 +340,93 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
         state = self.start(batch) if state is None else state
         course, state = self.open(state, self.replayed(state.step, n_steps), given, batch)
         wanted = self._wanted(record)
-        spikes: dict[int, list[torch.Tensor]] = {k: [] for k in state.cells}
-        kept: dict[tuple[str, str], list[torch.Tensor]] = {key: [] for key in wanted}
-        for j in range(n_steps):
-            fired, _ = self.advance(j, course, state)
-            for k, now in fired.items():
-                spikes[k].append(now)
-            for key, (k, place) in wanted.items():
-                kept[key].append(state.cells[k].values[place])
-        found = {self.plan.populations[k].name: v for k, v in spikes.items() if v}
+        traced = {k for k, _ in wanted.values()}
+        spikes: dict[int, torch.Tensor] = {}
+        states: dict[tuple[int, int], torch.Tensor] = {}
+        for group in self._groups():
+            self._deliver(group, spikes, course, state)
+            scan = self._scan(group)
+            if scan is None:
+                fired, rows = self._in_steps(group, n_steps, course, state, traced)
+            else:
+                (k,) = group
+                now, rows_of, state.cells[k] = scan.run(
+                    n_steps, course.constants[k], _tables(k, course), state.cells[k],
+                    traced=k in traced,
+                )  # fmt: skip
+                fired = {} if now is None else {k: now}
+                rows = {} if rows_of is None else {(k, i): r for i, r in enumerate(rows_of)}
+            spikes |= fired
+            states |= rows
+        state.step += n_steps
         return Output(
-            {name: self._shaped(torch.stack(v), name) for name, v in found.items()},
-            {key: self._shaped(torch.stack(v), key[0]) for key, v in kept.items()},
+            {self.plan.populations[k].name: self._shaped(v, self.plan.populations[k].name)
+             for k, v in sorted(spikes.items())},
+            {key: self._shaped(states[place], key[0]) for key, place in wanted.items()},
             state,
+        )  # fmt: skip
+
+    def _groups(self) -> tuple[tuple[int, ...], ...]:
+        """Return populations that must be advanced together, each group after what it hears."""
+        if not self.fused:
+            return (tuple(p.index for p in self.plan.populations if p.spec is not None),)
+        if self._ordered is None:
+            cells = [p.index for p in self.plan.populations if p.spec is not None]
+            ends = [(self._part(key).pre, self._part(key).post) for key in self._receptor_of]
+            for inlet in self._inlets:
+                for key in inlet.keys:
+                    part = self._part(key)
+                    ends += [(part.pre, part.post), (part.post, part.pre)]
+            self._ordered = _in_order(cells, ends)
+        return self._ordered
+
+    def _scan(self, group: tuple[int, ...]) -> Scan | None:
+        """Return the scan of a group; None if its steps depend on each other, or have no scan."""
+        if not self.fused or len(group) > 1 or self.like.device.type != "cpu":
+            return None
+        (k,) = group
+        if any(part.pre == part.post == k for part in map(self._part, self.parts)):
+            return None
+        gradients = torch.is_grad_enabled()
+        known = self._scans.get((k, gradients))
+        cell, single = self.cell(k), self.like.dtype == torch.float32
+        if known is None or known[0] is not cell or known[1] != single:
+            known = cell, single, scan_of(cell, single, gradients=gradients)
+            self._scans[k, gradients] = known
+        return known[2]
+
+    def _deliver(
+        self, group: tuple[int, ...], spikes: Mapping[int, torch.Tensor], course: Course,
+        state: NetworkState,
+    ) -> None:  # fmt: skip
+        """Add up what reaches a group from groups before it."""
+        for key, receptor in self._receptor_of.items():
+            part = self._part(key)
+            if part.post in group and part.pre in spikes:
+                rows, state.under_way[key] = part.arrive_all(
+                    state.under_way[key], spikes[part.pre], course.weights[key]
+                )
+                _add(course.arrived, (part.post, receptor), rows)
+
+    def _in_steps(
+        self, group: tuple[int, ...], n_steps: int, course: Course, state: NetworkState,
+        traced: Collection[int],
+    ) -> tuple[dict[int, torch.Tensor], dict[tuple[int, int], torch.Tensor]]:  # fmt: skip
+        """Advance a group step by step; return spikes, and states where they are traced."""
+        fired: dict[int, list[torch.Tensor]] = {k: [] for k in group}
+        kept: dict[tuple[int, int], list[torch.Tensor]] = {
+            (k, i): []
+            for k in traced if k in group
+            for i in range(len(state.cells[k].values))
+        }  # fmt: skip
+        for j in range(n_steps):
+            for k, now in self._advance(j, group, course, state)[0].items():
+                fired[k].append(now)
+            for (k, i), rows in kept.items():
+                rows.append(state.cells[k].values[i])
+        return (
+            {k: torch.stack(v) for k, v in fired.items() if v},
+            {place: torch.stack(v) for place, v in kept.items()},
         )
 
     def _checked(self, inputs: Any) -> dict[int, torch.Tensor]:
@@ -505,16 +590,26 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
         before : dict
             Population -> its states before the reset.
         """
-        coupled = self._coupled(j, course, state.cells)
-        arrived = {place: rows[j] for place, rows in course.arrived.items()}
-        for key, part, receptor in self._sent:
+        group = tuple(course.constants)
+        found = self._advance(j, group, course, state)
+        state.step += 1
+        return found
+
+    def _advance(
+        self, j: int, group: tuple[int, ...], course: Course, state: NetworkState
+    ) -> tuple[dict[int, torch.Tensor], dict[int, tuple[torch.Tensor, ...]]]:
+        """Do step j of some populations, which hear what others send from the course."""
+        coupled = self._coupled(j, group, course, state.cells)
+        sent = [e for e in self._sent if e[1].pre in group and e[1].post in group]
+        inputs: dict[int, dict[str, Any]] = {k: dict(course.constants[k]) for k in group}
+        for (k, receptor), rows in course.arrived.items():
+            if k in inputs:
+                inputs[k][f"w:{receptor}"] = rows[j]
+        for key, part, receptor in sent:
             brought = part.arrive(state.under_way[key], course.weights[key])
-            _add(arrived, (part.post, receptor), brought)
+            _add(inputs[part.post], f"w:{receptor}", brought)
         spikes: dict[int, torch.Tensor] = {}
         before: dict[int, tuple[torch.Tensor, ...]] = {}
-        inputs: dict[int, dict[str, Any]] = {k: dict(c) for k, c in course.constants.items()}
-        for (k, receptor), value in arrived.items():
-            inputs[k][f"w:{receptor}"] = value
         for (k, name), value in coupled.items():
             inputs[k][name] = value
         for k, v in inputs.items():
@@ -528,20 +623,19 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
             fired, state.cells[k], before[k] = self.cell(k).advance(v, state.cells[k])
             if fired is not None:
                 spikes[k] = fired
-        for key, part, _ in self._sent:
+        for key, part, _ in sent:
             state.under_way[key] = part.send(
                 state.under_way[key], spikes[part.pre], course.weights[key]
             )
-        state.step += 1
         return spikes, before
 
     def _coupled(
-        self, j: int, course: Course, cells: Mapping[int, CellState]
+        self, j: int, group: tuple[int, ...], course: Course, cells: Mapping[int, CellState]
     ) -> dict[tuple[int, str], torch.Tensor]:
         """Return what continuous couplings bring at t: (population, inlet) -> (batch, size)."""
         found: dict[tuple[int, str], torch.Tensor] = {}
         for inlet in self._inlets:
-            if inlet.coupling.coupling == INJECTED:
+            if inlet.coupling.coupling == INJECTED or inlet.post not in group:
                 continue
             sums: dict[int, torch.Tensor] = {}
             for key in inlet.keys:
@@ -585,6 +679,27 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
 
 def _add(rows: dict[Any, torch.Tensor], place: Any, more: torch.Tensor) -> None:
     rows[place] = rows[place] + more if place in rows else more
+
+
+def _tables(population: int, course: Course) -> dict[str, torch.Tensor]:
+    """Return what is known to enter a population, by the names of its step."""
+    found = {f"w:{r}": rows for (k, r), rows in course.arrived.items() if k == population}
+    if population in course.injected:
+        found["I_injected"] = course.injected[population]
+    return found
+
+
+def _in_order(cells: list[int], ends: list[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:
+    """Return groups of populations on common loops, each after those it hears."""
+    place = {k: i for i, k in enumerate(cells)}
+    pairs = [(place[a], place[b]) for a, b in ends if a in place and b in place]
+    heard = np.zeros((len(cells), len(cells)), np.bool_)
+    for a, b in pairs:
+        heard[a, b] = True
+    _, label = connected_components(heard, directed=True, connection="strong")
+    groups = {int(n): tuple(cells[i] for i in np.flatnonzero(label == n)) for n in label}
+    before = {n: {int(label[a]) for a, b in pairs if label[b] == n} - {n} for n in groups}
+    return tuple(groups[n] for n in TopologicalSorter(before).static_order())
 
 
 def _is_plain(plan: Plan, c: PlanCoupling) -> bool:
