@@ -81,6 +81,8 @@ _HOMES = {
     "neurosim.exporting": ("export",),
     "neurosim.fields": ("vector_field",),
     "neurosim.files": ("load",),
+    "neurosim.fit.check": ("check", "targets"),
+    "neurosim.fit.report": ("Fit",),
     "neurosim.formats": ("from_nir", "to_nir", "verify_nir"),
     "neurosim.results": ("NotRecordedError", "Run", "SpikeRecord", "Trace"),
     "neurosim.sweeps": ("sweep",),
@@ -226,6 +228,9 @@ if TYPE_CHECKING:
     from neurosim.exporting import export as export
     from neurosim.fields import vector_field as vector_field
     from neurosim.files import load as load
+    from neurosim.fit.check import check as check
+    from neurosim.fit.check import targets as targets
+    from neurosim.fit.report import Fit as Fit
     from neurosim.formats import from_nir as from_nir
     from neurosim.formats import to_nir as to_nir
     from neurosim.formats import verify_nir as verify_nir

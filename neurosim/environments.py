@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -159,6 +160,8 @@ class Environment:
         named = os.environ.get(self.variable)
         if named:
             yield named
+        if sys.version_info[:2] == self.python:
+            yield sys.executable
         program = f"python{self.version}"
         for folder in os.get_exec_path():
             path = Path(folder) / program

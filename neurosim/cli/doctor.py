@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from neurosim.environments import Environment
+
 PACKAGES = (
     "neurosim-snn", "numpy", "numba", "llvmlite", "scipy", "sympy", "h5py", "matplotlib",
     "contourpy", "networkx", "packaging", "pint", "psutil", "platformdirs", "rich", "tqdm", "typer",
@@ -30,6 +32,7 @@ def show(console: Console) -> None:
         ("Python and packages", _packages()),
         ("Machine", _machine()),
         ("Backends", _backends()),
+        ("Tools of chips", _tools()),
         ("Extras", _extras()),
     ):
         console.print(f"[bold]{heading}[/bold]")
@@ -89,15 +92,7 @@ def _backends() -> Iterator[tuple[str, str]]:
             continue
         environment = capabilities.environment
         if environment is not None:
-            lacks = environment.problem
-            packages = environment.packages[0].replace("==", " ")
-            yield (
-                name,
-                f"needs {lacks}: {environment.install_line}"
-                if lacks
-                else f"works; {packages} with Python {environment.version} in "
-                f"{environment.interpreter}",
-            )
+            yield name, _state_of(environment)
             continue
         lacking = [r for r in capabilities.requires if unmet(r)]
         if lacking:
@@ -114,6 +109,21 @@ def _backends() -> Iterator[tuple[str, str]]:
         if capabilities.costly:
             told.append(f"takes long: {capabilities.costly}")
         yield name, "; ".join(told)
+
+
+def _tools() -> Iterator[tuple[str, str]]:
+    from neurosim.fit.check import tools
+
+    for name, environment in tools().items():
+        yield name, _state_of(environment)
+
+
+def _state_of(environment: Environment) -> str:
+    lacks = environment.problem
+    if lacks:
+        return f"needs {lacks}: {environment.install_line}"
+    package = environment.packages[0].replace("==", " ")
+    return f"works; {package} with Python {environment.version} in {environment.interpreter}"
 
 
 def _extras() -> Iterator[tuple[str, str]]:

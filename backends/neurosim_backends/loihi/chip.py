@@ -194,8 +194,8 @@ class Group:
         _check(f"{place}: exponent", self.exponent, *WEIGHT_EXPONENT)
         _check(f"{place}: bits", self.bits, *WEIGHT_BITS)
         _check(f"{place}: slot", self.slot, 0, MOST_SLOTS)
-        pairs = np.stack([self.pre_id, self.post_id])
-        if np.unique(pairs, axis=1).shape[1] != pairs.shape[1]:
+        pairs = self.pre_id * (int(self.post_id.max(initial=0)) + 1) + self.post_id
+        if np.unique(pairs).size != pairs.size:
             raise DescriptionError(place, "two synapses of one pair", "one for each pair")
         if self.learning is not None:
             _check(f"{place}: slot of weights that learn", self.slot, 0, 0)
