@@ -72,6 +72,42 @@ def memories() -> None:
         _save(ax.figure, f"memory_{name}")
 
 
+def spiking_memory() -> None:
+    """Draw what spiking and binary units recall of the same patterns: three seeds, 400 units."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    import neurosim as ns
+    from neurosim_datasets import random_patterns
+    from neurosim_models import spike_overlaps
+    from neurosim_models import spiking_memory as network
+
+    n, loads = 400, np.array([0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2])
+    found = np.zeros((2, 3, loads.size))
+    for k, load in enumerate(loads):
+        for seed in range(3):
+            xi = random_patterns(round(load * n), n, seed=seed + 1)
+            wrong = np.random.default_rng(seed + 1).random(n) < 0.1
+            cue = np.where(wrong, -xi[0], xi[0])
+            run = ns.run(network(xi, cue, seed=seed + 1), 300, dt=0.2)
+            found[0, seed, k] = spike_overlaps(run, xi, start=150, stop=300)[0]
+            net = ns.Network("binary", seed=seed + 1)
+            units = net.population("units", n, ns.Binary())
+            net.project(units, units, ns.PatternCoupling(xi))
+            net.initialise(units, s=cue)
+            session = ns.compile(net, dt=1)
+            session.run(15)
+            found[1, seed, k] = session.get(units, "s") @ xi[0] / n
+    figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    for values, label, marker in zip(found, ("LIF neurons", "binary units"), "os", strict=True):
+        line = ax.plot(loads, values.mean(axis=0), marker=marker, label=label)[0]
+        ax.plot(loads, values.T, ".", color=line.get_color(), alpha=0.4)
+    ax.axvline(0.138, color="0.6", lw=1, ls="--", label="0.138, binary units")
+    ax.set(xlabel="patterns per unit", ylabel="overlap with the pattern shown", ylim=(-0.05, 1.05))
+    ax.legend()
+    _save(figure, "spiking_memory")
+
+
 def stimuli() -> None:
     """Draw the figures of docs/datasets.md: a digit seen by saccades, and sounds heard."""
     import matplotlib.pyplot as plt
@@ -155,5 +191,6 @@ if __name__ == "__main__":
     matplotlib.use("Agg")
     balanced()
     memories()
+    spiking_memory()
     stimuli()
     conversion()

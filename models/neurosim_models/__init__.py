@@ -1,7 +1,7 @@
 """Published networks, each a function that returns a `neurosim.Network`.
 
 Every function takes `seed` and keywords for the size; the spikes of all populations are recorded,
-of `hopfield`, whose units have none, the states; of `diehl_cook`, those of its excitatory neurons.
+of memories whose units have none, the states; of `diehl_cook`, those of its excitatory neurons.
 
 >>> from neurosim_models import vogels_abbott_cuba
 >>> vogels_abbott_cuba(scale=0.1).size
@@ -22,9 +22,19 @@ from neurosim_models.brette_2007 import cobahh as cobahh
 from neurosim_models.brette_2007 import vogels_abbott_coba as vogels_abbott_coba
 from neurosim_models.brette_2007 import vogels_abbott_cuba as vogels_abbott_cuba
 from neurosim_models.brunel_2000 import brunel as brunel
+from neurosim_models.continuous_memories import attention_energy as attention_energy
+from neurosim_models.continuous_memories import attention_memory as attention_memory
+from neurosim_models.continuous_memories import graded_energy as graded_energy
+from neurosim_models.continuous_memories import graded_hopfield as graded_hopfield
 from neurosim_models.diehl_cook_2015 import DiehlCook as DiehlCook
 from neurosim_models.diehl_cook_2015 import diehl_cook as diehl_cook
+from neurosim_models.discrete_memories import bidirectional_memory as bidirectional_memory
+from neurosim_models.discrete_memories import clique_memory as clique_memory
+from neurosim_models.discrete_memories import sequence_memory as sequence_memory
+from neurosim_models.discrete_memories import willshaw_memory as willshaw_memory
 from neurosim_models.hopfield_1982 import hopfield as hopfield
 from neurosim_models.microcircuit import potjans_diesmann as potjans_diesmann
 from neurosim_models.song_2000 import song_miller_abbott as song_miller_abbott
+from neurosim_models.spiking_memory import spike_overlaps as spike_overlaps
+from neurosim_models.spiking_memory import spiking_memory as spiking_memory
 from neurosim_models.thalamocortical import izhikevich_2003 as izhikevich_2003
