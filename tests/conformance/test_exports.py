@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import warnings
 from importlib import metadata
@@ -129,3 +130,29 @@ def test_a_script_says_what_to_install(
     assert "pip install" in message
     assert ("not installed" in message) == (version is None)
     assert need.distribution in message
+
+
+@pytest.mark.parametrize("backend", EXPORTING)
+def test_a_script_that_draws_says_that_it_needs_matplotlib(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = ns.Network("drawn", seed=1)
+    net.record(net.population("cells", 2, ns.LIF(I_e=500.0)), "spikes")
+    text = ns.export(net, backend)
+    assert "plot" in text
+    real = metadata.version
+
+    def told(name: str) -> str:
+        if name == "matplotlib":
+            raise metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(metadata, "version", told)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(SystemExit) as caught:
+        exec(compile(text, "script.py", "exec"), {"__name__": "__main__"})
+    assert re.search(
+        r"matplotlib.* is not installed.* pip install .* matplotlib", str(caught.value)
+    )
+    net._recorders = []
+    assert "matplotlib" not in ns.export(net, backend)

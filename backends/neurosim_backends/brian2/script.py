@@ -29,8 +29,9 @@ HEAD = """\
 # Needs Brian2 2.9 or newer: pip install 'brian2>=2.9' 'numpy<2.4'
 from importlib.metadata import PackageNotFoundError, version
 
+needed = ("brian2", "numpy")
 try:
-    found = {p: tuple(int(x) for x in version(p).split(".")[:2]) for p in ("brian2", "numpy")}
+    found = {name: tuple(int(n) for n in version(name).split(".")[:2]) for name in needed}
 except PackageNotFoundError as missing:
     raise SystemExit(
         f"This script needs {missing.name}, which is not installed. "
@@ -46,6 +47,11 @@ if found["brian2"] < (2, 9) or (found["brian2"] < (2, 10) and found["numpy"] >= 
 import brian2
 from brian2 import *
 """
+
+HEAD_WITH_PLOTS = HEAD.replace('"numpy")', '"numpy", "matplotlib")').replace(
+    "'numpy<2.4'", "'numpy<2.4' matplotlib"
+)
+"""The same for a script that draws what it recorded: Brian2 does without matplotlib."""
 
 ANEW = (
     "Brian2 draws wiring and all random numbers anew: it is the same network in distribution,",
@@ -114,10 +120,13 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
     lines = [
         f'"""{_title(network)}', "", *ANEW, "", *_conventions(draft, sections), *differences(made),
         '"""', "",
-        *HEAD.splitlines(), "",
     ]  # fmt: skip
+    results = _results(draft)
+    head = HEAD_WITH_PLOTS if any(line.startswith("plot(") for line in results) else HEAD
     single = options.precision == "single"
     lines += [
+        *head.splitlines(),
+        "",
         *(["prefs.core.default_float_dtype = float32"] if single else []),
         f"seed({network.seed % 2**32})  # the network's: for wiring, initial values and input",
         f"defaultclock.dt = {quantity(options.dt, 'ms')}",
@@ -130,7 +139,7 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
             while body and not body[-1]:
                 body.pop()
             lines += [f"# --- {title} ".ljust(RULER, "-"), "", *body, ""]
-    lines += [f"# --- {'simulation and results'} ".ljust(RULER, "-"), "", *_results(draft)]
+    lines += [f"# --- {'simulation and results'} ".ljust(RULER, "-"), "", *results]
     return Script(text="\n".join(lines) + "\n", approximations=tuple(made))
 
 

@@ -83,10 +83,12 @@ def _head(
 ) -> list[str]:
     least = VERSIONS.removeprefix(">=")
     wanted = tuple(int(part) for part in least.split("."))
+    plots = " matplotlib" if any("matplotlib" in line for line in imports) else ""
+    install = f"pip install 'nest-simulator{VERSIONS}'{plots}"
     threads = f", local_num_threads={options.threads}" if options.threads else ""
     return [
         f'"""Network {network.name!r} for NEST {least} or later, written by neurosim.',
-        f"To have it: pip install 'nest-simulator>={least}'",
+        f"To have it: {install}",
         "",
         "NEST draws wiring and all random numbers anew: it is the same network in distribution,",
         "not neuron by neuron. Another SEED below is another network of the same kind, with other",
@@ -94,14 +96,12 @@ def _head(
         *told,
         '"""',
         "",
-        *imports,
-        *([""] if imports else []),
         "try:",
-        "    import nest",
-        "except ModuleNotFoundError:",
+        *(f"    {line}" for line in [*imports, "import nest"]),
+        "except ModuleNotFoundError as missing:",
         "    raise SystemExit(",
-        f'        "This script needs NEST {least} or later, which is not installed: "',
-        f"        \"pip install 'nest-simulator{VERSIONS}'\"",
+        f'        f"This script needs NEST {least} or later; {{missing.name}} is not installed: "',
+        f'        "{install}"',
         "    ) from None",
         f'if tuple(int(n) for n in nest.__version__.split(".")[:2]) < {wanted}:',
         "    raise SystemExit(",
