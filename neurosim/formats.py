@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -165,6 +166,7 @@ def verify_nir(
     return _format("nir").verify(source, simulators, steps, seed, rate, most_bytes)
 
 
+@cache
 def _format(name: str) -> Any:
     found = {e.name: e for e in metadata.entry_points(group=GROUP)}
     if name not in found:

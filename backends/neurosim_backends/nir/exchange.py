@@ -42,7 +42,7 @@ class Nir:
             )  # fmt: skip
         step = time_step(network, dt)
         drawn = draw(network, PROFILES[profile], step, outputs)
-        _settle(drawn.losses, on_loss, "left out of the NIR graph")
+        _settle(drawn.losses, on_loss, "Left out of the NIR graph")
         for a in drawn.plan.approximations:
             if a.written:
                 warn(f"{a.part} is {a.how}: off by up to {a.bound:.3g} {a.unit}.")
@@ -83,7 +83,7 @@ class Nir:
                 UnsupportedError(place, f"left out when it was written: {told}")
                 for told in kept.losses
             ]
-        _settle(losses, on_loss, "not read")
+        _settle(losses, on_loss, "Not read")
         from neurosim_backends.nir.reading import network_of
 
         return network_of(graph, kept, dt, inputs, name or _stem(source)).network
@@ -123,4 +123,4 @@ def _settle(losses: Sequence[UnsupportedError], on_loss: str, what: str) -> None
     if on_loss == "error":
         refuse(losses)
     for loss in losses:
-        warn(f"{what.capitalize()}: {loss.part}: {loss.reason}.")
+        warn(f"{what}: {loss.part}: {loss.reason}.")

@@ -80,11 +80,14 @@ class Bank:
         What an input of 1 adds to it [pA].
     bias : (n,) array
         Constant input.
+    late_bias : (n,) array
+        Constant input from the second call on: by way of a flat edge of a population to itself.
     """
 
     tau: Floats
     gain: Floats
     bias: Floats
+    late_bias: Floats
 
 
 @dataclass(kw_only=True)
@@ -101,8 +104,8 @@ class Membrane:
         The current [pA] that an input of 1 is.
     rest : array
         The current [pA] that the leak potential is.
-    bias : array
-        Constant input.
+    bias, late_bias : array
+        Constant input, as in `Bank`.
     banks : dict
         Synaptic currents by name.
     """
@@ -115,6 +118,7 @@ class Membrane:
     threshold: Floats
     reset: Floats
     bias: Floats
+    late_bias: Floats
     banks: dict[str, Bank] = field(default_factory=dict)
 
 
@@ -362,17 +366,17 @@ class _Builder:
         if kind == "IF":
             return Membrane(
                 shape=shape, tau=None, per_pA=none + self.dt, steady=r * self.step / self.dt,
-                rest=none, bias=none.copy(), threshold=threshold, reset=reset,
+                rest=none, bias=none, late_bias=none, threshold=threshold, reset=reset,
             )  # fmt: skip
         tau = time("tau" if kind == "LIF" else "tau_mem")
         made = Membrane(
-            shape=shape, tau=tau, per_pA=1.0 / tau, steady=r, rest=of("v_leak"), bias=none.copy(),
-            threshold=threshold, reset=reset,
+            shape=shape, tau=tau, per_pA=1.0 / tau, steady=r, rest=of("v_leak"), bias=none,
+            late_bias=none, threshold=threshold, reset=reset,
         )  # fmt: skip
         if kind == "CubaLIF":
             tau_syn = time("tau_syn")
             gain = r * of("w_in") / tau_syn
-            made.banks["syn"] = Bank(tau=tau_syn, gain=gain, bias=none.copy())
+            made.banks["syn"] = Bank(tau=tau_syn, gain=gain, bias=none, late_bias=none)
         return made
 
     def _bank(self, name: str, membrane: Membrane) -> Bank:
@@ -389,7 +393,7 @@ class _Builder:
             raise UnsupportedError(f"Node {name!r}: v_leak", "a filter that rests at a value", "0")
         steps = tau.ravel() / self.step
         gain = membrane.steady * r.ravel() / steps
-        return Bank(tau=steps, gain=gain, bias=np.zeros(steps.size))
+        return Bank(tau=steps, gain=gain, bias=0 * steps, late_bias=0 * steps)
 
     def _paths_to(
         self, post: str, bank: str, at: str, matrix: Any, delay: Ints | None,
@@ -419,7 +423,11 @@ class _Builder:
             if op.bias is not None and np.any(op.bias):
                 membrane = self.membranes[post]
                 held = membrane.banks[bank] if bank else membrane
-                held.bias = held.bias + (op.bias if matrix is None else matrix @ op.bias)
+                added = op.bias if matrix is None else matrix @ op.bias
+                if self._goes_round(name, post) and not any(o.delay is not None for o in chain):
+                    held.late_bias = held.late_bias + added
+                else:
+                    held.bias = held.bias + added
             further = matrix
             late: Ints | None = delay
             if op.delay is not None:
@@ -435,6 +443,17 @@ class _Builder:
             if op.matrix is not None:
                 further = op.matrix if matrix is None else matrix @ op.matrix
             yield from self._paths_to(post, bank, name, further, late, (*chain, op))
+
+    def _goes_round(self, name: str, post: str) -> bool:
+        """Whether all that leads to a linear node comes from one population, with no delay."""
+        pending, sources = [name], set()
+        while pending:
+            at = pending.pop()
+            if at in self.operators and self.operators[at].delay is None:
+                pending += self.before[at]
+            else:
+                sources.add(at)
+        return sources == {post}
 
     def _shape_of(self, name: str) -> tuple[int, ...]:
         if name in self.membranes:
@@ -487,19 +506,22 @@ class _Builder:
             made[node] = net.population(called[node], shapes[node], Input(self.kind))  # type: ignore[arg-type]
         for node, m in self.membranes.items():
             population = made[node] = net.population(called[node], m.shape, self._model(node, m))
-            constant = m.rest + m.steady * m.bias
-            if np.any(constant):
-                since = lags[node] * self.dt
-                net.inject(population, StepCurrent(times=[since], amplitudes=constant[None, :]))
+            for calls, constant in enumerate((m.rest + m.steady * m.bias, m.steady * m.late_bias)):
+                if np.any(constant):
+                    since = (lags[node] + calls) * self.dt
+                    current = StepCurrent(times=[since], amplitudes=constant[None, :])
+                    net.inject(population, current)
             if m.reset.any():
                 net.initialise(population, V_m=0.0)
         clock = None
         for node, m in self.membranes.items():
             for bank, held in m.banks.items():
-                if np.any(held.bias):
+                for calls, bias in enumerate((held.bias, held.late_bias)):
+                    if not np.any(bias):
+                        continue
                     clock = self._clock(net, called) if clock is None else clock
-                    column = sparse.csr_array(held.bias[:, None])
-                    path = Path(CLOCK, node, bank, column, np.zeros(1, np.int64))
+                    column = sparse.csr_array(bias[:, None])
+                    path = Path(CLOCK, node, bank, column, np.full(1, calls))
                     self._project(net, clock, made[node], path, lags[node])
         for path in self.paths:
             late = lags[path.post] - lags[path.pre]
@@ -519,7 +541,7 @@ class _Builder:
             if len(self.before[node]) > 1:
                 raise UnsupportedError(f"Output {node!r}", "a sum of several", "one for each")
         return Built(
-            network=net, inputs={n: called[n] for n in called if self.kinds[n] == "Input"},
+            network=net, inputs={n: called[n] for n in called if self.kinds.get(n) == "Input"},
             outputs=outputs, lags={called[n]: s for n, s in lags.items()},
         )  # fmt: skip
 

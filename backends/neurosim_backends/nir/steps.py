@@ -88,6 +88,9 @@ def step_of(population: PlanPopulation, dt: float) -> Step:
         raise refused("that fires otherwise than at a threshold")
     v = symbol(MEMBRANE)
     states = [symbol(s) for s in spec.states]
+    for line in spec.derivatives:  # short expressions: a quick answer for most models
+        if any(sympy.diff(line.expression, x).has(*states) for x in states):
+            raise refused("whose step is not linear, such as one with conductances")
     pulses = {r.target: r.name for r in spec.receptors if r.kind == "pulse"}
     injected = symbol("I_injected")
     inputs = [injected, *(symbol(t) for t in pulses)]

@@ -492,8 +492,8 @@ def _check_delays(drawn: Drawn, links: Sequence[Link], kept: Sequence[int]) -> N
         if left:
             raise UnsupportedError(
                 f"{part}: delay",
-                f"spikes of {pre.name!r} reach {post.name!r} {left} steps later than what comes "
-                f"by the shortest way, and {profile.title} reads no Delay nodes",
+                f"spikes of {pre.name!r} reach {post.name!r} {left} step{'s' * (left > 1)} later "
+                f"than what comes by the shortest way, and {profile.title} reads no Delay nodes",
                 f"a delay that is {left * plan.dt:g} ms shorter; or profile='generic'",
             )  # fmt: skip
 
