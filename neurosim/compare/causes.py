@@ -73,7 +73,7 @@ def diagnose(
     lockstep : Lockstep
         What comparing the two sides in lockstep found.
     patience : float
-        How long hypotheses are tried [s]; what was not tried by then is told.
+        How long hypotheses are tried [s of processor time]; what was not tried by then is told.
     """
     diagnosis = Diagnosis(patience=patience)
     if lockstep.same_spikes and lockstep.within_rounding:

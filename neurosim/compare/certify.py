@@ -71,8 +71,8 @@ def certify(
         "Statistically equivalent" is said of a population only if a relative shift of its rate of
         this size would have been seen with a probability of 80 %.
     patience : float
-        How long a cause is looked for [s], unless all that was done before it took longer. What was
-        not tried by then is told; ``float("inf")`` tries everything.
+        How long a cause is looked for [s of processor time], unless all that was done before it
+        took longer. What was not tried by then is told; ``float("inf")`` tries everything.
     progress : bool, optional
         Whether to show what is being done; if left out, in terminals.
     **options

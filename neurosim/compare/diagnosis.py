@@ -82,7 +82,8 @@ class Diagnosis:
         What confirmed the cause, as a change of the plan that our core runs; None where the cause
         is no such change.
     patience : float
-        How long is searched [s]; what is being tried then is finished.
+        How long is searched [s of this process, so that what else runs on a machine changes nothing];
+        what is being tried then is finished.
     untried : dict
         Class of hypothesis -> how many of it were left when patience ended; 0 where that is not
         known, as nobody has listed them.
@@ -94,12 +95,12 @@ class Diagnosis:
     change: Callable[[Plan], Plan] | None = None
     patience: float = math.inf
     untried: dict[str, int] = field(default_factory=dict)
-    _began: float = field(default_factory=time.monotonic)
+    _began: float = field(default_factory=time.process_time)
 
     @property
     def late(self) -> bool:
         """Whether the search has taken as long as it may."""
-        return time.monotonic() - self._began > self.patience
+        return time.process_time() - self._began > self.patience
 
     def leave(self, *kinds: str, counted: Iterable[str] = ()) -> None:
         """Keep what is not tried any more: classes, and the class of each one that was listed."""

@@ -19,7 +19,7 @@ TRIALS = (16, 4)
 """Trials of the reference and of each other backend: 4845 ways to deal out the labels."""
 
 PATIENCE = 120.0
-"""How long a cause is looked for [s], unless all that was done before took longer."""
+"""How long a cause is looked for [s of processor time], unless all before took longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

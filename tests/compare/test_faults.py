@@ -15,6 +15,7 @@ from neurosim.backend import Options
 from neurosim.compare.causes import diagnose
 from neurosim.compare.diagnosis import Cause
 from neurosim.compare.lockstep import compare_in_lockstep
+from neurosim.compare.verdicts import Tier
 from tests.compare import hidden_faults as faults
 from tests.compare.hidden_faults import Fault, Opaque, network_of_ties, two_populations
 
@@ -74,6 +75,30 @@ def test_without_a_fault_none_is_named(kind: str) -> None:
     assert lockstep.same_until == T
     assert lockstep.n_spikes > 100
     assert diagnose(net, theirs, T, Options(), lockstep).cause is None
+
+
+@pytest.mark.parametrize(
+    "make", [faults.shifted_delays, faults.longer_refractory, faults.reset_first, None]
+)
+def test_a_certificate_names_what_is_a_step_off_and_nothing_where_nothing_is(make: Any) -> None:
+    """Delays, refractory times and the order of reset; told in the table's text and in JSON."""
+    random = Random(2026)
+    net = two_populations("delta", random.randrange(1000))
+    fault = None if make is None else make(random, "delta")
+    theirs = Opaque((lambda plan: plan) if fault is None else fault.change)
+    c = ns.certify(net, ["cpu", theirs], T, statistics=False)
+    cause = c.cause["opaque"]
+    if fault is None:
+        assert c.tier("opaque") == Tier.BIT_EXACT
+        assert cause is None
+        assert "Cause" not in str(c)
+        return
+    assert c.tier("opaque") == Tier.UNDECIDED  # spikes differ, and statistics were not asked for
+    assert cause is not None
+    assert names(cause, fault), (fault, cause)
+    assert f"Cause ({fault.kind}): {cause.text}" in " ".join(str(c).split())
+    assert fault.part.split()[-1].strip("'") in cause.text
+    assert ns.Certificate.from_json(c.to_json()).cause["opaque"] == cause
 
 
 def test_two_faults_at_once_are_not_called_one() -> None:
