@@ -82,8 +82,8 @@ class Diagnosis:
         What confirmed the cause, as a change of the plan that our core runs; None where the cause
         is no such change.
     patience : float
-        How long is searched [s of this process, so that what else runs on a machine changes nothing];
-        what is being tried then is finished.
+        How long is searched [s of processor time, so that what else runs on a machine changes
+        nothing]; what is being tried then is finished.
     untried : dict
         Class of hypothesis -> how many of it were left when patience ended; 0 where that is not
         known, as nobody has listed them.
