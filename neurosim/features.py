@@ -21,7 +21,7 @@ from neurosim.describe.explicit import ExplicitRule, FromList
 from neurosim.describe.history import History
 from neurosim.describe.network import Network
 from neurosim.describe.population import Population
-from neurosim.describe.projection import INJECTED
+from neurosim.describe.projection import INJECTED, INJECTED_SOURCE
 from neurosim.describe.sources import RateSteps
 
 BUILT_IN = "neurosim.describe."
@@ -167,6 +167,7 @@ _TITLES = {
     "coupling:additive": "additive",
     "coupling:diffusive": "diffusive (gap junctions)",
     "coupling:injected": "a current into I_e",
+    "coupling:given": "numbers handed over into an inlet (Input)",
     "coupling:function": "a function of both sides (CouplingFunction)",
     "coupling:delay": "delays, interpolated between steps",
     "record:spikes": "spikes",
@@ -444,6 +445,8 @@ def _strength(value: Any, projection: Any, *, delay: bool = False) -> str:
 def _coupling(projection: Any) -> str:
     if projection.receptor == INJECTED:
         return "injected"
+    if projection.source == INJECTED_SOURCE:
+        return "given"
     if isinstance(projection.source, CouplingFunction):
         return "function"
     spec = projection.post.segments[0][0].model.neuron_model().spec()

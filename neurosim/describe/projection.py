@@ -216,14 +216,25 @@ def _input(
     if source != INJECTED_SOURCE:
         found = common_input(post, receptor, place, continuous=source is not None)
         return found.unit, found.name, bool(getattr(found, "nonnegative", False))
-    for population, _ in post.segments:
-        if not population.interface.injectable:
-            raise DescriptionError(
-                f"{place}: post", population, "neurons with a place for injected current"
-            )
-    if receptor not in (None, INJECTED):
-        raise UnknownNameError(f"{place}: receptor", receptor, [INJECTED])
-    return "1", INJECTED, False
+    populations = [population for population, _ in post.segments]
+    barred = [p for p in populations if not p.interface.injectable]
+    inlets = {c.name for p in populations for c in p.interface.couplings}
+    if receptor in (None, INJECTED) and not barred:
+        return "1", INJECTED, False
+    if not inlets and barred:
+        raise DescriptionError(
+            f"{place}: post", barred[0],
+            "neurons with a place for injected current, or rate models with an inlet",
+        )  # fmt: skip
+    if not barred and receptor not in inlets:
+        raise UnknownNameError(f"{place}: receptor", receptor, [INJECTED, *sorted(inlets)])
+    found = common_input(post, receptor, place, continuous=True)
+    if getattr(found, "kind", "additive") != "additive":
+        raise DescriptionError(
+            f"{place}: receptor", found.name, "an inlet that adds",
+            "This one compares states of both sides, and numbers handed over are no state.",
+        )  # fmt: skip
+    return found.unit, found.name, bool(getattr(found, "nonnegative", False))
 
 
 def _checked_function(

@@ -248,7 +248,8 @@ class Input(Source):
     ----------
     kind : {"spikes", "current"}
         "spikes": x counts the spikes that each neuron emits in each step. "current": x is a
-        current [pA] that the population projects to its targets.
+        current [pA] that the population projects to its targets; or, where these are rate models,
+        a number that an inlet adds, times the weight, for the length of the step.
     """
 
     drivable: ClassVar[bool] = False

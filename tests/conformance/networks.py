@@ -628,6 +628,21 @@ def input_of_current() -> ns.Network:
     return net
 
 
+@case("input:rates", spikes=False, inputs={"in": FLOW / 400})
+def input_of_rates() -> ns.Network:
+    net = ns.Network("numbers come in")
+    source = net.population("in", 2, ns.Input("current"))
+    areas = net.population("areas", 3, ns.WilsonCowan())
+    units = net.population("units", 2, ns.ThresholdLinearRate(tau=4, theta=0.2))
+    net.project(source, areas, ns.AllToAll(), weight=ns.Uniform(0, 1), receptor="E")
+    net.project(source[0], areas, ns.AllToAll(), weight=-0.3, receptor="I")
+    net.project(source, units, ns.OneToOne(), weight=0.8)
+    net.project(areas, units, ns.AllToAll(), weight=0.5, source="E")
+    net.record(areas, ["E", "I"])
+    net.record(units, "r")
+    return net
+
+
 # --- other steps, and much at once ----------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 import neurosim as ns
 from neurosim.describe.plasticity import PlasticityRule
-from neurosim.describe.projection import INJECTED
+from neurosim.describe.projection import INJECTED, INJECTED_SOURCE
 from neurosim.engine.replay import Replay
 from neurosim.engine.wiring import enumerate_connections
 from neurosim.lower.lowering import lower
@@ -271,9 +271,10 @@ def simulate(
                 coupling.pre, coupling.post, coupling.weight, delays, strict=True
             ):
                 source, target = where[int(i)], where[int(j)]
-                if coupling.coupling == INJECTED:
+                if coupling.source == INJECTED_SOURCE:
                     value = float((inputs or {})[names[source[0]]][step, source[1]])
-                    coupled[target, "I_injected"] += weight * value
+                    inlet = coupling.coupling
+                    coupled[target, "I_injected" if inlet == INJECTED else inlet] += weight * value
                     continue
                 if coupling.pair is not None:
                     continue

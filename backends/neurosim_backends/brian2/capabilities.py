@@ -212,6 +212,7 @@ _NOT_LATER = "a script has no session that hands it anything while it runs"
 SCRIPT_CASES = (
     Case("source:Input*", "", refused(_NOT_LATER, "ns.SpikeTimes, or net.inject")),
     Case("coupling:injected", "", refused(_NOT_LATER, "net.inject")),
+    Case("coupling:given", "", refused(_NOT_LATER, "a constant input of the model")),
     Case("source:GammaProcess", "", _NO_GENERATOR),
     Case("source:CorrelatedPoisson", "", _NO_GENERATOR),
     Case(
