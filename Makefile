@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 CORE := $(VENV)/.installed-core
 STAMP := $(VENV)/.installed
 LAVA := $(VENV)/.installed-lava
+SPINNAKER := $(VENV)/.installed-spinnaker
 EXTRAS := dev,analysis,brian2,datasets,nest,nir-readers,torch,tutorials
 WORKERS ?= 2
 PYTHON ?=
@@ -25,11 +26,11 @@ demo: $(CORE)
 	$(BIN)/python tools/demo.py
 
 # The kernels are tested twice: as the Python they are written in, and compiled.
-test: lint $(LAVA)
+test: lint $(LAVA) $(SPINNAKER)
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/kernels -n $(WORKERS) -m "not compiled"
 	$(BIN)/python -m pytest -n $(WORKERS)
 
-test-fast: lint $(LAVA)
+test-fast: lint $(LAVA) $(SPINNAKER)
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
 
 bench: venv
@@ -80,4 +81,9 @@ $(STAMP): $(CORE)
 # (CI=true) goes no further.
 $(LAVA): $(STAMP) backends/neurosim_backends/lava/environment.py
 	@if $(BIN)/neurosim backend install lava; then touch $@; \
+	else test -z "$${CI:-}"; fi
+
+# sPyNNaker, which places networks on virtual boards: the same, with our own Python.
+$(SPINNAKER): $(STAMP) backends/neurosim_backends/spinnaker/environment.py
+	@if $(BIN)/neurosim backend install spinnaker; then touch $@; \
 	else test -z "$${CI:-}"; fi

@@ -100,6 +100,8 @@ class Mapped:
         Projection -> largest rounding of a weight, in the unit of the description.
     lost : mapping of str to int
         Projection -> weights other than 0 that are rounded to 0.
+    unread : tuple of str
+        Projections whose weights it does not read back as they were given.
     worker : mapping
         Process, interpreter and versions.
     """
@@ -112,6 +114,7 @@ class Mapped:
     cores_of: Mapping[str, int]
     weights: Mapping[str, float]
     lost: Mapping[str, int]
+    unread: tuple[str, ...]
     worker: Mapping[str, Any]
 
 
@@ -314,6 +317,12 @@ class Fit:
             (f"largest rounding of weights of {name}", "", f"{off:.3g}")
             for name, off in mapped.weights.items()
         ]
+        rows += [
+            (f"weights of {name} rounded to 0", "", f"{n:,}")
+            for name, n in mapped.lost.items()
+            if n
+        ]
+        rows += [(f"weights of {name}", "", "not read back as given") for name in mapped.unread]
         return rows
 
 

@@ -70,7 +70,11 @@ def map_by_spynnaker(
     found = worker.run(job, arrays, timeout)
     weights: dict[str, float] = {}
     lost: dict[str, int] = {}
+    unread: dict[str, None] = {}
     for (part, per_weight), off, n in zip(kept, found["rounding"], found["lost"], strict=True):
+        if np.isnan(off):
+            unread[part] = None
+            continue
         weights[part] = max(weights.get(part, 0.0), float(off) / abs(per_weight))
         lost[part] = lost.get(part, 0) + int(n)
     return Mapped(
@@ -78,7 +82,7 @@ def map_by_spynnaker(
         cores=int(found["all_cores"][0]), chips=int(found["chips"][0]),
         routes=int(found["routes"][0]), sdram=int(found["sdram"][0]),
         cores_of={v.name: int(n) for v, n in zip(vertices, found["cores"], strict=True)},
-        weights=weights, lost=lost, worker=dict(worker.hello),
+        weights=weights, lost=lost, unread=tuple(unread), worker=dict(worker.hello),
     )  # fmt: skip
 
 
