@@ -22,6 +22,7 @@ from neurosim.backend import find_backend
 from neurosim.capabilities import UnavailableError
 from neurosim.cli import app, doctor
 from neurosim.environments import Environment, InstallError
+from neurosim_backends.lava import Lava
 from neurosim_backends.lava.client import Worker, WorkerError
 from neurosim_backends.lava.environment import ENVIRONMENT
 from neurosim_backends.lava.jobs import job_of, run_in_lava
@@ -146,6 +147,53 @@ def test_a_described_network_is_the_same_run_in_lava(worker: Worker) -> None:
     assert session.run(30).same_as(first)
 
 
+def in_floats() -> ns.Network:
+    """Return neurons with every kind of step: currents and jumps, leaks and none, a start."""
+    net = ns.Network("floats", seed=5, dt=0.5)
+    source = net.population("source", 8, ns.Poisson(rate=60))
+    model = ns.LIF(
+        tau_m=20.0, t_ref=0.0, V_reset=-66.0, I_e=ns.Uniform(100, 300),
+        synapses=ns.Receptors(syn=ns.ExpCurrent.receptor(tau=5.0)),
+    )  # fmt: skip
+    cells = net.population("cells", 6, model)
+    jumps = net.population(
+        "jumps", 4, ns.PerfectIntegrator(synapses=ns.Delta(), V_th=5.0, reset="to")
+    )
+    net.initialise(cells, V_m=ns.Uniform(-66, -58), I_syn=10.0)
+    net.project(source, cells, ns.FixedIndegree(5), weight=ns.Normal(150, 30), delay=1.5)
+    net.project(cells, cells, ns.FixedIndegree(3), weight=-40.0, delay=ns.Uniform(0.5, 4.0))
+    net.project(cells, jumps, ns.AllToAll(), weight=ns.Uniform(1, 2), delay=1.0)
+    net.record(cells, ["spikes", "V_m", "I_syn"], initial=True)
+    net.record(jumps, ["spikes", "V_m"])
+    return net
+
+
+@pytest.mark.compiled
+def test_lava_in_floating_point_is_the_float_core(worker: Worker) -> None:
+    """Spike by spike, with no rounding but that of single operations; the certificate says so."""
+    lava = Lava(precision="floating_pt", timeout=60)
+    certificate = ns.certify(in_floats(), lava, 40, progress=False)
+    assert {row.tier.value for row in certificate.rows} == {"same spikes on the grid", "bit-exact"}
+    core, run = ns.run(in_floats(), 40), ns.run(in_floats(), 40, lava)
+    assert len(core.spikes["cells"]) > 3
+    for name in ("cells", "jumps"):
+        assert run.spikes[name].times.tolist() == core.spikes[name].times.tolist()
+        np.testing.assert_allclose(
+            run.states[name]["V_m"].array, core.states[name]["V_m"].array, rtol=1e-12, atol=1e-12
+        )
+    np.testing.assert_allclose(
+        run.states["cells"]["I_syn"].array, core.states["cells"]["I_syn"].array, atol=1e-10
+    )
+    assert run.provenance["approximations"] == core.provenance["approximations"]
+
+
+def test_what_floating_point_has_no_form_of_is_refused() -> None:
+    shown = ns.explain(described(), Lava(precision="floating_pt"))
+    assert any("only integers learn" in f.how for f in shown.refused)
+    with pytest.raises(ns.UnknownNameError, match=r"Lava\.precision"):
+        Lava(precision="float")  # type: ignore[arg-type]
+
+
 # --- the worker -----------------------------------------------------------------------------------
 
 
@@ -229,6 +277,7 @@ def assert_gone(group: int) -> None:
 
 CLIENT = """
 import sys
+from neurosim_backends.lava import Lava
 from neurosim_backends.lava.client import Worker
 from tests.backends.test_lava import small_job
 worker = Worker(sys.argv[1])

@@ -3,16 +3,51 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from neurosim.backend import Options
-from neurosim.capabilities import check, refused
+from neurosim.capabilities import PASSES, check, refused
 from neurosim.describe.network import Network
-from neurosim.errors import DescriptionError
+from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.lower.plan import Plan
 from neurosim_backends.lava.environment import ENVIRONMENT
 from neurosim_backends.loihi.backend import checked_epoch
-from neurosim_backends.loihi.declared import CAPABILITIES, SUPPORTS
+from neurosim_backends.loihi.declared import (
+    CAPABILITIES,
+    CASES,
+    INTEGERS,
+    ONLY_IN_INTEGERS,
+    SUPPORTS,
+)
+
+Precision = Literal["fixed_pt", "floating_pt"]
+
+_AS_LAVA = {
+    "option:threads": refused(
+        "Lava runs each of its processes as one of the system", "threads left out"
+    ),
+}
+FIXED = replace(
+    CAPABILITIES,
+    backend="lava",
+    title="Lava's bit-accurate models of Loihi, in a process with a Python 3.10 of its own",
+    environment=ENVIRONMENT,
+    supports={**_AS_LAVA, **SUPPORTS},
+)
+FLOATING = replace(
+    FIXED,
+    title="Lava's floating-point models, in a process with a Python 3.10 of its own",
+    supports={
+        **_AS_LAVA,
+        **{key: PASSES if support is INTEGERS else support for key, support in SUPPORTS.items()},
+        "synapse:plastic": refused("only integers learn here", 'precision="fixed_pt"'),
+    },
+    cases=tuple(
+        case
+        for case in CASES
+        if case.feature != "synapse:plastic" and case.when not in ONLY_IN_INTEGERS
+    ),
+)
 
 if TYPE_CHECKING:
     from neurosim_backends.lava.session import LavaSession
@@ -27,27 +62,25 @@ class Lava:
         Seconds of wall time that one call of ``session.run`` may take.
     epoch : int
         As of `neurosim_backends.loihi.Loihi`.
+    precision : {"fixed_pt", "floating_pt"}
+        Which of Lava's models: of the chip's integers, or of what was described.
     """
 
     name = "lava"
-    capabilities = replace(
-        CAPABILITIES,
-        backend="lava",
-        title="Lava's bit-accurate models of Loihi, in a process with a Python 3.10 of its own",
-        environment=ENVIRONMENT,
-        supports={
-            "option:threads": refused(
-                "Lava runs each of its processes as one of the system", "threads left out"
-            ),
-            **SUPPORTS,
-        },
-    )
+    capabilities = FIXED
 
-    def __init__(self, timeout: float = 3600.0, epoch: int = 1) -> None:
+    def __init__(
+        self, timeout: float = 3600.0, epoch: int = 1, precision: Precision = "fixed_pt"
+    ) -> None:
         if not timeout > 0:
             raise DescriptionError("Lava.timeout", timeout, "seconds, above 0")
         self.timeout = timeout
         self.epoch = checked_epoch(epoch, "Lava.epoch")
+        if precision not in ("fixed_pt", "floating_pt"):
+            raise UnknownNameError("Lava.precision", precision, ("fixed_pt", "floating_pt"))
+        self.precision = precision
+        if precision == "floating_pt":
+            self.capabilities = FLOATING
 
     def compile(self, network: Network, options: Options) -> LavaSession:
         """Turn the network into integers.
@@ -63,12 +96,15 @@ class Lava:
         """
         self.capabilities.require_available()
         made = check(network, self.capabilities, options.approximate, options)
-        from neurosim_backends.lava.session import LavaSession
+        from neurosim_backends.lava.session import LavaFloatSession, LavaSession
 
-        return LavaSession(network, options, made, self.epoch, self.timeout)
+        kind = LavaFloatSession if self.precision == "floating_pt" else LavaSession
+        return kind(network, options, made, self.epoch, self.timeout)
 
     def foretell(self, plan: Plan, options: Options) -> list[dict[str, Any]]:
         """Return every rounding, with its bound."""
+        if self.precision == "floating_pt":
+            return []
         from neurosim_backends.loihi.quantise import quantise
 
         return quantise(plan, self.epoch).approximations

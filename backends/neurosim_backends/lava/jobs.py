@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -38,24 +38,45 @@ def run_in_lava(
     job, arrays, places = job_of(network, n_steps, given, ids, weights_after)
     found = worker.run(job, arrays, timeout)
     u, v = (np.zeros((n_steps, ids.size), np.int64) for _ in range(2))
-    steps: list[Ints] = []
-    neurons: list[Ints] = []
     for k, place in places.items():
         u[:, place], v[:, place] = found[f"p{k}_u"], found[f"p{k}_v"]
-        step, neuron = np.nonzero(found[f"p{k}_spikes"])
-        steps.append(step)
-        neurons.append(neuron + network.offsets[k])
-    step, neuron = (np.concatenate([np.empty(0, np.int64), *parts]) for parts in (steps, neurons))
-    order = np.lexsort((neuron, step))
+    step, neuron = spikes_of(found, places, network.offsets)
     numbers = [k for k, g in enumerate(network.groups) if g.weight.size]
     learning = {numbers[k]: f"g{k}" for k, g in enumerate(job["groups"]) if g["learning"]}
     weights, x, y = (
         {k: found[f"{key}_{of}"].astype(np.int64) for k, key in learning.items()} for of in "wxy"
     )
     return Seen(
-        step=step[order], neuron=neuron[order], u=u, v=v, weights=weights,
+        step=step, neuron=neuron, u=u, v=v, weights=weights,
         traces={k: (x[k], y[k]) for k in learning},
     )  # fmt: skip
+
+
+def given_arrays(
+    k: int, offsets: Ints, given: Given, n_steps: int
+) -> dict[str, npt.NDArray[Any]]:  # fmt: skip
+    """Return the spikes of a population of generators, as the worker takes them."""
+    first, end = offsets[k], offsets[k + 1]
+    mine = (given.neuron >= first) & (given.neuron < end) & (given.step < n_steps)
+    return {
+        f"p{k}_neuron": given.neuron[mine] - first,
+        f"p{k}_step": given.step[mine],
+        f"p{k}_many": given.many[mine],
+    }
+
+
+def spikes_of(
+    found: Mapping[str, npt.NDArray[Any]], indices: Iterable[int], offsets: Ints
+) -> tuple[Ints, Ints]:
+    """Return steps and ids of the spikes of some populations, in order."""
+    steps, neurons = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for k in indices:
+        step, neuron = np.nonzero(found[f"p{k}_spikes"])
+        steps.append(step)
+        neurons.append(neuron + offsets[k])
+    step, neuron = np.concatenate(steps), np.concatenate(neurons)
+    order = np.lexsort((neuron, step))
+    return step[order], neuron[order]
 
 
 def job_of(
@@ -77,9 +98,7 @@ def job_of(
             arrays[f"p{k}_watched"] = watched[places[k]] - first
             continue
         populations.append({"kind": "generators", "size": p.size})
-        mine = (given.neuron >= first) & (given.neuron < end) & (given.step < n_steps)
-        arrays[f"p{k}_neuron"] = given.neuron[mine] - first
-        arrays[f"p{k}_step"], arrays[f"p{k}_many"] = given.step[mine], given.many[mine]
+        arrays |= given_arrays(k, network.offsets, given, n_steps)
     groups: list[dict[str, Any]] = []
     for g in network.groups:
         if not g.weight.size:

@@ -14,9 +14,11 @@ from neurosim.describe.network import Network
 from neurosim.lower.plan import Ints
 from neurosim.results import Run
 from neurosim.sessions import run_of
+from neurosim_backends.lava.client import Worker
+from neurosim_backends.lava.floating import FloatCompartments, describe, run_floats
 from neurosim_backends.lava.jobs import run_in_lava
 from neurosim_backends.lava.workers import shared_worker
-from neurosim_backends.loihi.chip import NOTHING, Chip, Compartments, Given, Seen
+from neurosim_backends.loihi.chip import NOTHING, Chip, Generators, Given, Seen
 from neurosim_backends.loihi.session import IntegerSession
 
 
@@ -57,9 +59,8 @@ class LavaSession(IntegerSession):
         stops = self._weight_steps(n_steps)
         after = sorted({*stops, n_steps})
         try:
-            seen = run_in_lava(
-                worker, self.quantised.network, first + n_steps + 1, past, everyone,
-                weights_after=[first + k for k in after], timeout=self._timeout,
+            seen = self._simulate(
+                worker, first + n_steps + 1, past, everyone, [first + k for k in after]
             )  # fmt: skip
         except BaseException:
             self._rewind(first)
@@ -69,7 +70,7 @@ class LavaSession(IntegerSession):
         v = np.concatenate([self._start_v()[None], seen.v])[first : first + n_steps + 1, watched]
         u = seen.u[first : first + n_steps + 1, watched]
         new = (seen.step >= first) & (seen.step < first + n_steps)
-        learned = {
+        learned: dict[int, Mapping[int, Ints]] = {
             k: {g: rows[row] for g, rows in seen.weights.items()} for row, k in enumerate(after)
         }
         recorded_weights = {0: self._weights, **{k: learned[k] for k in stops}}
@@ -88,6 +89,15 @@ class LavaSession(IntegerSession):
         )
         return run_of(self.plan, recorded, told)
 
+    def _simulate(
+        self, worker: Worker, n_steps: int, given: Given, watched: Ints, weights_after: list[int]
+    ) -> Seen:
+        """Run the network in Lava from its start."""
+        return run_in_lava(
+            worker, self.quantised.network, n_steps, given, watched,
+            weights_after=weights_after, timeout=self._timeout,
+        )  # fmt: skip
+
     def _rewind(self, step: int) -> None:
         """Go back to where the session was before a run that failed."""
         self._replay.reset()
@@ -96,14 +106,14 @@ class LavaSession(IntegerSession):
 
     def _start_v(self) -> Ints:
         parts = [
-            p.v if isinstance(p, Compartments) else np.zeros(p.size, np.int64)
+            np.zeros(p.size, np.int64) if isinstance(p, Generators) else p.v
             for p in self.quantised.network.populations
         ]
         return np.concatenate(parts)
 
     def _start_weights(self) -> Mapping[int, Ints]:
-        groups = enumerate(self.quantised.network.groups)
-        return {k: g.stored for k, g in groups if g.learning and g.weight.size}
+        parts = [part for found in self.quantised.learned.values() for part in found]
+        return {p.group: self.quantised.network.groups[p.group].stored for p in parts}
 
     def _present_weights(self) -> Mapping[int, Ints]:
         return self._weights
@@ -125,3 +135,25 @@ class LavaSession(IntegerSession):
         super().reset()
         self._past, self._seen = NOTHING, None
         self._weights = self._start_weights()
+
+
+class LavaFloatSession(LavaSession):
+    """A network in Lava's floating-point models."""
+
+    def _quantise(self, epoch: int) -> Any:
+        return describe(self.plan)
+
+    def _simulate(
+        self, worker: Worker, n_steps: int, given: Given, watched: Ints, weights_after: list[int]
+    ) -> Seen:
+        network = self.quantised.network
+        return run_floats(worker, network, n_steps, given, timeout=self._timeout)
+
+    def _next_u(self) -> Any:
+        if self._seen is not None:
+            return self._seen.u[self._step]
+        parts = [
+            (1.0 - p.du) * p.u if isinstance(p, FloatCompartments) else np.zeros(p.size)
+            for p in self.quantised.network.populations
+        ]
+        return np.concatenate(parts)

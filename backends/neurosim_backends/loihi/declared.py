@@ -208,6 +208,10 @@ def _moves_the_membrane(use: Use) -> bool:
     return any(_jumps(p.model) for p, _ in use.subject.target.segments)
 
 
+BEYOND_DECAYS = "tau_m beyond 8192 steps"
+ONLY_IN_INTEGERS = (BEYOND_DECAYS,)
+"""Cases that do not hold of Lava's floating-point models."""
+
 CASES = (
     Case(
         "neuron:*", 'reset="subtract"',
@@ -223,7 +227,7 @@ CASES = (
         _has_several_taus,
     ),
     Case(
-        "neuron:*", "tau_m beyond 8192 steps",
+        "neuron:*", BEYOND_DECAYS,
         refused(
             "decays are parts of 4096 a step, and this one is rounded to none",
             "a longer dt, or PerfectIntegrator",

@@ -154,7 +154,7 @@ class Quantised:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Step:
+class Step:
     """One step of a population: x <- a x + k I + c, I <- p I; arrivals move x by `jumps`.
 
     Attributes
@@ -181,7 +181,7 @@ class _Step:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Synapses:
+class Synapses:
     """Synapses of one projection or drive between two populations, one for each pair."""
 
     name: str
@@ -214,8 +214,8 @@ def quantise(plan: Plan, epoch: int = 1) -> Quantised:
     CapacityError
         If a delay, weight or current is beyond what the chip holds, where only numbers show it.
     """
-    drives, targets, generators = _drives(plan)
-    synapses = _synapses(plan, drives, targets)
+    drives, targets, generators = drives_of(plan)
+    synapses = synapses_of(plan, drives, targets)
     populations: list[Compartments | Generators] = []
     meanings: dict[int, Meaning] = {}
     groups: list[Group] = []
@@ -226,7 +226,7 @@ def quantise(plan: Plan, epoch: int = 1) -> Quantised:
             populations.append(Generators(name=p.name, size=p.size))
             continue
         mine = [s for s in synapses if s.post == p.index]
-        step = _step(p, plan.dt, _injected(plan, p))
+        step = step_of(p, plan.dt, injected(plan, p))
         made, meanings[p.index], weights, entries = _compartments(plan, p, step, mine)
         populations.append(made)
         told += entries
@@ -266,7 +266,7 @@ def _entry(part: str, how: str, bound: float, unit: str) -> dict[str, Any]:
 # --- what a step is -------------------------------------------------------------------------------
 
 
-def _injected(plan: Plan, p: PlanPopulation) -> Floats:
+def injected(plan: Plan, p: PlanPopulation) -> Floats:
     """Return the constant currents that are injected into a population [pA]."""
     total = np.zeros(p.size)
     for injection in plan.injections:
@@ -276,7 +276,7 @@ def _injected(plan: Plan, p: PlanPopulation) -> Floats:
     return total
 
 
-def _step(p: PlanPopulation, dt: float, injected: Floats) -> _Step:
+def step_of(p: PlanPopulation, dt: float, injected: Floats) -> Step:
     """Read the coefficients of a step off the program itself, whatever its method."""
     spec = p.spec
     assert spec is not None
@@ -310,7 +310,7 @@ def _step(p: PlanPopulation, dt: float, injected: Floats) -> _Step:
     rest = np.broadcast_to(after("V_m", V_m=zero), p.size) - zero
     jumps = {r.name: 1.0 for r in spec.receptors if r.target == "V_m"}
     jumps |= {name: slope("V_m", symbol) for symbol, name in pulses.items()}
-    return _Step(
+    return Step(
         a=slope("V_m", "V_m"),
         k=slope("V_m", currents[0]) if currents else 0.0,
         p=slope(currents[0], currents[0]) if currents else 0.0,
@@ -324,7 +324,7 @@ def _step(p: PlanPopulation, dt: float, injected: Floats) -> _Step:
 # --- who sends to whom ----------------------------------------------------------------------------
 
 
-def _drives(
+def drives_of(
     plan: Plan,
 ) -> tuple[dict[tuple[int, int], int], dict[tuple[int, int], Ints], list[Generators]]:
     """Return index and targets of the generators that stand for each drive, and themselves."""
@@ -342,11 +342,11 @@ def _drives(
     return indices, targets, made
 
 
-def _synapses(
+def synapses_of(
     plan: Plan, drives: Mapping[tuple[int, int], int], targets: Mapping[tuple[int, int], Ints]
-) -> list[_Synapses]:
+) -> list[Synapses]:
     """Return all synapses, population by population, no pair twice in one entry."""
-    found: list[_Synapses] = []
+    found: list[Synapses] = []
     offsets = np.array([p.offset for p in plan.populations])
     for projection in plan.projections:
         listed = enumerate_connections(projection, plan.seed, plan.dt)
@@ -359,7 +359,7 @@ def _synapses(
             chosen = np.flatnonzero((key == keys.T).all(axis=1))
             source, target = plan.populations[key[0]], plan.populations[key[1]]
             found.append(
-                _Synapses(
+                Synapses(
                     name=f"{projection.name} {source.name}->{target.name} {key[2]}",
                     part=f"Projection {projection.name!r}: weights",
                     unit=_unit(target, projection.receptor),
@@ -375,7 +375,7 @@ def _synapses(
         chosen = targets[number, index]
         n = chosen.size
         found.append(
-            _Synapses(
+            Synapses(
                 name=f"drive {number} of {target.name}",
                 part=f"Drive of {target.name!r}: weights",
                 unit=_unit(target, drive.receptor),
@@ -409,7 +409,7 @@ def _unit(p: PlanPopulation, receptor: str) -> str:
 
 
 def _compartments(
-    plan: Plan, p: PlanPopulation, step: _Step, synapses: Sequence[_Synapses]
+    plan: Plan, p: PlanPopulation, step: Step, synapses: Sequence[Synapses]
 ) -> tuple[Compartments, Meaning, list[float], list[dict[str, Any]]]:
     """Return registers, their meaning, what a weight of 1 is in what arrives, and roundings."""
     spec = p.spec
@@ -548,13 +548,19 @@ def _bias(exact: Floats) -> tuple[Ints, Ints]:
     return np.clip(np.rint(exact / 2.0**exponent), *MANTISSA).astype(np.int64), exponent
 
 
+def initial_current(p: PlanPopulation, currents: Sequence[str]) -> Floats:
+    """Return the sum of the currents at the start [pA]: (n,)."""
+    total = np.zeros(p.size)
+    for name in currents:
+        total = total + np.asarray(p.initial[name], np.float64)
+    return total
+
+
 def _initial_current(
     part: str, p: PlanPopulation, currents: Sequence[str], scale: float, kept: float
 ) -> Ints:
     """Return u at the start: after the decay of the first step V_m reads the current at t = 0."""
-    total = np.zeros(p.size)
-    for name in currents:
-        total = total + np.asarray(p.initial[name], np.float64)
+    total = initial_current(p, currents)
     if not np.any(total) or not currents:
         return np.zeros(p.size, np.int64)
     if kept == 0:
@@ -605,7 +611,7 @@ def _weight_error(weight: Floats, scale: Floats) -> Floats:
 
 
 def _group(
-    s: _Synapses, per_weight: float, onto_current: bool
+    s: Synapses, per_weight: float, onto_current: bool
 ) -> tuple[Group, list[dict[str, Any]]]:
     """Return synapses in integers, and how far their weights are rounded."""
     slot = s.delay if onto_current else np.maximum(s.delay - 1, 0)
@@ -634,7 +640,7 @@ def _group(
     return group, [_entry(s.part, how, off, s.unit)]
 
 
-def _bounded_group(s: _Synapses, rule: STDP, per_weight: float) -> Group:
+def _bounded_group(s: Synapses, rule: STDP, per_weight: float) -> Group:
     """Return synapses that learn, without their rule: 255 stands for the bound of the weight."""
     place = s.part.removesuffix(": weights")
     if s.delay.max(initial=1) > 1:
@@ -660,7 +666,7 @@ def _bounded_group(s: _Synapses, rule: STDP, per_weight: float) -> Group:
 
 
 def _taught(
-    group: Group, s: _Synapses, rule: STDP, per_weight: float, plan: Plan, epoch: int
+    group: Group, s: Synapses, rule: STDP, per_weight: float, plan: Plan, epoch: int
 ) -> tuple[Group, list[dict[str, Any]]]:
     """Return a group with its rule, and how far both are off."""
     place = s.part.removesuffix(": weights")

@@ -24,7 +24,7 @@ from neurosim.lower.plan import Floats, Ints, PlanProjection, PlanRecorder
 from neurosim.results import Run
 from neurosim.sessions import PlanSession, input_train, run_of
 from neurosim_backends.loihi.chip import Chip, Given
-from neurosim_backends.loihi.quantise import quantise
+from neurosim_backends.loihi.quantise import Meaning, quantise
 
 CHUNK_STEPS = 500
 """Steps between two looks at progress and Ctrl-C."""
@@ -45,10 +45,14 @@ class IntegerSession(PlanSession):
         self, network: Network, options: Options, approximations: list[dict[str, Any]], epoch: int
     ) -> None:
         super().__init__(network, options)
-        self.quantised = quantise(self.plan, epoch)
+        self.quantised = self._quantise(epoch)
         self._approximations += [*approximations, *self.quantised.approximations]
         self._replay = Replay(self.plan, options.trial)
         self._step = 0
+
+    def _quantise(self, epoch: int) -> Any:
+        """Return the network in integers."""
+        return quantise(self.plan, epoch)
 
     @property
     def time(self) -> float:
@@ -214,7 +218,7 @@ class IntegerSession(PlanSession):
 
     def _read(self, population: int, name: str, where: Ints) -> Floats:
         p = self.plan.populations[population]
-        meaning = self.quantised.meanings[population]
+        meaning: Meaning = self.quantised.meanings[population]
         if name == "V_m":
             return meaning.potential(self._present_v()[p.offset + where])
         assert p.spec is not None

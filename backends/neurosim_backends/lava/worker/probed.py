@@ -1,9 +1,10 @@
 """Processes of Lava that also keep what they do: states and spikes, weights and traces.
 
-The arithmetic is Lava's own (`PyLifModelBitAcc`, `PyLearningDenseModelBitApproximate`): nothing of
-it is repeated here. Lava's Monitor would cost 10 ms a step, and reading a large variable from a
-running process a message for each number; a file is written once. This module has a folder of its
-own because Lava imports every file beside a process when it looks for its models.
+The arithmetic is Lava's own (`PyLifModelBitAcc`, `PyLifModelFloat`,
+`PyLearningDenseModelBitApproximate`): nothing of it is repeated here. Lava's Monitor would cost 10
+ms a step, and reading a large variable from a running process a message for each number; a file is
+written once. This module has a folder of its own because Lava imports every file beside a process
+when it looks for its models.
 
 Runs in Lava's interpreter, Python 3.10.
 """
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from lava.proc.dense.models import PyLearningDenseModelBitApproximate
 from lava.proc.dense.process import LearningDense
-from lava.proc.lif.models import PyLifModelBitAcc
+from lava.proc.lif.models import PyLifModelBitAcc, PyLifModelFloat
 from lava.proc.lif.process import LIF
 from lava.proc.sparse.models import PyLearningSparseModelBitApproximate
 from lava.proc.sparse.process import LearningSparse
@@ -54,6 +55,21 @@ class ProbedFixed(_Probe, PyLifModelBitAcc):  # type: ignore[misc]
     """Bit-accurate."""
 
     implements_process = ProbedLIF  # the rest is inherited: protocol, resources, tags
+
+    def __init__(self, proc_params: Any) -> None:
+        super().__init__(proc_params)
+        self._open(proc_params)
+
+    def run_spk(self) -> None:
+        """Let Lava make the step, and keep what came of it."""
+        super().run_spk()
+        self._keep()
+
+
+class ProbedFloat(_Probe, PyLifModelFloat):  # type: ignore[misc]
+    """Floating-point."""
+
+    implements_process = ProbedLIF
 
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
