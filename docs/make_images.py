@@ -180,6 +180,13 @@ def conversion() -> None:
     _save(made.evaluate(held_out[:100], held_out_labels[:100]).plot(), "conversion")
 
 
+def placement() -> None:
+    """Run the example of docs/check.md, and keep the figure."""
+    names: dict[str, Any] = {}
+    exec(first_block(ROOT / "docs" / "check.md"), names)
+    _save(names["figure"], "check")
+
+
 def _save(figure: Any, name: str) -> None:
     target = ROOT / "docs" / "images" / f"{name}.png"
     # No date or version in the file: the same figure is the same bytes.
@@ -194,3 +201,4 @@ if __name__ == "__main__":
     spiking_memory()
     stimuli()
     conversion()
+    placement()

@@ -1,7 +1,7 @@
-"""Write docs/models.md and docs/backends.md: ``python docs/make_tables.py``.
+"""Write docs/models.md, docs/backends.md and the limits in docs/check.md: make_tables.py.
 
-Neither page is typed by hand. The first comes from the models themselves, the second from what the
-backends declare, so they cannot say other than what is simulated.
+The first comes from the models themselves, the second from what the backends declare, the limits
+from the data of the targets, so they cannot say other than what is done.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from neurosim.backend import find_backend
 from neurosim.capabilities import Capabilities, Support, install_line
 from neurosim.features import GROUPS, SEVERAL, features, title_of
 from neurosim.features import NEURONS as WITH_MEMBRANE
+from neurosim.fit.check import find_target
 from neurosim.installed import GROUP
 
 TARGET = Path(__file__).with_name("models.md")
@@ -372,8 +373,34 @@ def neuron_rows(declared: Iterable[Capabilities], notes: Notes) -> list[str]:
     return rows
 
 
+# --- limits of chips ------------------------------------------------------------------------------
+
+CHECK_TARGET = Path(__file__).with_name("check.md")
+
+LIMITS = re.compile("(?<=<!-- limits -->\n).*?(?=<!-- end of limits -->)", re.DOTALL)
+
+
+def check_page() -> str:
+    """Return docs/check.md with the tables of limits as the targets have them."""
+    return LIMITS.sub(lambda found: limits_section(), CHECK_TARGET.read_text())
+
+
+def limits_section() -> str:
+    """Return a table for each chip."""
+    parts = []
+    for name in ns.targets():
+        chip = find_target(name).chip
+        parts += [f"### {name}\n", f"{chip.title}.\n", "| what | limit | source |", "|---|---|---|"]
+        parts += [f"| {limit.title} | {limit} | {limit.source} |" for limit in chip.limits]
+        parts += [f"| {title} | not known | counted only |" for _, title in chip.counted]
+        parts += [""]
+    return "\n" + "\n".join(parts)
+
+
 if __name__ == "__main__":
     TARGET.write_text(page())
     print(f"{TARGET.name}: {len(NEURONS)} neurons, {len(SYNAPSES)} synapses")
     BACKENDS_TARGET.write_text(backends_page())
     print(f"{BACKENDS_TARGET.name}: {len(own_backends())} backends, {len(features())} features")
+    CHECK_TARGET.write_text(check_page())
+    print(f"{CHECK_TARGET.name}: limits of {len(ns.targets())} chips")

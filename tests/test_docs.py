@@ -139,6 +139,13 @@ def test_the_tables_of_backends_are_fresh() -> None:
     assert (ROOT / "docs" / "backends.md").read_text() == fresh, stale
 
 
+def test_the_limits_of_chips_are_fresh() -> None:
+    fresh = tables().check_page()
+    assert "1,048,576 bits per core" in fresh
+    stale = "docs/check.md is stale: run `python docs/make_tables.py`"
+    assert (ROOT / "docs" / "check.md").read_text() == fresh, stale
+
+
 def test_the_table_of_backends_follows_a_declaration(monkeypatch: pytest.MonkeyPatch) -> None:
     """The guard above sees a changed declaration: the page is made from nothing else."""
     from neurosim.capabilities import approximated

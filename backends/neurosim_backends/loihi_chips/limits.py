@@ -6,7 +6,6 @@ from neurosim.fit.limits import Chip, Limit
 from neurosim_backends.loihi.chip import MOST_SLOTS
 
 DAVIES = "Davies et al. (2018), IEEE Micro 38(1):82-99"
-LIN = "Lin et al. (2018), Computer 51(3):52-61"
 NENGO = "NengoLoihi 1.1, block.py"
 NENGO_CORE = "NengoLoihi 1.1, hardware/nxsdk_objects.py"
 BRIEF = "Intel Labs (2021), Loihi 2 technology brief"
@@ -32,8 +31,8 @@ LOIHI1 = Chip(
     title="Loihi: 128 cores of 1,024 compartments",
     limits=(
         Limit(name="compartments", title="compartments", value=1024, source=f"{DAVIES}; {NENGO}"),
-        Limit(name="input_axons", title="input axons", value=4096, source=f"{LIN}; {NENGO}"),
-        Limit(name="output_axons", title="output axons", value=4096, source=f"{LIN}; {NENGO}"),
+        Limit(name="input_axons", title="input axons", value=4096, source=NENGO),
+        Limit(name="output_axons", title="output axons", value=4096, source=NENGO),
         Limit(
             name="synapse_bits", title="synapse memory", value=1_048_576, unit="bits",
             source=f"{DAVIES} (128 KB); {NENGO}",
@@ -53,7 +52,7 @@ LOIHI1 = Chip(
         ),
         Limit(
             name="delay", title="delay beyond the first step", value=MOST_SLOTS, per="synapse",
-            unit="steps", source=f"{LAVA}; {DAVIES}",
+            unit="steps", source=LAVA,
         ),
         Limit(
             name="refractory", title="refractory time", value=63, per="neuron", unit="steps",

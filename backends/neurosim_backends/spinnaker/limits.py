@@ -127,7 +127,7 @@ SPINNAKER2 = Chip(
     name="spinnaker2",
     title="SpiNNaker 2: 153 cores a chip, two of them for the system",
     limits=_limits(
-        153, f"Hoeppner et al. (2021), arXiv:2103.08392 (152 and one); {MACHINE2}", 1 << 30,
+        153, f"Hoeppner et al. (2021), arXiv:2103.08392: 152; with one more, {MACHINE2}", 1 << 30,
         16_384, MACHINE2,
     ),
     remarks=(
