@@ -549,3 +549,21 @@ def test_escape_noise_is_another_realisation_of_the_same_process() -> None:
     assert counts[0] != counts[1]
     spread = 5 * np.sqrt(2 * np.mean(counts))
     assert abs(np.mean(counts[:2]) - np.mean(counts[2:])) < spread
+
+
+def test_equations_of_ones_own_are_refused_with_what_they_would_take() -> None:
+    """NESTML or not: the reason stands in docs/backends.md, and who takes equations is named."""
+    model = ns.NeuronModel(
+        "mine", equations="dv/dt = -v/tau : 1\ntau : ms", threshold="v > 1", reset="v = 0",
+        parameters={"tau": 10.0},
+    )  # fmt: skip
+    net = ns.Network("custom", seed=1)
+    net.population("cells", 2, model)
+    (told,) = ns.explain(net, "nest").refused
+    assert told.feature == "neuron:equations"
+    for word in ("NESTML", "Boost", "libltdl", "nest-config", "docs/backends.md"):
+        assert word in told.how
+    assert "backend='brian2'" in told.nearest
+    with pytest.raises(UnsupportedError, match=r"Population 'cells'.*NESTML"):
+        ns.run(net, 1.0, backend="nest")
+    assert ns.explain(net, "brian2").runs
