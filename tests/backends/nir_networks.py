@@ -160,7 +160,7 @@ def convolved(seed: int = 1) -> ns.Network:
     return net
 
 
-MODELS = {
+MODELS: dict[str, Any] = {
     "delta": ns.LIF(t_ref=0, tau_m=12, synapses=ns.Delta()),
     "euler": ns.LIF(t_ref=0, tau_m=12, synapses=ns.Delta(), method="euler"),
     "integrator": ns.PerfectIntegrator(reset="to", synapses=ns.Delta()),
@@ -182,9 +182,8 @@ def random_network(seed: int) -> ns.Network:
         kind = str(draw.choice(list(MODELS)))
         n = int(draw.integers(2, 6))
         model = MODELS[kind]
-        if draw.random() < 0.5:
-            rest = model.V_reset if kind == "integrator" else -70.0
-            model = replace(model, V_th=rest + draw.uniform(8, 20, n))
+        rest = model.V_reset if kind == "integrator" else -70.0
+        model = replace(model, V_th=rest + draw.uniform(8, 20, n))
         neurons.append((net.population(f"p{k}", n, model), kind))
     populations = [*inputs, *(p for p, _ in neurons)]
     joined = set()

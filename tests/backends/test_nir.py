@@ -142,6 +142,7 @@ def test_foreign_simulators_have_our_spikes(kind: str, tmp_path: Path) -> None:
     net, profile, expected = EXPORTABLE[kind]
     path = tmp_path / "net.nir"
     ns.to_nir(net, path, profile=profile)  # type: ignore[arg-type]
+    assert isinstance(nir.read(path), nir.NIRGraph)  # types and shapes are checked by nir itself
     report = ns.verify_nir(path, steps=150, seed=3)
     assert {name: report[name].tier for name in expected} == expected, str(report)
     assert report["neurosim"].spikes > 20
@@ -528,6 +529,17 @@ def _spoil(path: Path, how: str) -> None:
             file["node/edges"] = np.array([*edges, *more], dtype=h5py.string_dtype())
             back = nodes.create_group("back")
             back["type"], back["scale"] = "Scale", np.ones(20)
+        elif how in ("huge input", "huge image"):
+            del nodes["n_in/shape"]
+            nodes["n_in/shape"] = [10**5, 10**5] if how == "huge input" else [1, 8000, 8000]
+            if how == "huge image":
+                del nodes["in_to_hidden"]
+                node = nodes.create_group("in_to_hidden")
+                ones, zero = np.ones(2, int), np.zeros(1)
+                parts = {"weight": np.ones((1, 1, 9, 9)), "bias": zero, "stride": ones}
+                for key, value in {**parts, "padding": 0 * ones, "dilation": ones}.items():
+                    node[key] = value
+                node["type"], node["groups"] = "Conv2d", 1
         elif how == "later schema":
             file["node/metadata/neurosim/schema"][()] = 99
         elif how == "no description":
@@ -560,6 +572,8 @@ BAD = {
     "NaN": "expected finite numbers",
     "negative tau": "expected times above 0",
     "linear loop": "with a loop through",
+    "huge input": "at most 67,108,864 neurons",
+    "huge image": "a convolution of .* connections",
     "later schema": "later version",
     "no description": "description=False",
     "pickled array": "description=False",
@@ -571,7 +585,7 @@ def test_bad_files_are_refused_with_what_is_wrong(how: str, good: Path, tmp_path
     path = tmp_path / "bad.nir"
     path.write_bytes(good.read_bytes())
     _spoil(path, how)
-    with pytest.raises(DescriptionError, match=BAD[how]):
+    with pytest.raises((DescriptionError, UnsupportedError), match=BAD[how]):
         ns.from_nir(path, description=BAD[how] == "description=False")
 
 

@@ -145,6 +145,8 @@ def graph_from(content: dict[str, Any], place: str) -> Any:
                 said[f"{word}_type"] = {word: _shape(shape, place, name)}
                 metadata = said.get("metadata", {})
                 return getattr(nir, kind)(said[f"{word}_type"], metadata=metadata)
+            if kind in ("Conv1d", "Conv2d"):
+                said.setdefault("input_shape", None)  # nir writes none where it knows none
             return nir.dict2NIRNode(said)
         except DescriptionError:
             raise

@@ -75,7 +75,7 @@ class Kept:
             wanted = str(self.description["hash"])
         except (
             NeurosimError, OSError, KeyError, IndexError, RuntimeError, TypeError, ValueError,
-            AttributeError,
+            AttributeError, MemoryError,
         ) as error:  # fmt: skip
             raise _damaged(error) from error
         if network.content_hash() != wanted:

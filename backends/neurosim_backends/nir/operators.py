@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +62,7 @@ def operator_of(node: Any, name: str, shape: tuple[int, ...], step: float) -> Op
     """
     place = f"Node {name!r}"
     kind = type(node).__name__
-    n = int(np.prod(shape))
+    n = math.prod(shape)
 
     def expect(right: bool, what: str) -> None:
         if not right:
@@ -82,7 +83,7 @@ def operator_of(node: Any, name: str, shape: tuple[int, ...], step: float) -> Op
         return Operator(matrix=sparse.diags_array(scale.ravel()).tocsr(), shape=shape)
     if kind == "Flatten":
         start, end = (int(d) % len(shape) for d in (node.start_dim, node.end_dim))
-        joined = int(np.prod(shape[start : end + 1]))
+        joined = math.prod(shape[start : end + 1])
         return Operator(shape=(*shape[:start], joined, *shape[end + 1 :]))
     if kind == "Delay":
         delay = np.broadcast_to(_finite(node.delay, f"{place}: delay"), shape).ravel() / step
@@ -136,10 +137,12 @@ def _convolution(node: Any, kind: str, place: str, shape: tuple[int, ...], n: in
         raise DescriptionError(
             place, f"{kind} of {shape}", "a convolution that fits what it is given", f"{error}"
         ) from None
+    taps = kernel.size * out[0] * out[1]
+    if taps > MOST_NONZEROS:  # a small file may ask for a large image
+        reason = f"a convolution of {taps:,} connections; {MOST_NONZEROS:,} are the most"
+        raise UnsupportedError(place, reason)
     listed = rule.explicit(_Shaped(image), _Shaped((kernel.shape[0], *out)))  # type: ignore[arg-type]
     size = kernel.shape[0] * out[0] * out[1]
-    if listed.pre.size > MOST_NONZEROS:
-        raise UnsupportedError(place, f"a convolution of {listed.pre.size:,} connections")
     matrix = sparse.coo_array((listed.weight, (listed.post, listed.pre)), shape=(size, n)).tocsr()
     target = (kernel.shape[0], *out)
     return Operator(

@@ -11,6 +11,7 @@ step, within a loop, an arriving spike moves the membrane as well: w by a Delta 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -35,6 +36,9 @@ from neurosim_backends.nir.profiles import READERS_STEP
 
 LONGEST_CHAIN = 100
 """Linear nodes from neurons to neurons."""
+
+MOST_INPUTS = 1 << 26
+"""Neurons of an Input, whose shape is all there is of it in a file."""
 
 MOST_PATHS = 10_000
 """From neurons to neurons through linear nodes."""
@@ -407,7 +411,7 @@ class _Builder:
             if name in self.banks:
                 continue
             if self.kinds[name] in (*SPIKING, "Input"):
-                size = int(np.prod(np.asarray(self._shape_of(name))))
+                size = math.prod(self._shape_of(name))
                 whole = sparse.eye_array(size, format="csr") if matrix is None else matrix
                 steps = np.zeros(size, np.int64) if delay is None else delay
                 real = [op for op in chain if op.matrix is not None]
@@ -626,7 +630,10 @@ def _axes_of(shape: Any, name: str) -> tuple[int, ...]:
     array = np.asarray(shape)
     if array.dtype.kind not in "iu" or array.ndim != 1 or not array.size or np.any(array < 1):
         raise DescriptionError(f"Node {name!r}: shape", shape, "whole numbers above 0")
-    return tuple(int(n) for n in array)
+    axes = tuple(int(n) for n in array)
+    if math.prod(axes) > MOST_INPUTS:
+        raise DescriptionError(f"Node {name!r}: shape", axes, f"at most {MOST_INPUTS:,} neurons")
+    return axes
 
 
 def _name(node: str, taken: Any) -> str:

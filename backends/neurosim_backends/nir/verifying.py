@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,6 +22,9 @@ from neurosim_backends.nir.reading import network_of
 Tier = Literal["same spikes", "different", "refused", "not installed"]
 
 CORE = "neurosim"
+
+MOST_NUMBERS = 1 << 28
+"""Of a random input: 2 GB."""
 
 Spikes = npt.NDArray[np.float64]
 
@@ -134,6 +138,10 @@ def verify(
         name: tuple(np.asarray(node.input_type["input"]).tolist())
         for name, node in graph.nodes.items() if type(node).__name__ == "Input"
     }  # fmt: skip
+    for name, shape in shapes.items():
+        if n_steps * math.prod(shape) > MOST_NUMBERS:
+            expected = f"inputs for which {n_steps} steps are at most {MOST_NUMBERS:,} numbers"
+            raise DescriptionError(f"{place}: shape of {name!r}", shape, expected)
     if not shapes:
         raise DescriptionError(place, "without an Input", "a graph with an Input node")
     random = np.random.default_rng(to_int(seed, "verify_nir: seed"))
