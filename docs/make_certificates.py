@@ -11,10 +11,13 @@ TARGET = Path(__file__).with_name("certificates.md")
 
 sys.path.insert(0, str(ROOT))  # benchmarks is not part of the distribution
 
-from benchmarks.certificates import kept  # noqa: E402
+from benchmarks.certificates import DURATION, NETWORKS, command_of, kept  # noqa: E402
 
 BEGIN = "<!-- measured: python docs/make_certificates.py -->"
 END = "<!-- end of measured -->"
+
+BACKENDS = ("brian2", "nest")
+"""On which every network is to be measured."""
 
 
 def seconds(milliseconds: float) -> str:
@@ -63,11 +66,23 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def missing() -> str:
+    """Return what has not been measured, as a sentence; "" where nothing is missing."""
+    there = {(row["name"], row["backend"]) for row in kept()}
+    left = [
+        f"`{command_of(name, backend, DURATION)}`"
+        for name in NETWORKS
+        for backend in BACKENDS
+        if (name, backend) not in there
+    ]
+    return f"\n\nNot measured yet: {', '.join(left)}." if left else ""
+
+
 def page(text: str) -> str:
     """Return the page with its table made anew."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{table()}{missing()}\n\n{END}{after}"
 
 
 if __name__ == "__main__":
