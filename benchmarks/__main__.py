@@ -136,6 +136,14 @@ def determinism(repeats: int = 9, scale: float = 0.3, into: Path = RESULTS) -> N
     keep("determinism", rows, f"python -m benchmarks determinism {words}", into)
 
 
+@app.command()
+def loihi(repeats: int = 5, into: Path = RESULTS) -> None:
+    """Loihi's integers on our kernel, beside Lava; and 100,000 neurons of them."""
+    from benchmarks.loihi import measure
+
+    keep("loihi", measure(repeats), f"python -m benchmarks loihi --repeats {repeats}", into)
+
+
 @app.command("torch-modules")
 def torch_modules(repeats: int = 5, threads: int = 2, into: Path = RESULTS) -> None:
     """Modules of PyTorch beside snnTorch's and Norse's own loops, forward and with gradients."""

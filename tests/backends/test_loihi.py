@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neurosim as ns
+from benchmarks import loihi as benchmark
 from neurosim.errors import (
     ApproximationWarning,
     CapacityError,
@@ -728,3 +729,25 @@ def test_corners_are_corners() -> None:
     seen = Chip(trial.network).run(trial.n_steps, trial.given, trial.watched)
     assert (np.abs(seen.u) == 1 << 23).any()
     assert (seen.v == 1 - (1 << 23)).any()
+
+
+def test_the_benchmark_compares_the_same_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With our own kernel in place of Lava; once it does other work, which is refused."""
+    monkeypatch.setattr(benchmark, "shared_worker", lambda: None)
+    monkeypatch.setattr(benchmark, "STEPS", {1: 60, 8: 40})
+    monkeypatch.setattr(
+        benchmark, "run_in_lava", lambda worker, network, n_steps: Chip(network).run(n_steps)
+    )
+    rows = benchmark.measure(1, n=200, large=300)
+    assert [(r["name"], r["neurons"], r["delay slots"]) for r in rows] == [
+        ("loihi", 200, 1), ("lava", 200, 1), ("loihi", 200, 8), ("lava", 200, 8), ("loihi", 300, 8),
+    ]  # fmt: skip
+    assert all(0.0005 < r["spikes per neuron and step"] < 0.1 for r in rows)
+    groups = benchmark.recurrent(200, 8).groups
+    assert sum(g.weight.size for g in groups) == 200 * benchmark.INDEGREE
+    other = benchmark.recurrent(200, seed=2)
+    monkeypatch.setattr(
+        benchmark, "run_in_lava", lambda worker, network, n_steps: Chip(other).run(n_steps)
+    )
+    with pytest.raises(ValueError, match="do not fire alike"):
+        benchmark.measure(1, n=200, large=300)
