@@ -289,7 +289,9 @@ class Session(ABC):
 
     def _no_plasticity(self) -> UnsupportedError:
         return UnsupportedError(
-            "Plastic synapses", "this backend has no session with plasticity", "backend='cpu'"
+            "Plastic synapses",
+            "this backend lets them learn by their rule; it does not set, hold or reward them",
+            "backend='cpu'",
         )
 
     @abstractmethod

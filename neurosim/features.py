@@ -185,6 +185,8 @@ _TITLES = {
     "session:pieces": "running on: a run in several pieces",
     "session:set": "parameters and membrane potentials set between runs",
     "session:set_synapses": "synaptic states set between runs",
+    "session:weights": "weights that learn, read between runs",
+    "session:learning": "plastic synapses set, held or rewarded between runs",
     "session:reset": "going back to the start",
 }
 

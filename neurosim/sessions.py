@@ -7,6 +7,7 @@ import sys
 import time
 from abc import abstractmethod
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from typing import Any
@@ -52,6 +53,8 @@ class PlanSession(Session):
 
     def set(self, view: Selectable | str | Projection, **values: Any) -> None:
         """Set states or parameters of some neurons."""
+        if self._learning_of(view) is not None:
+            raise self._no_plasticity()
         checked = self._check_view(view, "session.set: view")
         for name, value in values.items():
             at = 0
@@ -73,7 +76,16 @@ class PlanSession(Session):
         """Set a state or parameter of the neurons `where` (local ids)."""
 
     def get(self, view: Selectable | str | Projection, name: str) -> Floats:
-        """Return the present value of a state or parameter: shape (len(view),)."""
+        """Return a state or parameter of neurons, or a variable of plastic synapses."""
+        learning = self._learning_of(view)
+        if learning is not None:
+            projection = self.plan.projections[learning]
+            assert projection.plasticity is not None
+            known = ("w", *projection.plasticity.program.variables["synapse"])
+            if name not in known:
+                place = f"Projection {projection.name!r}: variable of synapses"
+                raise UnknownNameError(place, name, known)
+            return self._synaptic(learning, name)
         checked = self._check_view(view, "session.get: view")
         if not isinstance(name, str):
             raise DescriptionError("session.get: name", name, "the name of a state or parameter")
@@ -92,8 +104,28 @@ class PlanSession(Session):
     def _read(self, population: int, name: str, where: Ints) -> Floats:
         """Return a state or parameter of the neurons `where` (local ids)."""
 
+    def _learning_of(self, view: object) -> int | None:
+        """Return the place of the plastic projection that a view is, or whose name it is."""
+        name = view.name if isinstance(view, Projection) else view
+        for place, p in enumerate(self.plan.projections):
+            if p.plasticity is not None and p.name == name:
+                return place
+        return None
+
+    def _synaptic(self, projection: int, name: str) -> Floats:
+        """Return a variable of plastic synapses, in the order of connections: (n_connections,)."""
+        raise self._no_plasticity()
+
     def connections(self, projection: str | Projection) -> Connections:
-        """Return the connections of a projection."""
+        """Return the connections of a projection, with weights as they are now."""
+        found = self._connections(projection)
+        learning = self._learning_of(projection)
+        if learning is None:
+            return found
+        return replace(found, weight=self._synaptic(learning, "w"))
+
+    def _connections(self, projection: str | Projection) -> Connections:
+        """Return the connections of a projection, with weights as they were at the start."""
         return connections_of(self.plan, projection)
 
     def _tell_of_interrupt(self) -> None:

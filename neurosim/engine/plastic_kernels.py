@@ -91,6 +91,7 @@ class _Writer:
         self.head: list[str] = []
         self.names: dict[str, str] = {
             WEIGHT: "w", EFFECT: "effect", **{name: name for name in BOUNDS},
+            **{name: f"c_{name}" for name in program.variables["synapse"]},
         }  # fmt: skip
         self.emitter = Emitter("double", self.names)
         self.synaptic = (*program.variables["synapse"], WEIGHT)
@@ -420,7 +421,6 @@ class _Writer:
         """Return the lines that read the variables of synapse k."""
         lines = ["w = np.float64(weights[np.uintp(k)])"]
         for name in self.program.variables["synapse"]:
-            self.names[name] = f"c_{name}"
             lines.append(f"c_{name} = np.float64(a_{name}[np.uintp(k)])")
         return lines
 

@@ -18,6 +18,8 @@ SUPPORTS = {
     "rule:PatternCoupling": refused(
         "a module has weights, not patterns", "backend='cpu', or FromMatrix with the weights"
     ),
+    "session:weights": refused("synapses do not learn here", "backend='cpu'"),
+    "session:learning": refused("synapses do not learn here", "backend='cpu'"),
     "synapse:plastic": refused(
         "a module of trained weights has no rule by which spikes change them",
         "plasticity=None, or backend='cpu'",

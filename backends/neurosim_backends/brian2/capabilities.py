@@ -20,6 +20,7 @@ from neurosim.capabilities import (
     refused,
 )
 from neurosim.lower.values import realise_parameters
+from neurosim_backends.brian2.draft_learning import is_out_of_order
 from neurosim_backends.brian2.equations import (
     brian2_method,
     inexact,
@@ -134,7 +135,61 @@ RUNGE_KUTTA = approximated(
     "equations that is largest in modulus",
 )
 
+
+def _rule(use: Use) -> Any:
+    return use.subject.plasticity.plasticity_rule().program
+
+
+def _waits_for_signals(use: Use) -> bool:
+    return bool(_rule(use).on_signal)
+
+
+def _is_of_rates(use: Use) -> bool:
+    return bool(_rule(use).continuous)
+
+
+def _relays(view: Any) -> bool:
+    """Whether some neurons of a view may emit several spikes in a step."""
+    models = [population.model for population, _ in view.segments]
+    neurons = [model for model in models if not getattr(model, "is_source", False)]
+    return any(model.neuron_model().spec().multiplicity is not None for model in neurons)
+
+
+def _is_of_relays(use: Use) -> bool:
+    if _rule(use).continuous:
+        return False
+    return _relays(use.subject.pre) or (_rule(use).reads_post and _relays(use.subject.post))
+
+
 CASES = (
+    Case(
+        "synapse:plastic",
+        "with a rule for continuous coupling",
+        refused(
+            "what couples states is a summed variable of Brian2, whose weights this backend holds "
+            "constant",
+            "plasticity=None, or backend='cpu'",
+        ),
+        _is_of_rates,
+    ),
+    Case(
+        "synapse:plastic",
+        "with a rule that waits for signals (on_signal)",
+        refused(
+            "synapses of Brian2 do something at spikes or in every step, not when they are told to",
+            "a rule without on_signal, or backend='cpu'",
+        ),
+        _waits_for_signals,
+    ),
+    Case(
+        "synapse:plastic",
+        "of neurons that emit several spikes in a step (Parrot)",
+        refused(
+            "Brian2 has one event of a neuron in a step, and a rule acts once on each",
+            "projections from the sources of the relay",
+        ),
+        _is_of_relays,
+    ),
     Case(
         "method:exact",
         "with several noises in one variable",
@@ -182,6 +237,14 @@ CASES = (
         ),
     ),
 )
+
+
+def _is_onto_a_pulse(use: Use) -> bool:
+    if _is_of_rates(use):
+        return False
+    specs = [p.model.neuron_model().spec() for p, _ in use.subject.post.segments]
+    name = use.subject.receptor
+    return any(r.kind == "pulse" for spec in specs for r in spec.receptors if r.name == name)
 
 
 def _is_multiplicative(use: Use) -> bool:
@@ -239,6 +302,25 @@ SCRIPT_CASES = (
     ),
     Case("synapse:release", "", PASSES),
     Case(
+        "synapse:plastic",
+        "onto a Pulse",
+        refused(
+            "a pulse is read one step after its arrival, which a rule would have to know of",
+            "Delta or ExpCurrent",
+        ),
+        _is_onto_a_pulse,
+    ),
+    Case(
+        "synapse:plastic",
+        "coincidence='none', and a synapse that reads a trace after it was changed",
+        refused(
+            "a script has lines for what synapses do and others, later in the step, for traces; "
+            "here a synapse reads a trace that a line above it has changed",
+            "coincidence='both', or the statements in another order",
+        ),
+        lambda use: is_out_of_order(use.subject.plasticity.plasticity_rule()),
+    ),
+    Case(
         "option:trial", "",
         refused("a script has one seed for its wiring and its noise", "Network(seed=)"),
     ),
@@ -255,9 +337,6 @@ RUNTIME = Capabilities(
         ),
         "rule:PatternCoupling": refused(
             "Brian2 stores weights, not patterns", "backend='cpu', or FromMatrix with the weights"
-        ),
-        "synapse:plastic": refused(
-            "plasticity rules are not written for Brian2 yet", "plasticity=None, or backend='cpu'"
         ),
         "synapse:release": refused(
             "which synapses fail is drawn where spikes are delivered, and cannot be replayed",
@@ -287,6 +366,10 @@ RUNTIME = Capabilities(
         "option:integrator": refused(
             "Brian2's state updaters advance each group of neurons by itself",
             "integrator=None, or backend='cpu'",
+        ),
+        "session:learning": refused(
+            "plastic synapses learn by their rule alone: nothing sets, holds or rewards them",
+            "backend='cpu'",
         ),
         "option:fixed16": approximated("weights stay 64 bits wide", "the rounding to 16 bits"),
         "*": PASSES,

@@ -122,6 +122,8 @@ class Draft:
         What turns out, while it is written, not to be as described.
     refusals : Refusals
         What turns out to have no form.
+    learning : dict
+        Plastic projection -> its synapses: (variable, name of the weight).
     """
 
     def __init__(self, network: Network, plan: Plan, options: Options, duration: float) -> None:
@@ -131,6 +133,7 @@ class Draft:
         self.duration = duration
         self.approximations: list[dict[str, Any]] = []
         self.refusals = Refusals()
+        self.learning: dict[str, list[tuple[str, str]]] = {}
         self._taken: set[str] = set(TAKEN)
         self.words: dict[str, str] = {}
         self.groups: list[Group] = []

@@ -50,12 +50,15 @@ class Models:
 
         Brian2 refuses a synaptic variable that a group has, too, as AdEx its adaptation w.
         """
-        taken = set()
-        for group in (pre, post):
-            if not is_source(group.populations[0]):
-                names = self.renamed(group)
-                taken |= {names.get(n, n) for n in self._names(group)}
+        taken = self.variables(pre) | self.variables(post)
         return next(name for name in ("w", "weight", "synaptic_weight") if name not in taken)
+
+    def variables(self, group: Group) -> set[str]:
+        """Return what variables of neurons are called in Brian2."""
+        if is_source(group.populations[0]):
+            return set()
+        names = self.renamed(group)
+        return {names.get(n, n) for n in self._names(group)}
 
     def _names(self, group: Group) -> set[str]:
         """Return the names of the variables of neurons, in our words."""

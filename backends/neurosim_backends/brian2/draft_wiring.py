@@ -20,6 +20,14 @@ from neurosim.describe.rules import (
 from neurosim.engine.wiring import enumerate_connections
 from neurosim.errors import UnsupportedError
 from neurosim_backends.brian2.draft import Draft, Part
+from neurosim_backends.brian2.draft_learning import (
+    Written,
+    arguments,
+    delays,
+    is_of_synapses,
+    pathways,
+    written,
+)
 from neurosim_backends.brian2.draft_neurons import Models, wrapped
 from neurosim_backends.brian2.words import digits, drawings, quantity, times_unit
 
@@ -51,7 +59,6 @@ def _check_split(p: Projection, pre: list[Part], post: list[Part]) -> None:
 def _synapses(
     draft: Draft, models: Models, p: Projection, a: Part, b: Part, several: bool
 ) -> list[str]:
-    part = f"Projection {p.name!r}"
     called = p.name.replace("->", "_to_").replace("+", "_and_")
     name = draft.fresh(f"{called}_{a.group.name}_{b.group.name}" if several else called)
     spec = b.group.populations[0].model.neuron_model().spec()
@@ -73,38 +80,86 @@ def _synapses(
     # Where the neurons are contiguous Brian2's rules fit; else pairs are drawn by their numbers.
     native = a.text is not None and b.text is not None and listed is None
     source, post = (a.text, b.text) if native else (a.group.name, b.group.name)
-    arguments = [str(source), str(post)]
-    if drawn:
-        arguments.append(f"'{weight} : {unit}'")
+    sides = [str(source), str(post)]
+    made: Written | None = None
+    if is_of_synapses(p):
+        made = written(p, models.weight_name(a.group, b.group), target, receptor.unit,
+                       models.variables(a.group) | models.variables(b.group))  # fmt: skip
+        weight = made.model[0].partition(" ")[0]
+        draft.learning.setdefault(p.name, []).append((name, weight))
+    elif drawn:
+        sides.append(f"'{weight} : {unit}'")
+    if made is not None:
+        lines = learning_synapses(
+            name, sides, made, None if delay is None else delays(made, p, draft.plan.dt, sooner)
+        )
+        return [
+            *lines, *_connected(draft, p, name, listed, native, a, b),
+            *_strengths(draft, p, name, weight, "1", listed, delay, sooner),
+            *(f"{name}.{n} = {text}" for n, text in made.initial.items()),
+            *pathways(name, made, p, sooner, delay is None), "",
+        ]  # fmt: skip
     passes = f"*int(rand() < {digits(p.release)})" if p.release < 1 else ""
-    arguments.append(f"on_pre='{target}_post {sign} {weight}{passes}'")
+    sides.append(f"on_pre='{target}_post {sign} {weight}{passes}'")
     if delay:
-        arguments.append(f"delay={delay}")
-    lines = wrapped(f"{name} = Synapses(", arguments)
+        sides.append(f"delay={delay}")
+    lines = wrapped(f"{name} = Synapses(", sides)
     if p.release < 1:
         note = "# Brian2 warns that the order may matter, because of rand(): draws are independent."
         lines = [note, *lines]
+    lines += _connected(draft, p, name, listed, native, a, b)
+    own = weight if drawn else ""
+    lines += _strengths(draft, p, name, own, p.unit, listed, delay, sooner)
+    return [*lines, ""]
+
+
+def _connected(
+    draft: Draft, p: Projection, name: str, listed: Any, native: bool, a: Part, b: Part
+) -> list[str]:
+    """Return the lines that make the synapses."""
+    part = f"Projection {p.name!r}"
     if listed is not None:
         i, j = draft.array(listed[0], part), draft.array(listed[1], part)
-        lines += [f"{name}_pre = {i}", f"{name}_post = {j}"]
-        lines.append(f"{name}.connect(i={name}_pre, j={name}_post)")
-    elif native and (text := _native(p.rule, a, b)) is not None:
-        lines.append(f"{name}.connect({text})")
-    else:
-        lines += _pairs(p.rule, a, b, f"{part}: {type(p.rule).__name__}")
-        if native:
-            lines.append(f"{name}.connect(i=sources, j=targets)")
-        else:
-            i = "sources" if _is_whole(a) else f"{a.ids()}[sources]"
-            j = "targets" if _is_whole(b) else f"{b.ids()}[targets]"
-            lines.append(f"{name}.connect(i={i}, j={j})")
-    if drawn:
-        lines += _each(draft, f"{name}.{weight}", p.weight, p.unit, listed, 2, f"{part}: weight")
+        lines = [f"{name}_pre = {i}", f"{name}_post = {j}"]
+        return [*lines, f"{name}.connect(i={name}_pre, j={name}_post)"]
+    if native and (text := _native(p.rule, a, b)) is not None:
+        return [f"{name}.connect({text})"]
+    lines = _pairs(p.rule, a, b, f"{part}: {type(p.rule).__name__}")
+    if native:
+        return [*lines, f"{name}.connect(i=sources, j=targets)"]
+    i = "sources" if _is_whole(a) else f"{a.ids()}[sources]"
+    j = "targets" if _is_whole(b) else f"{b.ids()}[targets]"
+    return [*lines, f"{name}.connect(i={i}, j={j})"]
+
+
+def _strengths(
+    draft: Draft, p: Projection, name: str, weight: str, unit: str, listed: Any,
+    delay: str | None, sooner: bool,
+) -> list[str]:  # fmt: skip
+    """Return the lines that give synapses weights of their own, if `weight` names them, and delays.
+
+    Those of synapses that learn are the delays of presynaptic spikes.
+    """
+    lines: list[str] = []
+    part, learns = f"Projection {p.name!r}", is_of_synapses(p)
+    if weight and isinstance(p.weight, float):
+        lines.append(f"{name}.{weight} = {quantity(p.weight, unit)}")
+    elif weight:
+        lines += _each(draft, f"{name}.{weight}", p.weight, unit, listed, 2, f"{part}: weight")
     if delay is None:
-        lines += _each(draft, f"{name}.delay", p.delay, "ms", listed, 3, f"{part}: delay")
+        way = f"{name}.pre" if learns else name
+        lines += _each(draft, f"{way}.delay", p.delay, "ms", listed, 3, f"{part}: delay")
         if sooner:
-            lines.append(f"{name}.delay = 'clip(delay - dt, 0*ms, inf*ms)'")
-    return [*lines, ""]
+            lines.append(f"{way}.delay = 'clip(delay - dt, 0*ms, inf*ms)'")
+    return lines
+
+
+def learning_synapses(name: str, sides: list[str], made: Written, delay: str | None) -> list[str]:
+    """Return the definition of synapses that learn."""
+    return [
+        f"{name} = Synapses(", f"    {', '.join(sides)}, '''", *made.model, "''',",
+        *arguments(made), *([f"    delay={delay},"] if delay and delay != "{}" else []), ")",
+    ]  # fmt: skip
 
 
 def _is_whole(part: Part) -> bool:

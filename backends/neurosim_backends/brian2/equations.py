@@ -21,7 +21,7 @@ from neurosim_backends.brian2.expressions import Names, Printer
 
 Feed = tuple[str, ...]
 """What is handed to a population step by step: ("injected",), ("drive", receptor),
-("normal", k) or ("uniform",)."""
+("normal", k), ("uniform",), or ("spikes",) of a source."""
 MULTIPLICITY_BITS = 9
 """A relay tells how many spikes it emits by as many events, which stand for 1, 2, 4, ... 256."""
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.describe.plasticity import PlasticityRule
 from neurosim.describe.projection import INJECTED
 from neurosim.describe.sources import Input
 from neurosim.engine.wiring import enumerate_connections
@@ -25,6 +26,8 @@ from neurosim_backends.brian2.equations import (
     Feed,
     translate,
 )
+from neurosim_backends.brian2.learning import Learner, carries_along
+from neurosim_backends.brian2.learning import translate as translate_rule
 from neurosim_backends.brian2.updaters import updater
 
 SCHEDULE = ["start", "groups", "synapses", "thresholds", "resets", "end"]
@@ -42,6 +45,10 @@ Declare = Callable[[int, Feed, str], tuple[str, Mapping[str, Any]]]
 Train = tuple[Ints, Ints]
 """Labels of spikes, the steps at whose end they occur, and local ids; ascending."""
 
+SPIKES: Feed = ("spikes",)
+EMITTED = "emitted"
+"""Name of the number of spikes that a source emits in a step."""
+
 _SILENCE: Train = (np.empty(0, np.int64), np.empty(0, np.int64))
 
 
@@ -58,6 +65,25 @@ def layered(labels: Ints, ids: Ints, size: int) -> list[Train]:
         found.append((mine // size, mine % size))
         bit += 1
     return found
+
+
+@dataclass(frozen=True)
+class Room:
+    """What plastic synapses have to have room for, of one presynaptic population.
+
+    Attributes
+    ----------
+    at_once : int
+        Most spikes that one neuron emits in a step.
+    on_the_way : int
+        Most spikes of one neuron within the longest delay.
+    """
+
+    at_once: int = 1
+    on_the_way: int = 1
+
+    def __or__(self, other: Room) -> Room:
+        return Room(max(self.at_once, other.at_once), max(self.on_the_way, other.on_the_way))
 
 
 @dataclass
@@ -85,6 +111,10 @@ class Brian2Network:
         and are silent so far.
     functions : mapping
         Function of sympy -> Function of Brian2 that takes the place of Brian2's own.
+    room : mapping
+        Source with plastic synapses -> Room; others have room for one spike.
+    weights : mapping
+        Place of a plastic projection -> weights to begin with, if not those of the plan.
 
     Attributes
     ----------
@@ -100,13 +130,23 @@ class Brian2Network:
         All Synapses, by what they are.
     monitors : dict
         Population -> SpikeMonitor.
+    emitters : dict
+        Source with plastic synapses -> NeuronGroup that emits all its spikes, and is fed their
+        number; `sources` has those for static synapses.
+    learning : dict
+        Place of a plastic projection -> its synapses, by populations of both sides.
     """
 
     def __init__(
         self, plan: Plan, declare: Declare, trains: Mapping[int, list[Train]],
-        functions: Mapping[str, Any] | None = None,
+        functions: Mapping[str, Any] | None = None, room: Mapping[int, Room] | None = None,
+        weights: Mapping[int, Floats] | None = None,
     ) -> None:  # fmt: skip
         self.plan = plan
+        self.room = dict(room or {})
+        self._weights = dict(weights or {})
+        self.emitters: dict[int, Any] = {}
+        self.learning: dict[int, list[Learnt]] = {}
         self._functions = dict(functions or {})
         self._declare = declare
         b = brian2()
@@ -279,6 +319,11 @@ class Brian2Network:
         for key, synapses in self.synapses.items():
             for pathway in synapses._pathways:
                 found["queue", *key, pathway.objname] = pathway.queue._full_state()
+        for number, several in self.learning.items():
+            for k, learnt in enumerate(several):
+                for name in learnt.kept:
+                    value = learnt.synapses.variables[name].get_value()
+                    found["synaptic", number, k, name] = value.copy()
         found["layers",] = {index: len(s.groups) for index, s in self.sources.items()}
         return found
 
@@ -293,7 +338,7 @@ class Brian2Network:
         self.network.t_ = float(state["clock", "t"].item())
         for key, owner in self._owners():
             for name, variable in owner.variables.items():
-                if name in _CHANGING or name.endswith("space"):
+                if (*key, name) in state:
                     variable.set_value(state[*key, name])
         for index, model in self.models.items():
             p = self.plan.populations[index]
@@ -303,9 +348,18 @@ class Brian2Network:
             for own in (model.lost, model.refractory):
                 if own:
                     self.groups[index].variables[own].set_value(state["own", index, own])
+        for number, several in self.learning.items():
+            for k, learnt in enumerate(several):
+                for name in learnt.kept:
+                    if ("synaptic", number, k, name) in state:
+                        value = state["synaptic", number, k, name]
+                        learnt.synapses.variables[name].set_value(value)
         for key, synapses in self.synapses.items():
             for pathway in synapses._pathways:
-                pathway.queue._restore_from_full_state(state["queue", *key, pathway.objname])
+                # There may be more pathways than before, for more spikes in a step.
+                if ("queue", *key, pathway.objname) in state:
+                    waiting = state["queue", *key, pathway.objname]
+                    pathway.queue._restore_from_full_state(waiting)
 
     def _owners(self) -> list[tuple[tuple[Any, ...], Any]]:
         found: list[tuple[tuple[Any, ...], Any]] = [
@@ -313,6 +367,7 @@ class Brian2Network:
         ]
         for index, layers in self.sources.items():
             found += [(("layer", index, k), group) for k, group in enumerate(layers.groups)]
+        found += [(("emitter", index), group) for index, group in self.emitters.items()]
         return found
 
     def spikes(self, index: int) -> Train:
@@ -375,6 +430,11 @@ class Brian2Network:
 
     def _projection(self, projection: PlanProjection) -> None:
         place = self.plan.projections.index(projection)
+        if projection.plasticity is not None:
+            self.learning[place] = [
+                self._learning(projection, found, place) for found in self._pairs(projection)
+            ]
+            return
         for found in self._pairs(projection):
             if found.pre in self.sources:
                 if place not in self.sources[found.pre].projections:
@@ -430,6 +490,118 @@ class Brian2Network:
                 pathway.when = "start"
         self.synapses[projection.name, found.pre, found.post, layer] = self.add(synapses)
 
+    def _emitter(self, index: int) -> Any:
+        """Return what emits the spikes of a population to plastic synapses."""
+        if index not in self.sources:
+            return self.groups[index]
+        if index not in self.emitters:
+            p, b = self.plan.populations[index], brian2()
+            line, namespace = self._declare(index, SPIKES, EMITTED)
+            many = range(2, self.room.get(index, Room()).at_once + 1)
+            group = b.NeuronGroup(
+                p.size, line, threshold=f"{EMITTED} >= 1", reset="", namespace=dict(namespace),
+                events={f"spike_{k}": f"{EMITTED} >= {k}" for k in many}, clock=self.clock,
+                name=f"neurosim_{_word(p.name)}*",
+            )  # fmt: skip
+            self.emitters[index] = self.add(group)
+        return self.emitters[index]
+
+    def _on_the_way(self, found: _Pair) -> int:
+        """Return how many spikes of one neuron may be on their way to plastic synapses."""
+        if found.pre in self.sources:
+            return self.room.get(found.pre, Room()).on_the_way
+        assert found.delay_steps is not None
+        p = self.plan.populations[found.pre]
+        shortest = max(1, int(np.min(p.refractory_steps)))
+        return -(-int(found.delay_steps.max()) // shortest)
+
+    def _learning(self, projection: PlanProjection, found: _Pair, place: int) -> Learnt:
+        """Make plastic synapses between two populations."""
+        b = brian2()
+        rule, model = projection.plasticity, self.models[found.post]
+        assert rule is not None
+        assert found.delay_steps is not None
+        source, target = self._emitter(found.pre), self.groups[found.post]
+        receptor = projection.receptor
+        room = self.room.get(found.pre, Room())
+        learner = translate_rule(
+            rule, model.pulses.get(receptor) or model.jumps[receptor],
+            self._largest(projection, rule), copies=room.at_once,
+            on_the_way=self._on_the_way(found) if carries_along(rule) else 1,
+            taken=frozenset({*source.variables, *target.variables, *reserved_names()}),
+            functions={name: f"fast_{name}" for name in self._functions},
+        )  # fmt: skip
+        namespace: dict[str, Any] = {**learner.constants}
+        namespace.update({f"fast_{name}": f for name, f in self._functions.items()})
+        codes: dict[str, dict[str, str]] = {"pre": {}, "post": {}}
+        for way in learner.pathways:
+            codes[way.side][way.name] = way.code
+        synapses = b.Synapses(
+            source, target, "\n".join(learner.equations), on_pre=codes["pre"],
+            on_post=codes["post"] or None, clock=self.clock, namespace=namespace,
+            on_event={w.name: "spike" if w.spike == 1 else f"spike_{w.spike}"
+                      for w in learner.pathways},
+            name=f"neurosim_{_word(projection.name)}*",
+        )  # fmt: skip
+        synapses.connect(i=found.pre_ids, j=found.post_ids)
+        weights = self._weights.get(place)
+        setattr(synapses, learner.weight, found.weight if weights is None else weights[found.where])
+        for name, value in learner.initial.items():
+            setattr(synapses, name, value)
+        if learner.decays:
+            # What happens in the first step happens one step after the start, at Brian2's time 0.
+            synapses.lastupdate = -self.step_seconds * b.second
+        for way in learner.pathways:
+            pathway = getattr(synapses, way.name)
+            steps = (found.delay_steps if way.delayed else 0) + way.lag
+            same = np.unique(steps)
+            pathway.delay = (same[0] if same.size == 1 else steps) * self.step_seconds * b.second
+            arrives = "start" if receptor in model.pulses else "synapses"
+            pathway.when, pathway.order = way.when or arrives, way.order
+        self.synapses[projection.name, found.pre, found.post, 0] = self.add(synapses)
+        return Learnt(found, synapses, learner)
+
+    def _largest(self, projection: PlanProjection, rule: PlasticityRule) -> float:
+        """Return the most that a synapse may carry, as our core bounds it."""
+        low, high = rule.bounds
+        drawn = [np.max(np.abs(found.weight)) for found in self._pairs(projection)]
+        most = max(abs(low), abs(high)) if rule.program.changes_weight else max(drawn, default=0.0)
+        return float(most) * rule.max_effect
+
+    def synaptic(self, number: int, name: str, step: int) -> Floats:
+        """Return a variable of plastic synapses after a step, in the order of connections.
+
+        Parameters
+        ----------
+        number : int
+            Place of the projection in the plan.
+        name : str
+            Of the rule's text; ``"w"``.
+        """
+        several = self.learning[number]
+        values = np.empty(sum(learnt.pair.where.size for learnt in several))
+        for learnt in several:
+            found = learnt.synapses.variables[learnt.learner.names[name]].get_value()
+            since: Any = 0.0
+            if learnt.learner.decays:
+                before = np.asarray(learnt.synapses.variables["lastupdate"].get_value())
+                since = (step - 1) * self.step_seconds - before
+            now = learnt.learner.present(name, np.asarray(found, np.float64), since)
+            values[learnt.pair.where] = now
+        return values
+
+    def overloaded(self) -> tuple[str, int, float] | None:
+        """Return the projection of which a synapse carried too much, when [step], and the most."""
+        for number, several in self.learning.items():
+            projection = self.plan.projections[number]
+            assert projection.plasticity is not None
+            for learnt in several:
+                noted = learnt.synapses.variables[learnt.learner.beyond].get_value()
+                if np.any(noted):
+                    first = int(np.min(noted[noted > 0]))
+                    return projection.name, first, self._largest(projection, projection.plasticity)
+        return None
+
     def _coupling(self, coupling: PlanCoupling) -> None:
         b = brian2()
         for found in _split(self.plan, coupling.pre, coupling.post, coupling.weight, None):
@@ -468,6 +640,23 @@ class _Pair:
     post_ids: Ints
     weight: Floats
     delay_steps: Ints | None
+    where: Ints
+    """Places among the connections of the projection."""
+
+
+@dataclass
+class Learnt:
+    """Plastic synapses between two populations."""
+
+    pair: _Pair
+    synapses: Any
+    learner: Learner
+
+    @property
+    def kept(self) -> list[str]:
+        """Names of all variables that a run changes."""
+        found = [self.learner.weight, *self.learner.initial, self.learner.beyond]
+        return [*found, "lastupdate"] if self.learner.decays else found
 
 
 def _split(
@@ -482,7 +671,8 @@ def _split(
         mine = (source == a) & (target == c)
         delays = None if delay_steps is None else delay_steps[mine]
         from_, to = pre[mine] - offsets[a], post[mine] - offsets[c]
-        pairs.append(_Pair(a, c, from_, to, weight[mine], delays))
+        where = np.flatnonzero(mine)
+        pairs.append(_Pair(a, c, from_, to, weight[mine], delays, where))
     return pairs
 
 

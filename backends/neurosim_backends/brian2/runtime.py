@@ -13,12 +13,15 @@ from neurosim.engine.clock import Recorded
 from neurosim.engine.progress import interruptible, reporter
 from neurosim.engine.replay import Chunk, Replay
 from neurosim.engine.taps import n_samples
+from neurosim.engine.wiring import enumerate_connections
 from neurosim.errors import SimulationError
+from neurosim.lower.plan import Plan, PlanRecorder
 from neurosim.lower.values import LONGEST_HOLD, nearest_steps
 from neurosim.sessions import input_train
 from neurosim_backends.brian2.binding import brian2, quick_functions, settings
 from neurosim_backends.brian2.equations import Feed
-from neurosim_backends.brian2.network import Brian2Network, layered
+from neurosim_backends.brian2.learning import most_at_once, most_on_the_way
+from neurosim_backends.brian2.network import EMITTED, Brian2Network, Room, Train, layered
 from neurosim_backends.brian2.session import Brian2Base
 
 CHUNK_BYTES = 1 << 27
@@ -42,20 +45,25 @@ class Brian2Session(Brian2Base):
         self._chunk = Chunk(first_step=0, n_steps=0)
         self._rows: list[tuple[Any, npt.NDArray[Any]]] = []
         self._samplers: list[Callable[[], None]] = []
+        self._sampled: dict[int, npt.NDArray[Any]] = {}
         self._failure: SimulationError | None = None
         self._replay = Replay(self.plan, self.options.trial)
         self._inputs: dict[int, npt.NDArray[Any]] = {}
         self._trains: dict[int, tuple[npt.NDArray[Any], npt.NDArray[Any]]] = {}
         self._currents: dict[int, npt.NDArray[Any]] = {}
         self._present = self.plan
+        self._room: dict[int, Room] = {}
+        self._weights: dict[int, npt.NDArray[np.float64]] = {}
+        self._before: dict[int, Train] = {}
         with self._settings():
             self._make()
 
     def _make(self) -> None:
         b = brian2()
         self.built = built = Brian2Network(
-            self._present, _declare, {}, quick_functions() if self.target == "numpy" else None
-        )
+            self._present, _declare, {}, quick_functions() if self.target == "numpy" else None,
+            self._room, self._weights,
+        )  # fmt: skip
         self.brian2_network = built.network
         built.add(
             b.NetworkOperation(
@@ -144,6 +152,7 @@ class Brian2Session(Brian2Base):
             {
                 index: table[: count[0]]
                 for index, (table, count) in samples.items()
+                if table.size
             },
         )  # fmt: skip
 
@@ -165,7 +174,26 @@ class Brian2Session(Brian2Base):
                 self._trains[index] = input_train(table, self._step)
             else:
                 self._currents[index] = table
-        self._lay_ready()
+        if self._needs_room():
+            self._rebuild()
+        else:
+            self._lay_ready()
+
+    def _needs_room(self) -> bool:
+        """Note what plastic synapses need room for in this chunk; tell whether it is more."""
+        longest = longest_delay(self.plan)
+        needed = dict(self._room)
+        for index in self.built.emitters:
+            labels, ids = self._trains[index]
+            old_labels, old_ids = self._before.get(index, (labels[:0], ids[:0]))
+            labels, ids = np.concatenate([old_labels, labels]), np.concatenate([old_ids, ids])
+            room = Room(most_at_once(labels, ids), most_on_the_way(labels, ids, longest))
+            needed[index] = needed.get(index, Room()) | room
+            end = self._chunk.first_step + self._chunk.n_steps
+            self._before[index] = labels[labels > end - longest], ids[labels > end - longest]
+        more = any(needed[index] != self._room.get(index, Room()) for index in needed)
+        self._room = needed
+        return more
 
     def _lay_ready(self) -> None:
         """Put the present chunk where Brian2 finds it."""
@@ -178,6 +206,10 @@ class Brian2Session(Brian2Base):
                 for feed, name in model.feeds.items():
                     row = self.built.groups[index].variables[name].get_value()
                     self._rows.append((row, fed(self._chunk, index, feed)))
+        for index, group in self.built.emitters.items():
+            row = group.variables[EMITTED].get_value()
+            labels, ids = self._trains[index]
+            self._rows.append((row, emitted(labels, ids, self._chunk, row.size)))
         for index, (label, neuron) in self._trains.items():
             if index in self.built.sources:
                 ahead = label > self._step
@@ -210,6 +242,9 @@ class Brian2Session(Brian2Base):
             if bad.size:
                 self._failure = self._explain(index, int(bad[np.argmin(lost[bad])]), lost)
                 raise self._failure
+        self._failure = self._overload(self.built.overloaded())
+        if self._failure is not None:
+            raise self._failure
 
     def _spikes(self, begin: int) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
         """Return labels and global ids of what was recorded since `begin`, and clear it."""
@@ -231,24 +266,26 @@ class Brian2Session(Brian2Base):
         first = self._step
         tables: dict[int, tuple[npt.NDArray[Any], list[int]]] = {}
         self._samplers = []
+        self._find_sampled()
         for recorder in self.plan.recorders:
+            if recorder.projection in self.built.learning:
+                self._open_weights(recorder, n_steps, tables)
             if recorder.variable in ("spikes", "weight"):
                 continue
             local = recorder.ids - self.plan.populations[recorder.population].offset
-            row = self.built.variable(recorder.population, recorder.variable).get_value()
             mean = recorder.reduce == "mean"
             table = np.empty((n_samples(recorder, n_steps), 1 if mean else local.size))
             count = [0]
             tables[recorder.index] = table, count
 
             def sample(
-                row: Any = row, local: Any = local, every: int = recorder.every_steps,
+                index: int = recorder.index, local: Any = local, every: int = recorder.every_steps,
                 mean: bool = mean, table: Any = table, count: list[int] = count,
                 now: bool = False,
             ) -> None:  # fmt: skip
                 step = self.built.now + 1 - first
                 if now or step % every == 0:
-                    values = row[local].astype(np.float64)
+                    values = self._sampled[index][local].astype(np.float64)
                     table[count[0]] = values.mean() if mean else values
                     count[0] += 1
 
@@ -257,7 +294,35 @@ class Brian2Session(Brian2Base):
             self._samplers.append(sample)
         return tables
 
+    def _find_sampled(self) -> None:
+        """Find the arrays that samples are taken from: others after the network was made anew."""
+        self._sampled = {
+            r.index: self.built.variable(r.population, r.variable).get_value()
+            for r in self.plan.recorders
+            if r.variable not in ("spikes", "weight")
+        }
+
+    def _open_weights(self, recorder: PlanRecorder, n_steps: int, tables: Any) -> None:
+        """Add a table for weights that learn."""
+        first, number = self._step, recorder.projection
+        assert number is not None
+        width = len(self.built.synaptic(number, "w", first))
+        table, count = np.empty((n_samples(recorder, n_steps), width)), [0]
+        tables[recorder.index] = table, count
+
+        def sample(step: int) -> None:
+            if (step - first) % recorder.every_steps == 0:
+                table[count[0]] = self.built.synaptic(number, "w", step)
+                count[0] += 1
+
+        if recorder.initial:
+            sample(first)
+        self._samplers.append(lambda: sample(self.built.now + 1))
+
     # --- between runs -------------------------------------------------------------------------
+
+    def _synaptic(self, projection: int, name: str) -> npt.NDArray[np.float64]:
+        return self.built.synaptic(projection, name, self._step)
 
     def _row(self, population: int, name: str) -> npt.NDArray[np.float64]:
         size = self.plan.populations[population].size
@@ -299,9 +364,13 @@ class Brian2Session(Brian2Base):
             self._make()
             self.built.restore(state)
             self._lay_ready()
+        self._find_sampled()
 
     def reset(self) -> None:
         """Go back to t = 0 and the initial state."""
+        if self._failure is None:
+            self._weights = {k: self._synaptic(k, "w") for k in self.built.learning}
+        self._before = {}
         self._replay.reset()
         self._failure = None
         self._step = 0
@@ -320,6 +389,22 @@ class Brian2Session(Brian2Base):
 def _declare(index: int, feed: Feed, name: str) -> tuple[str, Mapping[str, Any]]:
     """What is fed is a variable, which is written at the start of every step."""
     return f"{name} : 1", {}
+
+
+def emitted(
+    labels: npt.NDArray[Any], ids: npt.NDArray[Any], chunk: Chunk, size: int
+) -> npt.NDArray[np.int16]:
+    """Return how many spikes each neuron of a source emits in each step: (n_steps, size)."""
+    table = np.zeros((chunk.n_steps, size), np.int16)
+    np.add.at(table, (labels - 1 - chunk.first_step, ids), 1)
+    return table
+
+
+def longest_delay(plan: Plan) -> int:
+    """Return the longest delay of plastic synapses [steps]."""
+    rules = [p for p in plan.projections if p.plasticity is not None]
+    found = [enumerate_connections(p, plan.seed, plan.dt).delay_steps for p in rules]
+    return max((int(steps.max(initial=1)) for steps in found), default=1)
 
 
 def fed(chunk: Chunk, population: int, feed: Feed) -> npt.NDArray[np.float64]:

@@ -186,6 +186,14 @@ def _recorders(draft: Draft, models: Models) -> list[str]:
     """Return monitors of spikes and states."""
     lines: list[str] = []
     for recorder in draft.network.recorders:
+        learning = draft.learning.get(recorder.projection.name, []) if recorder.projection else []
+        if learning:
+            every = f", dt={quantity(recorder.every, 'ms')}" if recorder.every is not None else ""
+            for name, weight in learning:
+                lines.append(
+                    f"{name}_{weight} = StateMonitor({name}, '{weight}', record=True{every})"
+                )
+            continue
         if recorder.population is None:
             lines.append(f"# Weights of '{recorder.label}' are static: they stand in its w.")
             continue
@@ -230,6 +238,10 @@ def _results(draft: Draft) -> list[str]:
             )
             plotted.append((word, first))
             first += recorder.population.size
+    for label, several in draft.learning.items():
+        unit = draft.network.projections[label].unit
+        for name, weight in several:
+            lines.append(f'print(f"{label}: mean weight {{mean({name}.{weight}):.6g}} {unit}")')
     if plotted:
         lines.append("")
         for word, offset in plotted:

@@ -106,6 +106,16 @@ class Brian2Base(PlanSession):
             f"keeps the equations finite."
         )
 
+    def _overload(self, found: tuple[str, int, float] | None) -> SimulationError | None:
+        """Return the error for a synapse that carried more than it may."""
+        if found is None:
+            return None
+        name, step, largest = found
+        return SimulationError(
+            f"Projection {name!r} at t = {step * self.dt:g} ms: a synapse would carry more than "
+            f"{largest:g}, or no number at all. The rule bounds it: w_min, w_max, max_effect."
+        )
+
     @property
     @abstractmethod
     def _facts(self) -> dict[str, Any]:
@@ -130,9 +140,8 @@ class Brian2Base(PlanSession):
         )  # fmt: skip
         return run_of(self.plan, recorded, provenance)
 
-    def connections(self, projection: str | Projection) -> Connections:
-        """Return the connections of a projection."""
+    def _connections(self, projection: str | Projection) -> Connections:
         name = projection.name if isinstance(projection, Projection) else projection
         if name not in self._wiring:
-            self._wiring[name] = super().connections(projection)
+            self._wiring[name] = super()._connections(projection)
         return self._wiring[name]

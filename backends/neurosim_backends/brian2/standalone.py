@@ -28,8 +28,9 @@ from neurosim.lower.values import LONGEST_HOLD, nearest_steps
 from neurosim.sessions import input_train
 from neurosim_backends.brian2.binding import brian2, settings
 from neurosim_backends.brian2.equations import Feed
-from neurosim_backends.brian2.network import Brian2Network, Train, layered
-from neurosim_backends.brian2.runtime import fed
+from neurosim_backends.brian2.learning import most_at_once, most_on_the_way
+from neurosim_backends.brian2.network import SPIKES, Brian2Network, Room, Train, layered
+from neurosim_backends.brian2.runtime import emitted, fed, longest_delay
 from neurosim_backends.brian2.session import Brian2Base
 
 FLAGS = ("-w", "-O3", "-std=c++11")
@@ -53,6 +54,7 @@ class Brian2CppSession(Brian2Base):
         self._writes: list[tuple[int, str, Any, npt.NDArray[np.int64]]] = []
         self._present = self.plan
         self._values: dict[tuple[int, str], npt.NDArray[np.float64]] = {}
+        self._of_synapses: dict[tuple[int, str], npt.NDArray[np.float64]] = {}
         self._failure: SimulationError | None = None
         self._methods: dict[str, str] = {}
         self._folder = ""
@@ -66,6 +68,15 @@ class Brian2CppSession(Brian2Base):
                 for name, value in {**p.parameters, **p.initial}.items():
                     row = np.array(np.broadcast_to(value, p.size), np.float64)
                     self._values[p.index, name] = row
+        for place, projection in enumerate(self.plan.projections):
+            rule = projection.plasticity
+            if rule is None:
+                continue
+            wired = self._connections(projection.name)
+            self._of_synapses.setdefault((place, "w"), np.array(wired.weight, np.float64))
+            for name in rule.program.variables["synapse"]:
+                self._of_synapses[place, name] = np.full(len(wired), rule.initial[name])
+        self._weights = {k: w for (k, name), w in self._of_synapses.items() if name == "w"}
 
     def _settings(self) -> Any:
         brian2()
@@ -129,19 +140,23 @@ class Brian2CppSession(Brian2Base):
         self._device = None
         gc.collect()
         with self._settings():
-            built = Brian2Network(self._present, _Tables(self, chunk), self._trains(chunk))
+            built = Brian2Network(
+                self._present, _Tables(self, chunk), self._trains(chunk), room=self._room(chunk),
+                weights=self._weights,
+            )  # fmt: skip
             self._methods = built.methods
             for changed in built.replaced():
                 self._tell_method(*changed)
             b = brian2()
             samplers = self._monitors(built, total - self._pieces[-1].n_steps)
+            weights = self._weight_monitors(built, total - self._pieces[-1].n_steps)
             for n_steps, writes in self._stretches():
                 for index, name, value, where in writes:
                     self._put(built, index, name, value, where)
                 built.network.run(n_steps * built.step_seconds * b.second, namespace={})
             _keep_last_events(self._device)
             self._device.build(directory=self._folder, with_output=False)
-            return self._collect(built, chunk, samplers)
+            return self._collect(built, chunk, samplers, weights)
 
     def _stretches(self) -> list[tuple[int, list[Any]]]:
         """Return what is simulated at a stretch, with what is set before: all, if nothing is.
@@ -186,8 +201,19 @@ class Brian2CppSession(Brian2Base):
                 trains[index] = (np.concatenate(labels), np.concatenate(ids))
         return trains
 
+    def _room(self, chunk: Chunk) -> dict[int, Room]:
+        """Return what plastic synapses have to have room for, by population of sources."""
+        longest = longest_delay(self.plan)
+        return {
+            index: Room(most_at_once(*train), most_on_the_way(*train, longest))
+            for index, train in self._all_trains(chunk).items()
+        }
+
     def table(self, chunk: Chunk, index: int, feed: Feed) -> npt.NDArray[np.float64]:
         """Return what is fed to a population from the start: (n_steps, size)."""
+        if feed == SPIKES:
+            size = self.plan.populations[index].size
+            return emitted(*self._all_trains(chunk)[index], chunk, size).astype(np.float64)
         if feed != ("current",):
             return fed(chunk, index, feed)
         return np.concatenate([np.asarray(p.inputs[index], np.float64) for p in self._pieces])
@@ -229,9 +255,45 @@ class Brian2CppSession(Brian2Base):
             found.append((recorder, built.add(monitor)))
         return found
 
+    def _weight_monitors(
+        self, built: Brian2Network, first: int
+    ) -> list[tuple[PlanRecorder, list[Any]]]:
+        """Record weights that learn, in every step: see `_monitors`."""
+        b = brian2()
+        found = []
+        for recorder in self.plan.recorders:
+            monitors = []
+            for learnt in built.learning.get(-1 if (k := recorder.projection) is None else k, []):
+                timing: dict[str, Any] = {"clock": built.clock}
+                if recorder.every_steps > 1 and first % recorder.every_steps == 0:
+                    timing = {"dt": recorder.every_steps * built.step_seconds * b.second}
+                monitor = b.StateMonitor(
+                    learnt.synapses, learnt.learner.weight, record=True, when="start",
+                    order=-1000, name="neurosim_weights*", **timing,
+                )  # fmt: skip
+                monitors.append(built.add(monitor))
+            if monitors:
+                found.append((recorder, monitors))
+        return found
+
+    def _weight_samples(
+        self, recorder: PlanRecorder, monitors: list[Any], built: Brian2Network, first: int,
+        last: int,
+    ) -> npt.NDArray[np.float64]:  # fmt: skip
+        assert recorder.projection is not None
+        final = self._of_synapses[recorder.projection, "w"]
+        several = built.learning[recorder.projection]
+        steps = np.rint(np.asarray(monitors[0].t_) / built.step_seconds).astype(np.int64)
+        table = np.empty((steps.size, final.size))
+        for learnt, monitor in zip(several, monitors, strict=True):
+            found = getattr(monitor, f"{learnt.learner.weight}_")
+            table[:, learnt.pair.where] = np.asarray(found, np.float64).T
+        return wanted_rows(recorder, steps, table, final, first, last)
+
     def _collect(
-        self, built: Brian2Network, chunk: Chunk, samplers: list[tuple[PlanRecorder, Any]]
-    ) -> Recorded:
+        self, built: Brian2Network, chunk: Chunk, samplers: list[tuple[PlanRecorder, Any]],
+        weights: list[tuple[PlanRecorder, list[Any]]],
+    ) -> Recorded:  # fmt: skip
         first, last = self._step - self._pieces[-1].n_steps, self._step
         for p in self.plan.populations:
             if p.spec is None:
@@ -244,6 +306,11 @@ class Brian2CppSession(Brian2Base):
             bad = np.flatnonzero(lost)
             if bad.size:
                 raise self._explain(p.index, int(bad[np.argmin(lost[bad])]), lost)
+        overload = self._overload(built.overloaded())
+        if overload is not None:
+            raise overload
+        for place, name in self._of_synapses:
+            self._of_synapses[place, name] = built.synaptic(place, name, last)
         labels, ids = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for index in built.monitors:
             label, neuron = built.spikes(index)
@@ -260,7 +327,10 @@ class Brian2CppSession(Brian2Base):
         order = np.lexsort((all_ids, all_labels))
         return Recorded(
             first, last, all_labels[order], all_ids[order],
-            {r.index: self._samples(r, m, built, first, last) for r, m in samplers},
+            {
+                **{r.index: self._samples(r, m, built, first, last) for r, m in samplers},
+                **{r.index: self._weight_samples(r, m, built, first, last) for r, m in weights},
+            },
         )  # fmt: skip
 
     def _samples(
@@ -271,16 +341,16 @@ class Brian2CppSession(Brian2Base):
         table = np.asarray(getattr(monitor, f"{name}_"), np.float64).T
         local = recorder.ids - self.plan.populations[recorder.population].offset
         final = self._values[recorder.population, recorder.variable][local]
-        steps, table = np.append(steps, last), np.concatenate([table, final[None]])
-        wanted = (steps - first) % recorder.every_steps == 0
-        wanted &= (steps > first) | (recorder.initial & (steps == first))
-        table = table[wanted]
+        table = wanted_rows(recorder, steps, table, final, first, last)
         samples: npt.NDArray[np.float64] = (
             table.mean(axis=1, keepdims=True) if recorder.reduce == "mean" else table
         )
         return samples
 
     # --- between runs -------------------------------------------------------------------------
+
+    def _synaptic(self, projection: int, name: str) -> npt.NDArray[np.float64]:
+        return self._of_synapses[projection, name].copy()
 
     def _row(self, population: int, name: str) -> npt.NDArray[np.float64]:
         return self._values[population, name].copy()
@@ -329,6 +399,18 @@ class Brian2CppSession(Brian2Base):
             "threads": self.options.threads or 1,
             "methods": self._methods,
         }
+
+
+def wanted_rows(
+    recorder: PlanRecorder, steps: npt.NDArray[np.int64], table: npt.NDArray[np.float64],
+    final: npt.NDArray[np.float64], first: int, last: int,
+) -> npt.NDArray[np.float64]:  # fmt: skip
+    """Return those of the samples at the starts of steps, and of the last, that were asked for."""
+    steps, table = np.append(steps, last), np.concatenate([table, final[None]])
+    wanted = (steps - first) % recorder.every_steps == 0
+    wanted &= (steps > first) | (recorder.initial & (steps == first))
+    rows: npt.NDArray[np.float64] = table[wanted]
+    return rows
 
 
 class _Tables:

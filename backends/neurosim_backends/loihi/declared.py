@@ -89,6 +89,9 @@ SUPPORTS: Mapping[str, Support] = {
     "session:set*": refused(
         "registers are written when a chip is loaded", "a new session of a changed network"
     ),
+    "session:learning": refused(
+        "registers are written when a chip is loaded", "a new session of a changed network"
+    ),
     "session:*": PASSES,
 }
 

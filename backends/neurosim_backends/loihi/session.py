@@ -192,7 +192,7 @@ class IntegerSession(PlanSession):
 
     def connections(self, projection: str | Projection) -> Connections:
         """Return the connections of a projection, with weights as they are now."""
-        found = super().connections(projection)
+        found = self._connections(projection)
         plastic = self._plastic(projection)
         if plastic is None:
             return found

@@ -18,8 +18,9 @@ from neurosim.lower.plan import Floats, Ints, Plan, PlanPopulation
 from neurosim.lower.values import generator
 from neurosim_backends.nest import kernel
 from neurosim_backends.nest.binding import Binding, Signs, bind
-from neurosim_backends.nest.devices import WARM_UP, Ahead, CurrentSenders, SpikeSenders
-from neurosim_backends.nest.recording import SpikeTap, StateTap, Tail
+from neurosim_backends.nest.devices import WARM_UP, Ahead, CurrentSenders, Relays, SpikeSenders
+from neurosim_backends.nest.learning import Synapse, synapse_of
+from neurosim_backends.nest.recording import CarriedTap, SpikeTap, StateTap, Tail
 from neurosim_backends.nest.status import chosen, put, some
 from neurosim_backends.nest.table import KINDS
 
@@ -42,6 +43,8 @@ class Built:
     plan : Plan
     parameters : Parameters
         As they are now; the session may have changed them.
+    weights : dict
+        Place of a plastic projection -> weights to begin with, if they are not those of the plan.
     trial, threads : int
 
     Attributes
@@ -62,6 +65,10 @@ class Built:
     tail : Tail
     ahead : Ahead
         What comes from outside.
+    relays : dict
+        Population of sources with plastic synapses -> Relays.
+    carried : dict
+        Plastic projection -> CarriedTap, where what arrives has to be known.
     counts : dict
         Drive -> label -> spikes that arrive then, (n_targets,), of the last few labels.
     clipped : dict
@@ -76,15 +83,21 @@ class Built:
     """
 
     def __init__(
-        self, owner: object, network: Network, plan: Plan, parameters: Parameters, *,
-        trial: int, threads: int,
+        self, owner: object, network: Network, plan: Plan, parameters: Parameters,
+        weights: Mapping[int, Floats], *, trial: int, threads: int,
     ) -> None:  # fmt: skip
         self.plan = plan
         self.parameters = parameters
         self.dt = plan.dt
         self.clipped: dict[str, tuple[str, float]] = {}
         check_size(plan)
-        wiring = {p.index: enumerate_connections(p, plan.seed, plan.dt) for p in plan.projections}
+        wiring = {
+            k: enumerate_connections(p, plan.seed, plan.dt) for k, p in enumerate(plan.projections)
+        }
+        rules = {k: p.name for k, p in enumerate(plan.projections) if p.plasticity is not None}
+        self._rules = {k: synapse_of(network.projections[n].plasticity) for k, n in rules.items()}
+        self._weights = dict(weights)
+        self._wiring = {k: wiring[k] for k in self._rules}
         self.n_connections = {k: len(c.weight) for k, c in wiring.items()}
         signs = self._signs(wiring)
         self.bindings: dict[int, Binding] = {}
@@ -136,6 +149,10 @@ class Built:
     def _create(self, nest: Any) -> None:
         self.nodes: dict[int, Any] = {}
         self.trains: dict[int, SpikeSenders] = {}
+        self.relays: dict[int, Relays] = {}
+        teaching = [self.plan.projections[k].pre for k in self._rules]
+        self._traces: dict[int, dict[str, float]] = {}
+        self.carried: dict[int, CarriedTap] = {}
         node_of = np.zeros(self.plan.size, np.int64)
         for p in self.plan.populations:
             with kernel.explained(f"Population {p.name!r}"):
@@ -150,8 +167,14 @@ class Built:
                 else:
                     self.trains[p.index] = SpikeSenders(nest, p.size, self.dt)
                     first = int(self.trains[p.index].ids[0])
+                    if any(np.any(within(ids, p)) for ids in teaching):
+                        self.relays[p.index] = Relays(nest, p.size, self.dt)
             node_of[p.offset : p.offset + p.size] = np.arange(first, first + p.size)
         self._node_of = node_of
+        self._relay_of = node_of.copy()
+        for k, relays in self.relays.items():
+            p = self.plan.populations[k]
+            self._relay_of[p.offset : p.offset + p.size] = relays.ids
         self._our_id = np.full(int(node_of.max(initial=0)) + 1, -1, np.int64)
         self._our_id[node_of] = np.arange(self.plan.size)
 
@@ -170,6 +193,11 @@ class Built:
                         "whatever its weight", "weight=1",
                     )  # fmt: skip
                 port = binding.ports[projection.receptor]
+                if k in self._rules:
+                    start = self._weights.get(k, c.weight)
+                    with kernel.explained(part):
+                        self._learn(nest, k, p, pre[here], post[here], start[here], delay[here])
+                    continue
                 with kernel.explained(part):
                     self._join(
                         nest, self._node_of[pre[here]], self._node_of[post[here]],
@@ -191,6 +219,85 @@ class Built:
         if release < 1:
             spec |= {"synapse_model": "bernoulli_synapse", "p_transmit": np.full(pre.size, release)}
         nest.Connect(pre, post, "one_to_one", spec)
+
+    def _learn(
+        self, nest: Any, k: int, p: PlanPopulation, pre: Ints, post: Ints, weight: Floats,
+        delay: Floats,
+    ) -> None:  # fmt: skip
+        """Connect by synapses that learn."""
+        rule, projection = self._rules[k], self.plan.projections[k]
+        port = self.bindings[p.index].ports[projection.receptor]
+        self._set_traces(p, rule, projection.name)
+        model = f"{rule.model}_{k}"
+        if model not in nest.synapse_models:
+            watched: dict[str, Any] = {}
+            if any(self._hides(q) for q in self.reached(projection.post)):
+                self.carried[k] = CarriedTap(nest)
+                watched = {"weight_recorder": self.carried[k].recorder}
+            nest.CopyModel(rule.model, model, watched)
+        target = post - p.offset
+        spec: dict[str, Any] = {
+            "synapse_model": model, "weight": port.weights(weight, target), "delay": delay,
+            "receptor_type": np.full(pre.size, port.number),
+            **{name: np.full(pre.size, float(v)) for name, v in rule.parameters.items()},
+        }  # fmt: skip
+        if rule.largest is not None:
+            spec["Wmax"] = port.weights(np.full(pre.size, rule.largest), target)
+        nest.Connect(self._relay_of[pre], self._node_of[post], "one_to_one", spec)
+
+    def _hides(self, p: PlanPopulation) -> bool:
+        """Whether states of a population are recorded that NEST shows to recorders only."""
+        binding = self.bindings[p.index]
+        mine = [r.variable for r in self.plan.recorders if r.population == p.index]
+        return any(not binding.is_shown(v) for v in mine if v not in ("spikes", "weight"))
+
+    def _set_traces(self, p: PlanPopulation, rule: Synapse, name: str) -> None:
+        """Set time constants of postsynaptic traces, of which a neuron of NEST has one each."""
+        known = self._traces.setdefault(p.index, {})
+        for parameter, value in rule.of_neuron.items():
+            if known.setdefault(parameter, value) != value:
+                raise UnsupportedError(
+                    f"Projection {name!r}: time constant of the postsynaptic trace",
+                    f"a neuron of NEST has one for all its synapses ({parameter}), and others onto "
+                    f"{p.name!r} have {known[parameter]:g} ms",
+                    "one time constant, or backend='brian2'",
+                )
+        put(self.nodes[p.index], dict(rule.of_neuron))
+
+    def learnt(self, k: int) -> Floats:
+        """Return the weights of a plastic projection, in the order of its connections.
+
+        Synapses between the same neurons with the same delay are told apart by their weights, of
+        which no rule changes the order.
+        """
+        nest, projection, c = kernel.load(), self.plan.projections[k], self._wiring[k]
+        pre = self._relay_of[projection.pre[c.pre_position]]
+        post = self._node_of[projection.post[c.post_position]]
+        found: Floats = np.empty(pre.size)
+        if not pre.size:
+            return found
+        connections = nest.GetConnections(synapse_model=f"{self._rules[k].model}_{k}")
+        names = ("source", "target", "delay", "weight")
+        told = connections.get(list(names))
+        source, target, delay, weight = (np.atleast_1d(np.asarray(told[n])) for n in names)
+        ours = self._weights.get(k, c.weight)
+        factors = np.empty(pre.size)
+        for p in self.reached(projection.post):
+            here = within(projection.post[c.post_position], p)
+            local = projection.post[c.post_position][here] - p.offset
+            port = self.bindings[p.index].ports[projection.receptor]
+            factors[here] = port.weights(np.ones(local.size), local)
+        steps = np.rint(delay / self.dt).astype(np.int64)
+        mine = np.lexsort((ours * factors, c.delay_steps, post, pre))
+        order = np.lexsort((weight, steps, target, source))
+        theirs = weight[order]
+        found[mine] = theirs / factors[mine]
+        return found
+
+    def send_relays(self, trains: Mapping[int, tuple[Ints, Ints]]) -> None:
+        """Have the neurons that stand for sources emit spikes."""
+        for k, relays in self.relays.items():
+            relays.send(*trains[k])
 
     def _attach(self, nest: Any, wiring: Mapping[int, Connections]) -> None:
         """Make the devices: drives, currents, recorders."""
@@ -229,7 +336,10 @@ class Built:
             k: c for k, c in wiring.items()
             if any(p.index in hidden for p in self.reached(plan.projections[k].post))
         }  # fmt: skip
-        self.tail = Tail(plan, reaching)
+        for k, carried in self.carried.items():
+            carried.know(nest.GetConnections(synapse_model=f"{self._rules[k].model}_{k}"), dt)
+        first_nodes = {k: int(nodes[0].global_id) for k, nodes in self.nodes.items()}
+        self.tail = Tail(plan, reaching, self.carried, first_nodes)
         self.spike_tap: SpikeTap | None = None
         self._wanted = np.zeros(plan.size, bool)
         for r in plan.recorders:
@@ -268,6 +378,7 @@ class Built:
         self.counts: dict[int, dict[int, Ints]] = {d.index: {} for d in self.plan.drives}
         self._kick(nest)
         self.send_drives({k: rows for k, rows in self.ahead.first.counts.items()}, 1)
+        self.send_relays(self.ahead.first.trains)
         with kernel.explained(f"Network {self.plan.name!r}", running=True):
             nest.Simulate(WARM_UP * self.dt)
         for k in self.bindings:

@@ -16,7 +16,9 @@ from neurosim.capabilities import (
     approximated,
     refused,
 )
+from neurosim.describe.learning import InhibitorySTDP
 from neurosim.features import Use
+from neurosim_backends.nest.learning import objection
 from neurosim_backends.nest.published import STEP, STEP_OF_2003, name_of, receptors_of
 from neurosim_backends.nest.table import DICE_AS_TOLD, KINDS, ROWS, Row, feature_keys, rows_of
 
@@ -158,9 +160,7 @@ _REST: Mapping[str, Support] = {
     "view:*": PASSES,
     "weight:*": PASSES,
     "delay:*": PASSES,
-    "synapse:plastic": refused(
-        "plasticity rules are not written for NEST yet", "plasticity=None, or backend='cpu'"
-    ),
+    "synapse:plastic": PASSES,
     "synapse:release": refused(
         "NEST's bernoulli_synapse draws from random numbers of NEST, which cannot be given ours",
         "release=1",
@@ -175,6 +175,15 @@ _REST: Mapping[str, Support] = {
     ),
     "record:*": PASSES,
     "session:set_synapses": refused(SET_AT_START, "net.initialise"),
+    "session:weights": approximated(
+        "NEST brings weights up to date at presynaptic spikes: what is read in between lacks the "
+        "postsynaptic spikes since the last one, which no spike carries yet",
+        "what these add",
+    ),
+    "session:learning": refused(
+        "plastic synapses learn by their rule alone: nothing sets, holds or rewards them",
+        "backend='cpu'",
+    ),
     "session:*": PASSES,
     "option:single": refused("NEST computes in double precision", "precision='double'"),
     "option:fixed16": refused("NEST keeps weights as float64", "synapse_format='auto'"),
@@ -265,6 +274,15 @@ def _comes_from_a_source(use: Use) -> bool:
     return any(getattr(p.model, "is_source", False) for p, _ in use.subject.pre.segments)
 
 
+def _comes_from_an_input(use: Use) -> bool:
+    return any(type(p.model).__name__ == "Input" for p, _ in use.subject.pre.segments)
+
+
+def _is_of_learning(use: Use) -> bool:
+    projection = getattr(use.subject, "projection", None)
+    return projection is not None and projection.plasticity is not None
+
+
 def _is_not_recorded(use: Use) -> bool:
     recorder = use.subject
     if recorder.population is None:
@@ -308,6 +326,12 @@ def _comes_from_given_times(use: Use) -> bool:
     return any(type(p.model).__name__ == "SpikeTimes" for p, _ in use.subject.pre.segments)
 
 
+def _comes_at_once(use: Use) -> bool:
+    models = [p.model for p, _ in use.subject.pre.segments]
+    trains = [t for m in models if type(m).__name__ == "SpikeTimes" for t in m.trains]
+    return any(bool(np.any(np.asarray(train) < 1.5 * use.dt)) for train in trains)
+
+
 _NO_FAILURE = refused(
     "devices of NEST, which give a run its input, have no synapses that fail",
     "a script (ns.export), in which sources are neurons; or a Parrot in between, and "
@@ -343,6 +367,16 @@ _SCRIPT_CASES = (
         _is_correlated,
     ),
     Case("synapse:release", "from SpikeTimes", _NO_FAILURE_IN_SCRIPTS, _comes_from_given_times),
+    Case(
+        "synapse:plastic",
+        "from SpikeTimes with a spike in the first step",
+        refused(
+            "only neurons of NEST have plastic synapses, and a relay needs its spikes one step "
+            "before; NEST sends nothing at time 0",
+            "spike times from 2 dt on",
+        ),
+        _comes_at_once,
+    ),
     Case("synapse:release", "", PASSES),
     Case(
         "option:trial", "",
@@ -441,6 +475,56 @@ _CASES = (
         "from a source",
         _NO_FAILURE,
         _comes_from_a_source,
+    ),
+    Case(
+        "synapse:plastic",
+        "a rule, or numbers of one, that no synapse of NEST has; axonal delays",
+        refused(
+            "none of NEST's synapses is this one",
+            "STDP, TripletSTDP, InhibitorySTDP or TsodyksMarkram with a dendritic delay, w_min=0 "
+            "and amplitudes above 0",
+        ),
+        lambda use: objection(use.subject.plasticity) is not None,
+        lambda use: refused(*(objection(use.subject.plasticity) or ("", ""))),
+    ),
+    Case(
+        "synapse:plastic",
+        "from an Input",
+        refused(
+            "only neurons of NEST have plastic synapses, and a relay needs spikes one step before "
+            "they are handed over",
+            "SpikeTimes, or Poisson with RateSteps",
+        ),
+        _comes_from_an_input,
+    ),
+    Case(
+        "synapse:plastic",
+        "STDP of nearest or reduced pairs",
+        approximated(
+            "NEST's nearest-neighbour synapses take it that there was a presynaptic spike at t = 0",
+            "a_plus exp(-t/tau_plus) for each postsynaptic spike at t before the first presynaptic "
+            "one",
+        ),
+        lambda use: getattr(use.subject.plasticity, "pairing", "all") != "all",
+    ),
+    Case(
+        "synapse:plastic",
+        "InhibitorySTDP",
+        approximated(
+            "NEST bounds a weight twice at a presynaptic spike, before and after it shrinks",
+            "2 eta rate tau for each presynaptic spike at which the weight is at its bound; "
+            "nothing below it",
+        ),
+        lambda use: isinstance(use.subject.plasticity, InhibitorySTDP),
+    ),
+    Case(
+        "record:weight",
+        "of plastic synapses",
+        refused(
+            "NEST brings weights up to date at presynaptic spikes, each synapse at its own",
+            "session.connections after a run, or backend='brian2'",
+        ),
+        _is_of_learning,
     ),
     Case(
         "record:state",

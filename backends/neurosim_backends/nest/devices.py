@@ -11,7 +11,6 @@ one set are started by a spike that arrives when our time begins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -41,15 +40,15 @@ class Ahead:
         """The chunk of the present step, which was drawn already."""
         return self._held
 
-    def next(self, n_steps: int) -> tuple[Chunk, Mapping[int, Ints]]:
-        """Return the chunk of the next steps, and what drives send in them.
+    def next(self, n_steps: int) -> tuple[Chunk, Chunk]:
+        """Return the chunk of the next steps, and that of one step later.
 
         Returns
         -------
         chunk : Chunk
             Of the steps now .. now + n_steps - 1; its `counts` are empty.
-        counts : mapping of int to (n_steps, n_targets) int64
-            Drive -> spikes that arrive at the ends of the steps now + 1 .. now + n_steps.
+        ahead : Chunk
+            Of the steps now + 1 .. now + n_steps.
         """
         held, new = self._held, self._replay.next(n_steps)
         end = new.first_step + n_steps  # the last label of the new chunk
@@ -75,7 +74,7 @@ class Ahead:
             arrivals={},
         )
         chunk = Chunk(first_step=held.first_step, n_steps=n_steps, trains=trains, injected=injected)
-        return chunk, new.counts
+        return chunk, new
 
 
 class SpikeSenders:
@@ -121,6 +120,28 @@ class SpikeSenders:
                 for a, b in pairwise(bounds)
             ]
         )
+
+
+class Relays:
+    """Neurons that stand for a population of sources where synapses learn, which devices' do not.
+
+    They pass on what generators send them, one step later.
+
+    Parameters
+    ----------
+    nest, size, dt
+        See `SpikeSenders`.
+    """
+
+    def __init__(self, nest: Any, size: int, dt: float) -> None:
+        self._senders = SpikeSenders(nest, size, dt)
+        self.nodes = nest.Create("parrot_neuron", size)
+        self.ids = np.arange(self.nodes[0].global_id, self.nodes[0].global_id + size)
+        nest.Connect(self._senders.nodes, self.nodes, "one_to_one", {"delay": dt})
+
+    def send(self, labels: Ints, ids: Ints) -> None:
+        """Have spikes sent; the first label is two steps ahead, but before our time begins."""
+        self._senders.send(labels - 1, ids)
 
 
 class CurrentSenders:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,8 @@ class Draft:
         What turns out, while it is written, not to be as described.
     refusals : Refusals
         What turns out to have no form.
+    traces : dict
+        (population, parameter) -> time constant of a postsynaptic trace.
     """
 
     network: Network
@@ -51,6 +53,14 @@ class Draft:
     nodes: dict[str, str] = field(default_factory=dict)
     approximations: list[dict[str, Any]] = field(default_factory=list)
     refusals: Refusals = field(default_factory=Refusals)
+    traces: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def teaches(self, population: Population) -> bool:
+        """Whether a population has synapses that learn, which only neurons of NEST have."""
+        return any(
+            p.plasticity is not None and any(q.name == population.name for q, _ in p.pre.segments)
+            for p in self.network.projections.values()
+        )
 
     @property
     def dt(self) -> float:
@@ -130,10 +140,10 @@ class Draft:
 
     def connect(
         self, pre: str, post: str, rule: str, delay: str, port: Port, *,
-        weight: str | None = None, release: float = 1.0,
+        weight: str | None = None, release: float = 1.0, learning: Mapping[str, str] | None = None,
     ) -> str:  # fmt: skip
-        """Return a call of nest.Connect."""
-        synapse = {}
+        """Return a call of nest.Connect; `learning` tells of a plastic synapse."""
+        synapse = dict(learning or {})
         if release < 1:
             synapse = {"synapse_model": '"bernoulli_synapse"', "p_transmit": repr(release)}
         if weight is not None:

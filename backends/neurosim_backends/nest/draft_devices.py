@@ -44,6 +44,19 @@ def source(draft: Draft, population: Population, name: str) -> list[str]:
             raise UnsupportedError(
                 f"{part}: spike times {WHERE}", f"it does not spell out more than {LONGEST}", RUN_IT
             )
+        if draft.teaches(population):
+            generator = draft.names.make(f"{name}_generator")
+            early = [draft.on_grid(np.asarray(train) - draft.dt) for train in model.trains]
+            rows = [f'{{"spike_times": {times}}}' for times in early]
+            return [
+                "# Synapses of generators do not learn: parrots pass spikes on, a step later.",
+                f'{generator} = nest.Create("spike_generator", {n})',
+                f"{generator}.set([{rows[0]}])"
+                if n == 1
+                else call(f"{generator}.set", [_list(rows)]),
+                f'{name} = nest.Create("parrot_neuron", {n})',
+                f'nest.Connect({generator}, {name}, "one_to_one", {{"delay": DT}})',
+            ]
         rows = [f'{{"spike_times": {draft.on_grid(train)}}}' for train in model.trains]
         return [
             f'{name} = nest.Create("spike_generator", {n})',

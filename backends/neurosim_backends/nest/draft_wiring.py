@@ -22,6 +22,7 @@ from neurosim.engine.wiring import enumerate_connections
 from neurosim.errors import UnsupportedError
 from neurosim_backends.nest.binding import Port
 from neurosim_backends.nest.draft import RUN_IT, WHERE, Draft
+from neurosim_backends.nest.learning import synapse_of
 from neurosim_backends.nest.words import LONGEST, array, call, dictionary, distribution, number
 
 
@@ -38,22 +39,56 @@ def projection(draft: Draft, given: Projection) -> list[str]:
         groups.setdefault(key, []).append((population, indices))
         ports[key] = port
     if _needs_list(given, len(groups)):
-        return head + _listed(draft, given, part)
+        return head + traces(draft, given) + _listed(draft, given, part)
     if len(groups) > 1 and isinstance(given.rule, (FixedOutdegree, FixedTotalNumber)):
         raise UnsupportedError(
             f"{part}: {type(given.rule).__name__} {WHERE}", "its targets have different receptors",
             "one projection for each population",
         )  # fmt: skip
     pre = draft.view(given.pre.segments)
-    lines = []
+    lines = traces(draft, given)
     for key, segments in groups.items():
         weight = None if key[2] else draft.weight(given.weight, ports[key], part)
         rule, delay = _rule(given), _delay(draft, given.delay, part)
         post, port = draft.view(segments), ports[key]
         lines.append(
-            draft.connect(pre, post, rule, delay, port, weight=weight, release=given.release)
-        )
+            draft.connect(
+                pre, post, rule, delay, port, weight=weight, release=given.release,
+                learning=learning(given, float(port.factor)),
+            )
+        )  # fmt: skip
     return head + lines
+
+
+def learning(given: Projection, factor: float) -> dict[str, str]:
+    """Return what a plastic synapse is in NEST, as texts; {} for static ones."""
+    if given.plasticity is None:
+        return {}
+    rule = synapse_of(given.plasticity)
+    words = {"synapse_model": f'"{rule.model}"'}
+    words |= {name: number(value) for name, value in rule.parameters.items()}
+    if rule.largest is not None:
+        words["Wmax"] = number(rule.largest * factor)
+    return words
+
+
+def traces(draft: Draft, given: Projection) -> list[str]:
+    """Return the lines that set the time constants of postsynaptic traces, which neurons have."""
+    if given.plasticity is None:
+        return []
+    lines = []
+    for population, _ in given.post.segments:
+        for name, value in synapse_of(given.plasticity).of_neuron.items():
+            known = draft.traces.setdefault((population.name, name), value)
+            if known != value:
+                raise UnsupportedError(
+                    f"Projection {given.name!r}: time constant of the postsynaptic trace",
+                    f"a neuron of NEST has one for all its synapses ({name})",
+                    "one time constant, or backend='brian2'",
+                )
+            told = "  # ms, of the postsynaptic trace"
+            lines.append(f"{draft.nodes[population.name]}.{name} = {number(value)}{told}")
+    return list(dict.fromkeys(lines))
 
 
 def _needs_list(given: Projection, n_groups: int) -> bool:
@@ -129,6 +164,8 @@ def _listed(draft: Draft, given: Projection, part: str) -> list[str]:
             port = draft.port(population, given.receptor, part)
             n = int(np.count_nonzero(here))
             synapse = {"synapse_model": '"static_synapse"'}
+            for name, text in learning(given, float(np.ravel(port.factor)[0])).items():
+                synapse[name] = text if name == "synapse_model" else f"np.full({n}, {text})"
             if given.release < 1:
                 synapse = {
                     "synapse_model": '"bernoulli_synapse"',

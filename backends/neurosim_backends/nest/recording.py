@@ -193,6 +193,54 @@ class StateTap:
             del kept[old]
 
 
+class CarriedTap:
+    """What spikes carry through synapses that learn, in NEST's unit.
+
+    Parameters
+    ----------
+    nest : module
+    """
+
+    def __init__(self, nest: Any) -> None:
+        self.recorder = nest.Create("weight_recorder", params={"time_in_steps": True})
+        self._key: Ints = np.empty(0, np.int64)
+        self._delay: Ints = np.empty(0, np.int64)
+        self._labels: Ints = np.empty(0, np.int64)
+        self._targets: Ints = np.empty(0, np.int64)
+        self._carried: Floats = np.empty(0)
+
+    def know(self, connections: Any, dt: float) -> None:
+        """Take note of delays; a connection is known by its target and its number there."""
+        names = ("target", "port", "delay")
+        told = connections.get(list(names))
+        target, port, delay = (np.atleast_1d(np.asarray(told[n])) for n in names)
+        self._span = int(port.max(initial=0)) + 1
+        key = target.astype(np.int64) * self._span + port
+        order = np.argsort(key)
+        self._key = key[order]
+        self._delay = np.rint(delay[order] / dt).astype(np.int64)
+
+    def collect(self, now: int) -> None:
+        """Take what was sent since the last call; forget what arrived before the last steps."""
+        events = self.recorder.events
+        target = np.asarray(events["targets"], np.int64)
+        key = target * self._span + np.asarray(events["ports"], np.int64)
+        delay = self._delay[np.searchsorted(self._key, key)]
+        sent = np.asarray(events["times"], np.int64) - WARM_UP
+        self._labels = np.concatenate([self._labels, sent + delay])
+        self._targets = np.concatenate([self._targets, target])
+        self._carried = np.concatenate([self._carried, np.asarray(events["weights"], np.float64)])
+        forget(self.recorder)
+        kept = self._labels > now - 3
+        self._labels, self._targets = self._labels[kept], self._targets[kept]
+        self._carried = self._carried[kept]
+
+    def arrived(self, label: int) -> tuple[Ints, Floats]:
+        """Return the targets [NEST's ids] of what arrives at a label, and what it carries."""
+        here = self._labels == label
+        return self._targets[here], self._carried[here]
+
+
 class Samples:
     """The traces of one run: an array for each recorder of states.
 
@@ -242,10 +290,19 @@ class Tail:
     plan : Plan
     wiring : mapping of int to Connections
         Projection -> its connections, of those that reach populations with such states.
+    learning : mapping of int to CarriedTap
+        Projection -> what its spikes carry, of those that learn.
+    first_nodes : mapping of int to int
+        Population -> NEST's id of its first neuron.
     """
 
-    def __init__(self, plan: Plan, wiring: Mapping[int, Connections]) -> None:
+    def __init__(
+        self, plan: Plan, wiring: Mapping[int, Connections], learning: Mapping[int, CarriedTap],
+        first_nodes: Mapping[int, int],
+    ) -> None:  # fmt: skip
         self._plan = plan
+        self._learning = learning
+        self._first_nodes = first_nodes
         self._wiring = wiring
         self.longest = max((int(c.delay_steps.max(initial=1)) for c in wiring.values()), default=1)
 
@@ -308,8 +365,17 @@ class Tail:
         recent = (ages > 0) & (ages <= self.longest)
         span = self.longest + 1
         keys, times = np.unique(spikes.ids[recent] * span + ages[recent], return_counts=True)
+        for index, carried in self._learning.items():
+            if self._plan.projections[index].receptor == receptor:
+                target, weight = carried.arrived(label)
+                local = target - self._first_nodes[population.index]
+                here = (local >= 0) & (local < population.size)
+                factor = tap.binding.ports[receptor].weights(np.ones(here.sum()), local[here])
+                np.add.at(total, local[here], weight[here] / factor)
         for index, c in self._wiring.items():
             projection = self._plan.projections[index]
+            if index in self._learning:
+                continue
             if projection.receptor != receptor or not keys.size:
                 continue
             post = projection.post[c.post_position]

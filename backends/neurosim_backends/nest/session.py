@@ -26,7 +26,7 @@ from neurosim.results import Run
 from neurosim.sessions import PlanSession, input_train, run_of
 from neurosim_backends.nest import kernel
 from neurosim_backends.nest.building import Built, Parameters, within
-from neurosim_backends.nest.declared import SET_AT_START
+from neurosim_backends.nest.declared import CAPABILITIES, SET_AT_START
 from neurosim_backends.nest.devices import CURRENT_LAG, WARM_UP, is_constant
 from neurosim_backends.nest.recording import Samples, Spikes, StateTap
 from neurosim_backends.nest.status import put
@@ -61,6 +61,7 @@ class NestSession(PlanSession):
             p.index: dict(p.parameters) for p in self.plan.populations if p.spec is not None
         }
         self._piece = FIRST_PIECE
+        self._weights: dict[int, Floats] = {}
         self._build()
         for part, (how, bound) in self._built.clipped.items():
             entry = {"part": part, "how": how, "bound": bound, "unit": "nS"}
@@ -70,7 +71,7 @@ class NestSession(PlanSession):
 
     def _build(self) -> None:
         self._built = Built(
-            self, self.network, self.plan, self._parameters,
+            self, self.network, self.plan, self._parameters, self._weights,
             trial=self.options.trial, threads=self.options.threads or 1,
         )  # fmt: skip
         self._step = 0
@@ -154,12 +155,15 @@ class NestSession(PlanSession):
         self, nest: Any, n: int, inputs: Mapping[str, npt.NDArray[Any]], samples: Samples
     ) -> Spikes:
         """Run `n` steps; return all spikes of the piece."""
-        chunk, counts = self._built.ahead.next(n)
+        chunk, ahead = self._built.ahead.next(n)
         first = self._step
         found = [self._send_trains(chunk.trains, inputs, first)]
-        self._built.send_drives(counts, first + 2)
+        self._built.send_drives(ahead.counts, first + 2)
+        self._built.send_relays(ahead.trains)
         self._run_with_currents(nest, n, self._injected(chunk.injected, inputs, n))
         self._step += n
+        for carried in self._built.carried.values():
+            carried.collect(self._step)
         if self._built.spike_tap is not None:
             found.append(self._built.spike_tap.collect())
         spikes = Spikes.sorted(
@@ -357,6 +361,20 @@ class NestSession(PlanSession):
         self._alive()
         return super().get(view, name)
 
+    def _synaptic(self, projection: int, name: str) -> Floats:
+        self._alive()
+        p = self.plan.projections[projection]
+        assert p.plasticity is not None
+        if name != "w":
+            raise UnsupportedError(
+                f"session.get: {p.name!r}: {name}",
+                "NEST's synapses tell it at presynaptic spikes only", "the weight 'w'",
+            )  # fmt: skip
+        if p.plasticity.program.changes_weight and self._step:
+            told = CAPABILITIES.declared("session:weights")
+            warn(f"Backend 'nest', Projection {p.name!r}: {told.how} (off by {told.bound}).")
+        return self._built.learnt(projection)
+
     def _read(self, population: int, name: str, where: Ints) -> Floats:
         k, p = population, self.plan.populations[population]
         if name in self._parameters[k]:
@@ -381,4 +399,10 @@ class NestSession(PlanSession):
 
     def reset(self) -> None:
         """Go back to t = 0 and the initial state."""
+        if self._failure is None:
+            self._weights = {
+                k: self._built.learnt(k)
+                for k, p in enumerate(self.plan.projections)
+                if p.plasticity is not None
+            }
         self._build()

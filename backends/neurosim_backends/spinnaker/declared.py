@@ -55,6 +55,8 @@ SUPPORTS: Mapping[str, Support] = {
     "coupling:*": refused("neurons of SpiNNaker exchange spikes only", "synapses"),
     "record:*": PASSES,
     "option:*": PASSES,
+    "session:weights": refused("synapses do not learn here", "backend='cpu'"),
+    "session:learning": refused("synapses do not learn here", "backend='cpu'"),
     "session:*": PASSES,
 }
 
