@@ -151,7 +151,9 @@ def test_a_certificate_sees_what_a_rule_does(fault: str) -> None:
         return replace(plan, projections=(replace(p, plasticity=other),))
 
     found = certify(net, ["cpu", Opaque(change)], 60)
-    assert found.same_until["opaque"] < 60
+    until = found.same_until["opaque"]
+    assert until is not None
+    assert until < 60
     assert all(r.tier not in (Tier.SAME_SPIKES, Tier.BIT_EXACT) for r in found.rows)
 
 
