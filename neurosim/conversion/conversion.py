@@ -11,6 +11,7 @@ import numpy as np
 
 from neurosim.backend import Session, compile
 from neurosim.conversion.building import build, shown
+from neurosim.conversion.calibration import LEVELS, calibrate
 from neurosim.conversion.layers import IMAGE, Affine, Layer, LayeredNetwork, quantised
 from neurosim.conversion.operators import Floats
 from neurosim.conversion.report import ConversionReport, LayerReport
@@ -23,6 +24,8 @@ from neurosim.units import to_scalar
 
 REPORTED = 100
 """Most calibration images that ``Conversion.report`` shows to the network."""
+
+CALIBRATED = {"light": "Biases", "advanced": "Weights, biases and initial potentials"}
 
 
 @dataclass(eq=False)
@@ -41,12 +44,15 @@ class Conversion:
     windows : dict
         Layer, and "output" -> the step of its first possible spike (or sample), from 1 on: layers
         work one step after another, as a pipeline.
+    charges : dict
+        Layer -> its membranes at the start, in thresholds: a number, or one per neuron.
     """
 
     network: Network
     timesteps: int
     thresholds: Mapping[str, float]
     windows: Mapping[str, int]
+    charges: Mapping[str, Any] = field(repr=False)
     _layered: LayeredNetwork = field(repr=False)
     _graph_module: Any = field(repr=False)
     _calibration: tuple[Any, Any] = field(repr=False)
@@ -269,6 +275,7 @@ def convert(
     timesteps: int = 8,
     reset: str = "soft",
     initial_charge: float = 0.5,
+    calibration: str = "none",
     percentile: float = 99.9,
     max_pool: str = "spiking",
     device: Any = None,
@@ -297,6 +304,10 @@ def convert(
     initial_charge : float
         Of the membranes, in thresholds. With a half, the count is the activation rounded, without
         it is rounded down.
+    calibration : {"none", "light", "advanced"}
+        What is done about what the spikes tell wrongly of calibration images, layer by layer:
+        nothing; their mean error goes into biases; before that weights are fitted, and after it
+        membranes start with the error that is left (Li et al. 2021).
     percentile : float
         For method="percentile" [%].
     max_pool : {"spiking", "average"}
@@ -342,6 +353,7 @@ def convert(
         ("method", method, METHODS),
         ("reset", reset, ("soft", "hard")),
         ("max_pool", max_pool, ("spiking", "average")),
+        ("calibration", calibration, LEVELS),
     ):
         if value not in known:
             raise UnknownNameError(f"convert: {place}", value, known)
@@ -362,21 +374,31 @@ def convert(
     if labels is not None:
         labels = checked_labels(labels, len(images), n_classes, "convert: labels of the loader")
     nodes = [layer.node for layer in layered.layers]
-    values, _ = observe(traced.graph_module, shown_images, nodes)
+    values, expected = observe(traced.graph_module, shown_images, nodes)
     thresholds = thresholds_of(
         layered.layers, values, method=method, timesteps=timesteps, percentile=percentile
     )
+    charges: tuple[Any, ...] = (charge,) * len(thresholds)
+    if calibration != "none":
+        found = calibrate(
+            layered, thresholds, images, values, expected, timesteps=timesteps, charge=charge,
+            soft=reset == "soft", advanced=calibration == "advanced",
+        )  # fmt: skip
+        layered, charges = found.network, found.charges
     declared = tuple(
         f"MaxPool {pool!r} was replaced by a mean over its window: another function"
         for pool in traced.averaged
     )
     for sentence in declared:
         warn(f"convert: {sentence}.")
+    if calibration != "none":
+        declared += (f"{CALIBRATED[calibration]} were calibrated",)
     return Conversion(
-        network=build(layered, thresholds, name=name, reset=reset, charge=charge),
+        network=build(layered, thresholds, name=name, reset=reset, charges=charges),
         timesteps=timesteps,
         thresholds={layer.name: t for layer, t in zip(layered.layers, thresholds, strict=True)},
         windows={layer.name: layer.depth for layer in layered.layers} | {"output": layered.depth},
+        charges={layer.name: c for layer, c in zip(layered.layers, charges, strict=True)},
         _layered=layered,
         _graph_module=traced.graph_module,
         _calibration=(images, labels),

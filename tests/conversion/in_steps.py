@@ -16,12 +16,12 @@ from neurosim.conversion.operators import Floats
 
 
 def spikes_and_output(
-    layered: LayeredNetwork, images: Any, timesteps: int, thresholds: Sequence[float], charge: float
+    layered: LayeredNetwork, images: Any, timesteps: int, thresholds: Sequence[float], charge: Any
 ) -> tuple[list[Floats], Floats]:
     """Return what fires, and the output after all steps.
 
-    charge : float
-        Membranes at the start, in thresholds.
+    charge : float, or a sequence of numbers and arrays
+        Membranes at the start, in thresholds; of all layers, or of each.
 
     Returns
     -------
@@ -52,9 +52,9 @@ def spikes_and_output(
         highest = largest(layer.taps, counts.reshape(n * timesteps, -1))
         return np.diff(highest.reshape(n, timesteps, -1), axis=1, prepend=0.0)
 
-    def units(layer: Layer, theta: float) -> Floats:
+    def units(layer: Layer, theta: float, own: Any) -> Floats:
         arrivals = arriving(layer)
-        v = np.full(arrivals[:, 0].shape, charge * theta)
+        v = np.zeros_like(arrivals[:, 0]) + np.multiply(own, theta)
         fired = np.zeros_like(arrivals)
         for t in range(timesteps):
             v += arrivals[:, t]
@@ -62,6 +62,7 @@ def spikes_and_output(
             v -= theta * fired[:, t]
         return fired
 
-    for layer, theta in zip(layered.layers, thresholds, strict=True):
-        spikes.append(maxima(layer) if layer.taps is not None else units(layer, theta))
+    charges = [charge] * len(thresholds) if isinstance(charge, float) else charge
+    for layer, theta, own in zip(layered.layers, thresholds, charges, strict=True):
+        spikes.append(maxima(layer) if layer.taps is not None else units(layer, theta, own))
     return spikes, arriving(layered.output).mean(1)

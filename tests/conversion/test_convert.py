@@ -229,6 +229,48 @@ def test_thresholds_by_their_definitions() -> None:
     assert small < large  # few levels are spent on what is frequent
 
 
+def test_calibration_puts_right_what_spikes_tell_wrongly() -> None:
+    """Li et al. (2021): the bias of the first layer by hand, and the core with all that was moved.
+
+    Under constant input, without initial charge, a count is the activation rounded down; so what
+    the first bias gains is the mean of what that is wrong by.
+    """
+    torch.manual_seed(4)
+    model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 5), nn.ReLU(), nn.Linear(5, 3))
+    images = torch.rand(60, 6)
+    plain, light, advanced = (
+        ns.convert(model, [images], timesteps=3, method="max", initial_charge=0, calibration=level)
+        for level in ("none", "light", "advanced")
+    )
+    theta = plain.thresholds["0"]
+    with torch.no_grad():
+        x = model[0].double()(images.double()).numpy()
+    wrong = np.maximum(x, 0) - quantised(x - theta / 6, theta, 3)
+    moved = light._layered.layers[0].bias - plain._layered.layers[0].bias
+    np.testing.assert_allclose(moved, wrong.mean(0), atol=1e-6)  # the module is single
+    assert np.abs(moved).max() > 1e-3
+    assert set(light.charges.values()) == {0.0}
+    starts = advanced.charges["2"]
+    assert starts.shape == (5,)
+    assert len(set(starts)) > 2
+    assert np.abs(starts).max() < 1
+    errors = []
+    for conversion in (plain, light, advanced):
+        told = conversion.outputs(images)[:, -1]
+        thresholds, charges = (
+            list(conversion.thresholds.values()),
+            list(conversion.charges.values()),
+        )
+        _, output = spikes_and_output(conversion._layered, images, 3, thresholds, charges)
+        np.testing.assert_allclose(told, output, atol=1e-9)
+        with torch.no_grad():
+            expected = model.double()(images.double()).numpy()
+        errors.append(float(np.abs((told - expected).mean(0)).max()))
+    assert errors[0] > 1e-3  # rounding down
+    assert max(errors[1:]) < 1e-6  # the output's own bias takes what is left
+    assert "Weights, biases and initial potentials were calibrated" in repr(advanced.report)
+
+
 def test_hard_reset_loses_and_half_a_charge_rounds() -> None:
     """Of theta = 1 and x = 0.75 in 8 steps: soft 6; hard 4, as each spike loses a half."""
     model = nn.Sequential(nn.Linear(1, 1), ns.QCFS(8, 1.0))
@@ -293,6 +335,28 @@ def test_published_order_of_methods(shown: tuple[Any, ...]) -> None:
         found.append(float(np.mean(output.argmax(1) == known)))
     assert found[0] < found[1] < 0.5
     assert 0.97 < found[2] <= found[3]
+
+
+def test_published_order_of_calibrations(shown: tuple[Any, ...]) -> None:
+    """Li et al. (2021), table of VGG-16: 64.5, 93.3, 93.65 % without, with light, with advanced.
+
+    Here at T = 2 with thresholds at the 99.9th percentile and no initial charge, on 200 images.
+    """
+    model, loader, held_out, labels, _ = shown
+    found = []
+    for level in ("none", "light", "advanced"):
+        conversion = ns.convert(model, loader, timesteps=2, method="percentile", initial_charge=0,
+                                calibration=level, limit=256)  # fmt: skip
+        thresholds, charges = (
+            list(conversion.thresholds.values()),
+            list(conversion.charges.values()),
+        )
+        _, output = spikes_and_output(
+            conversion._layered, held_out[:200], 2, thresholds, charges
+        )  # fmt: skip
+        found.append(float(np.mean(output.argmax(1) == labels[:200])))
+    assert found[0] < 0.5 < found[1] < found[2]
+    assert found[2] > 0.95
 
 
 # ---------------------------------------------------------------------------------- refusals
@@ -395,6 +459,7 @@ CALLS: dict[str, tuple[Any, dict[str, Any], str]] = {
     "steps": ([torch.rand(2, 4)], {"timesteps": 0}, "timesteps is 0"),
     "charge": ([torch.rand(2, 4)], {"initial_charge": 1.0}, "initial_charge"),
     "percentile": ([torch.rand(2, 4)], {"percentile": 101}, "percentile"),
+    "calibration": ([torch.rand(2, 4)], {"calibration": "lite"}, "Did you mean 'light'"),
 }
 
 
