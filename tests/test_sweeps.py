@@ -227,3 +227,37 @@ def test_windows_compiled_are_windows_as_written() -> None:
             results.append(out)
         assert np.array_equal(results[0], results[1])
         assert results[0].any()
+        space = {"scatter_windows": windows.scatter_windows}
+        text = (
+            "def call(a, b, c, d, e, f, m, to):\n"
+            f"    return scatter_windows(a, b, c, d, e, f, m, to, {8 * width}, {width}, {lanes}, "
+            f"{single}, {between}, {scaled})\n"
+        )
+        exec(text, space)
+        target = np.sort(rng.integers(0, 3, m)).astype(np.uint32)
+        scattered = []
+        for order in (np.arange(m), np.argsort(np.arange(m) % 4, kind="stable")):
+            out = np.zeros((3, width))
+            sorted_: list[Any] = [a[order] for a in (place, weight, fraction, target)]
+            p, w, f, to = (a.ctypes.data for a in sorted_)
+            numba.njit(space["call"])(
+                out.ctypes.data, past.ctypes.data, p, w, f, factor.ctypes.data, m, to
+            )
+            by_hand = np.zeros((3, width))
+            windows.scatter_windows_slowly(
+                by_hand.ctypes.data, past.ctypes.data, p, w, f, factor.ctypes.data, m, to,
+                8 * width, width, lanes, single, between, scaled,
+            )  # fmt: skip
+            assert np.array_equal(out, by_hand)
+            scattered.append(out)
+        # Target by target, the same bits as sums in registers.
+        for k in range(3):
+            chosen = np.flatnonzero(target == k)
+            one = np.zeros(width)
+            parts = [np.ascontiguousarray(a[chosen]) for a in (place, weight, fraction)]
+            p, w, f = (a.ctypes.data for a in parts)
+            windows.window_sums_slowly(
+                one.ctypes.data, past.ctypes.data, p, w, f, factor.ctypes.data, chosen.size, width,
+                lanes, single, between, scaled,
+            )  # fmt: skip
+            assert np.array_equal(scattered[0][k], one)

@@ -32,6 +32,8 @@ from neurosim_models.discrete_memories import bidirectional_memory as bidirectio
 from neurosim_models.discrete_memories import clique_memory as clique_memory
 from neurosim_models.discrete_memories import sequence_memory as sequence_memory
 from neurosim_models.discrete_memories import willshaw_memory as willshaw_memory
+from neurosim_models.fast_weights import FastWeights as FastWeights
+from neurosim_models.fast_weights import fast_weights as fast_weights
 from neurosim_models.hopfield_1982 import hopfield as hopfield
 from neurosim_models.microcircuit import potjans_diesmann as potjans_diesmann
 from neurosim_models.song_2000 import song_miller_abbott as song_miller_abbott

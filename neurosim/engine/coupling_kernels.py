@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from neurosim.engine.expressions import Emitter, Precision, symbols_of
 from neurosim.engine.generate import GeneratedKernel
+from neurosim.engine.layout import BLOCK_NEURONS
 from neurosim.equations.pairs import TOTAL, Pair, post_symbol, pre_symbol
 from neurosim.equations.plasticity import BOUNDS, WEIGHT, RuleProgram
 
@@ -226,7 +227,7 @@ def _clipped(value: str) -> list[str]:
 
 def generate_windows(
     *, precision: Precision, lanes: int, steps: int, width: int, tiles: int, between: bool,
-    scaled: bool,
+    scaled: bool, by_source: bool,
 ) -> CouplingKernel:  # fmt: skip
     """Write the kernel of delayed sums of w_ij x_j: those of several steps are taken at once.
 
@@ -247,6 +248,9 @@ def generate_windows(
         Whether any delay lies between two steps.
     scaled : bool
         Whether weights have a factor in each lane.
+    by_source : bool
+        Whether connections are sorted by blocks of targets, and in each by their source: worth it
+        where many targets of a block read the same source. Both ways give the same bits.
     """
     real = "float64" if precision == "double" else "float32"
     size = 8 if real == "float64" else 4
@@ -259,6 +263,30 @@ def generate_windows(
         f"inside = step % {steps}",
         f"now = step % {w.at('length')}",
     ]
+    literals = f"{width}, {lanes}, {real == 'float32'}, {between}, {scaled}"
+    past = f"{w.at('past')} + {size}*(now*{lanes} + {width}*tile)"
+    if by_source:
+        stride = 8 * width * tiles
+        head.append(f"first = start[lo // {BLOCK_NEURONS}]")
+        head.append(f"m = start[lo // {BLOCK_NEURONS} + 1] - first")
+        body = [
+            "if inside == 0:",
+            f"    of_node = {width * tiles}",
+            f"    for k in range(lo // {lanes} * of_node, hi // {lanes} * of_node):",
+            "        sums[k] = 0.0",
+            f"    for tile in range({tiles}):",
+            "        scatter_windows(",
+            f"            {w.at('scratch')} + {8 * width}*tile, {past},",
+            f"            {w.at('place')} + 4*first, {w.at('weight')} + 8*first,",
+            f"            {w.at('fraction')} + 8*first, {w.at('factor')} + {8 * width}*tile, m,",
+            f"            {w.at('target')} + 4*first, {stride}, {literals},",
+            "        )",
+            f"for node in range(lo // {lanes}, hi // {lanes}):",
+            f"    for lane in range({lanes}):",
+            f"        value = sums[{width * tiles}*node + {lanes}*inside + lane]",
+            f"        row[{lanes}*node + lane] += np.{real}(value)",
+        ]
+        return _written(w, head, body, Emitter("double", {}), 0, "scatter_windows")
     body = [
         f"for node in range(lo // {lanes}, hi // {lanes}):",
         "    first = start[node]",
@@ -270,9 +298,9 @@ def generate_windows(
         f"        for tile in range({tiles}):",
         "            window_sums(",
         f"                {w.at('scratch')} + {8 * width}*({tiles}*node + tile),",
-        f"                {w.at('past')} + {size}*(now*{lanes} + {width}*tile),",
+        f"                {past},",
         f"                place, weight, fraction, {w.at('factor')} + {8 * width}*tile, m,",
-        f"                {width}, {lanes}, {real == 'float32'}, {between}, {scaled},",
+        f"                {literals},",
         "            )",
         f"    for lane in range({lanes}):",
         f"        value = sums[{width * tiles}*node + {lanes}*inside + lane]",

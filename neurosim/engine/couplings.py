@@ -43,6 +43,9 @@ ON_GRID = 1e-9
 CUBIC = 4
 """Times that a cubic is laid through."""
 
+SHARED = 3.0
+"""Targets of a block that read one source, on average, from which sums go source by source."""
+
 FURTHEST = 2**32
 """Places in a history that an index can tell apart."""
 
@@ -522,10 +525,19 @@ class Couplings:
         steps = int(min(reach.whole.min() + 1, max(1, WIDEST // lanes)))
         width = min(WIDEST, -(-steps * lanes // VECTOR) * VECTOR)
         tiles = -(-steps * lanes // width)
+        block = local * lanes // BLOCK_NEURONS
+        pairs = np.unique(block * (self._plan.size + 1) + pre).size
+        by_source = chosen.size >= SHARED * pairs
         kernel = generate_windows(
             precision=self._machine.precision, lanes=lanes, steps=steps, width=width, tiles=tiles,
-            between=reach.is_between, scaled=coupling.factor is not None,
+            between=reach.is_between, scaled=coupling.factor is not None, by_source=by_source,
         )  # fmt: skip
+        order = np.arange(chosen.size)
+        if by_source:
+            # The sources of a target, which are in ascending order, stay in it.
+            order = np.lexsort((local, pre, block))
+            n_blocks = -(-n * lanes // BLOCK_NEURONS)
+            start = np.searchsorted(block[order], np.arange(n_blocks + 1)).astype(np.int64)
         factor = np.ones(0) if coupling.factor is None else coupling.factor
         places = pre * 2 * history.length + history.length - reach.whole
         given: dict[tuple[str, str], Any] = {
@@ -534,9 +546,10 @@ class Couplings:
             ("start", ""): start,
             ("scratch", ""): zeros(n * width * tiles, np.float64),
             ("length", ""): history.length,
-            ("place", ""): places.astype(np.uint32),
-            ("weight", ""): np.ascontiguousarray(coupling.weight[chosen]),
-            ("fraction", ""): np.ascontiguousarray(reach.fraction),
+            ("place", ""): places[order].astype(np.uint32),
+            ("target", ""): local[order].astype(np.uint32),
+            ("weight", ""): np.ascontiguousarray(coupling.weight[chosen][order]),
+            ("fraction", ""): np.ascontiguousarray(reach.fraction[order]),
             ("factor", ""): np.ascontiguousarray(np.resize(factor, width * tiles)),
             ("past", ""): history.values,
         }

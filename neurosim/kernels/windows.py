@@ -1,9 +1,10 @@
 """Weighted sums of windows: what many connections bring in several steps, or lanes, at once.
 
-The loop over connections keeps its sums in vector registers, which a loop over arrays cannot: the
-compiler would have to know that sums and summands do not overlap. Every product and sum is rounded
-by itself, and sums are taken in the order of `neurosim.engine.coupling_kernels`: four partial sums,
-connection by connection.
+Either target by target, with the sums in vector registers, or source by source, with the sums of
+all targets of a block in the cache: then the past of a source, which many targets read at different
+delays, is taken from memory once. Loops over arrays could do neither: the compiler would have to
+know that sums and summands do not overlap. Every product and sum is rounded by itself, and terms
+are added in the order of sources in both ways: they give the same bits.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ VECTOR = 8
 """Numbers in a vector; where registers are narrower, the compiler takes several."""
 
 WIDEST = 32
-"""Numbers of a window that are summed at once: 4 vectors in each of 4 partial sums fill half of the
-registers of AVX-512."""
+"""Numbers of a window that are summed at once: 4 vectors, each a chain of additions of its own, so
+that none waits for another."""
 
 
 def window_sums_slowly(
@@ -47,10 +48,9 @@ def window_sums_slowly(
     w = float64_at(weight, m)
     f = float64_at(fraction, m) if between else np.zeros(m)
     scale = float64_at(factor, width) if scaled else np.ones(width)
-    sums = np.zeros((4, width))
+    sums = np.zeros(width)
     size = 4 if single else 8
     view = float32_at if single else float64_at
-    whole = m // 4 * 4
     for c in range(m):
         first = int(at[c]) * lanes
         x = np.array(view(past + size * first, width), np.float64)
@@ -58,22 +58,37 @@ def window_sums_slowly(
             before = np.array(view(past + size * (first - lanes), width), np.float64)
             x = x + f[c] * (before - x)
         own = scale * w[c] if scaled else w[c]
-        sums[c % 4 if c < whole else 0] += own * x
-    float64_at(out, width)[:] = (sums[0] + sums[1]) + (sums[2] + sums[3])
+        sums += own * x
+    float64_at(out, width)[:] = sums
     return 0
 
 
-@intrinsic
-def window_sums_compiled(
-    typing_context: Any, out: Any, past: Any, place: Any, weight: Any, fraction: Any, factor: Any,
-    m: Any, width: Any, lanes: Any, single: Any, between: Any, scaled: Any,
-) -> Any:  # fmt: skip
-    """As `window_sums_slowly`."""
-    literals = (width, lanes, single, between, scaled)
-    if not all(isinstance(value, types.Literal) for value in literals):
-        return None
+def scatter_windows_slowly(
+    out: int, past: int, place: int, weight: int, fraction: int, factor: int, m: int, target: int,
+    stride: int, width: int, lanes: int, single: bool, between: bool, scaled: bool,
+) -> int:  # fmt: skip
+    """Add the windows of m connections to the sums of their targets.
+
+    As `window_sums_slowly`, for connections to several targets:
+
+    out      : address of the sums of target 0, added to
+    target   : address of (m,) uint32
+    stride   : literal, bytes from the sums of one target to those of the next
+    """
+    to = uint32_at(target, m)
+    for c in range(m):
+        one = np.zeros(width)
+        window_sums_slowly(
+            one.ctypes.data, past, place + 4 * c, weight + 8 * c, fraction + 8 * c, factor, 1,
+            width, lanes, single, between, scaled,
+        )  # fmt: skip
+        float64_at(out + stride * int(to[c]), width)[:] += one
+    return 0
+
+
+def _windows(several: bool, literals: tuple[Any, ...], stride: int = 0) -> Any:
+    """Return the code of `window_sums_compiled`; with `several` of `scatter_windows_compiled`."""
     n_values, n_lanes, is_single, is_between, is_scaled = (v.literal_value for v in literals)
-    signature = types.int64(*(types.int64,) * 7, *literals)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         word, half, real = ir.IntType(64), ir.IntType(32), ir.DoubleType()
@@ -89,6 +104,9 @@ def window_sums_compiled(
         def load(address: Any, kind: Any, align: int) -> Any:
             return builder.load(builder.inttoptr(address, kind.as_pointer()), align=align)
 
+        def store(value: Any, address: Any) -> None:
+            builder.store(value, builder.inttoptr(address, vector.as_pointer()), align=8)
+
         def spread(value: Any) -> Any:
             one = builder.insert_element(
                 ir.Constant(vector, ir.Undefined), value, ir.Constant(half, 0)
@@ -100,46 +118,75 @@ def window_sums_compiled(
             values = load(address, ir.VectorType(stored, VECTOR), size)
             return builder.fpext(values, vector) if is_single else values
 
-        zero = ir.Constant(vector, [0.0] * VECTOR)
-        sums = [[cgutils.alloca_once(builder, vector) for _ in range(vectors)] for _ in range(4)]
-        for place_of_sum in (s for several in sums for s in several):
-            builder.store(zero, place_of_sum)
+        sums = []
+        if not several:
+            sums = [cgutils.alloca_once(builder, vector) for _ in range(vectors)]
+            for kept in sums:
+                builder.store(ir.Constant(vector, [0.0] * VECTOR), kept)
         factors = []
         if is_scaled:
             factors = [
                 load(builder.add(factor, number(8 * VECTOR * v)), vector, 8) for v in range(vectors)
             ]
 
-        def add_connection(c: Any, chain: list[Any]) -> None:
-            eight = builder.mul(c, number(8))
-            index = load(builder.add(place, builder.mul(c, number(4))), half, 4)
-            first = builder.mul(builder.zext(index, word), number(size * n_lanes))
-            first = builder.add(past, first)
-            w = spread(load(builder.add(weight, eight), real, 8))
-            f = spread(load(builder.add(fraction, eight), real, 8)) if is_between else None
+        def entry(address: Any, c: Any, kind: Any, width: int) -> Any:
+            return load(builder.add(address, builder.mul(c, number(width))), kind, width)
+
+        with cgutils.for_range_slice(builder, number(0), m, number(1), word) as (c, _):
+            first = builder.zext(entry(place, c, half, 4), word)
+            first = builder.add(past, builder.mul(first, number(size * n_lanes)))
+            w = spread(entry(weight, c, real, 8))
+            f = spread(entry(fraction, c, real, 8)) if is_between else None
+            terms = []
             for v in range(vectors):
                 x = states(builder.add(first, number(size * VECTOR * v)))
                 if is_between:
                     before = states(builder.add(first, number(size * (VECTOR * v - n_lanes))))
                     x = builder.fadd(x, builder.fmul(f, builder.fsub(before, x)))
                 own = builder.fmul(factors[v], w) if is_scaled else w
-                term = builder.fmul(own, x)
-                builder.store(builder.fadd(builder.load(chain[v]), term), chain[v])
-
-        whole = builder.and_(m, number(-4))
-        with cgutils.for_range_slice(builder, number(0), whole, number(4), word) as (c, _):
-            for k in range(4):
-                add_connection(builder.add(c, number(k)), sums[k])
-        with cgutils.for_range_slice(builder, whole, m, number(1), word) as (c, _):
-            add_connection(c, sums[0])
-        for v in range(vectors):
-            parts = [builder.load(sums[k][v]) for k in range(4)]
-            total = builder.fadd(builder.fadd(parts[0], parts[1]), builder.fadd(parts[2], parts[3]))
-            address = builder.add(out, number(8 * VECTOR * v))
-            builder.store(total, builder.inttoptr(address, vector.as_pointer()), align=8)
+                terms.append(builder.fmul(own, x))
+            if several:
+                to = builder.zext(entry(arguments[7], c, half, 4), word)
+                to = builder.add(out, builder.mul(to, number(stride)))
+                places = [builder.add(to, number(8 * VECTOR * v)) for v in range(vectors)]
+                before_this = [load(address, vector, 8) for address in places]
+                for address, old, term in zip(places, before_this, terms, strict=True):
+                    store(builder.fadd(old, term), address)
+            else:
+                for kept, term in zip(sums, terms, strict=True):
+                    builder.store(builder.fadd(builder.load(kept), term), kept)
+        for v, kept in enumerate(sums):
+            store(builder.load(kept), builder.add(out, number(8 * VECTOR * v)))
         return number(0)
 
-    return signature, generate
+    return generate
+
+
+@intrinsic
+def window_sums_compiled(
+    typing_context: Any, out: Any, past: Any, place: Any, weight: Any, fraction: Any, factor: Any,
+    m: Any, width: Any, lanes: Any, single: Any, between: Any, scaled: Any,
+) -> Any:  # fmt: skip
+    """As `window_sums_slowly`."""
+    literals = (width, lanes, single, between, scaled)
+    if not all(isinstance(value, types.Literal) for value in literals):
+        return None
+    return types.int64(*(types.int64,) * 7, *literals), _windows(False, literals)
+
+
+@intrinsic
+def scatter_windows_compiled(
+    typing_context: Any, out: Any, past: Any, place: Any, weight: Any, fraction: Any, factor: Any,
+    m: Any, target: Any, stride: Any, width: Any, lanes: Any, single: Any, between: Any,
+    scaled: Any,
+) -> Any:  # fmt: skip
+    """As `scatter_windows_slowly`."""
+    literals = (width, lanes, single, between, scaled)
+    if not all(isinstance(value, types.Literal) for value in (stride, *literals)):
+        return None
+    signature = types.int64(*(types.int64,) * 8, stride, *literals)
+    return signature, _windows(True, literals, stride.literal_value)
 
 
 window_sums: Any = window_sums_compiled if JIT else window_sums_slowly
+scatter_windows: Any = scatter_windows_compiled if JIT else scatter_windows_slowly
