@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import torch
 
 import neurosim as ns
 import neurosim_backends.norse.layers  # noqa: F401  # Norse itself warns when it is imported
+from neurosim.backend import Options
+from neurosim.compare.verdicts import Tier
 from neurosim.errors import UnknownNameError
 from neurosim_backends.norse import Norse
 from tests.conformance.comparing import assert_same
@@ -75,3 +78,22 @@ def test_each_surrogate_gives_a_gradient_by_norses_own_function(surrogate: str) 
 def test_a_surrogate_that_does_not_exist() -> None:
     with pytest.raises(UnknownNameError, match="heavi_erfc"):
         Norse(surrogate="erfc")
+
+
+class Single(Norse):
+    """Norse in single precision, beside a reference in double."""
+
+    def compile(self, network: ns.Network, options: Options) -> Any:
+        """Make the module."""
+        return super().compile(network, replace(options, precision="single"))
+
+
+def test_single_precision_is_certified() -> None:
+    """Rounding to 24 bits moves no spike here, and it is told by how much states differ."""
+    counts = np.random.default_rng(3).integers(0, 3, (60, 2))
+    certificate = ns.certify(fed(LAYERS["leaky"][0]), [Single()], 60, inputs={"in": counts})
+    assert {row.tier for row in certificate.rows} == {Tier.SAME_SPIKES}
+    lockstep = certificate.report("norse").lockstep
+    assert lockstep is not None
+    (largest,) = [state.largest_relative for state in lockstep.states]
+    assert 0 < largest < 1e-5

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neurosim as ns
+import neurosim_backends.norse.layers  # noqa: F401  # Norse itself warns when it is imported
 from neurosim.errors import DescriptionError, UnknownNameError
+from neurosim_backends.norse import Norse
 from neurosim_backends.snntorch import SnnTorch
 from tests.conformance.comparing import assert_same
 
@@ -75,18 +77,36 @@ def networks(draw: Any) -> tuple[ns.Network, Any]:
     return net, counts.reshape(steps, len(net["in"]))
 
 
+def spikes_of(module: Any, counts: Any) -> dict[str, Any]:
+    """Return the (steps, ids) of the spikes of a module that is called once."""
+    with torch.no_grad():
+        out = module(torch.tensor(counts)[:, None])
+    return {name: np.nonzero(told[:, 0].numpy()) for name, told in out.spikes.items()}
+
+
 @settings(max_examples=25, deadline=None)
 @given(networks())
 def test_random_networks_fire_as_on_the_core(drawn: tuple[ns.Network, Any]) -> None:
-    """Spike for spike, and state for state, on the dyadic grid, ties at the threshold included."""
+    """Spike for spike, and state for state, on the dyadic grid, ties at the threshold included.
+
+    With the neurons of both libraries step by step, and by scans in single precision, where these
+    sums are exact, too.
+    """
     net, counts = drawn
-    run, core = (
-        ns.run(net, len(counts), backend, inputs={"in": counts}) for backend in (SnnTorch(), "cpu")
+    sides = SnnTorch(), Norse(), "cpu"
+    first, second, core = (
+        ns.run(net, len(counts), backend, inputs={"in": counts}) for backend in sides
     )
-    for name in core.spikes:
-        np.testing.assert_array_equal(run.spikes[name].times, core.spikes[name].times)
-        np.testing.assert_array_equal(run.spikes[name].ids, core.spikes[name].ids)
-        np.testing.assert_array_equal(run.states[name]["V_m"].array, core.states[name]["V_m"].array)
+    told = spikes_of(compiled(net, Norse(), precision="single").module, counts)
+    for name, spikes in core.spikes.items():
+        for run in (first, second):
+            np.testing.assert_array_equal(run.spikes[name].times, spikes.times)
+            np.testing.assert_array_equal(run.spikes[name].ids, spikes.ids)
+            np.testing.assert_array_equal(
+                run.states[name]["V_m"].array, core.states[name]["V_m"].array
+            )
+        np.testing.assert_array_equal(told[name][0] + 1.0, spikes.times)
+        np.testing.assert_array_equal(told[name][1], spikes.ids)
 
 
 def fed(model: Any, n: int = 2, **weight: Any) -> ns.Network:
