@@ -223,9 +223,13 @@ def test_what_has_no_form_is_refused_by_name() -> None:
     net.population("fine", 2, ns.AdEx())
     net.population("rates", 2, ns.WilsonCowan())
     net.project(cells, cells, ns.AllToAll(), weight=1.0, receptor="exc", release=0.5)
+    net.project(
+        cells, cells, ns.AllToAll(), weight=1.0, receptor="exc", plasticity=ns.STDP(), name="learns"
+    )
     fit = ns.check(net, "loihi2")
     assert {m.part for m in fit.misfits} >= {
-        "Population 'fine'", "Population 'rates'", "Projection 'cells->cells'"
+        "Population 'fine'", "Population 'rates'", "Projection 'cells->cells'",
+        "Projection 'learns'",
     }  # fmt: skip
     assert all(m.remedy for m in fit.misfits)
     assert not fit.cores

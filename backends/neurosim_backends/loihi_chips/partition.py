@@ -230,7 +230,8 @@ def place(neurons: Neurons, incoming: Incoming, limits: Mapping[str, int]) -> Pl
         if most is None:
             return placement
         # Output axons are known once all targets are placed. Other breaks make more of them, so
-        # that this goes on until there is nothing to break; each time there is one more.
+        # that this goes on until there is nothing to break; each time there is one more. To leave
+        # room for what comes is faster, and took a fifth more cores (8,000 neurons, in-degree 150).
         sent = _sent(neurons, incoming, placement)
         before = len(breaks)
         for lo, hi in placement.bounds:
@@ -280,7 +281,8 @@ def _fill(
         placement.use.append({name: int(values[taken - 1]) for name, values in held.items()})
         placement.bound_by.append(bound_by)
         lo, hi = incoming.first[start], incoming.first[start + taken]
-        placement.copies[np.unique(incoming.axon[lo:hi])] += 1
+        axons = np.sort(incoming.axon[lo:hi])  # np.unique hashes, which takes longer
+        placement.copies[axons[np.diff(axons, prepend=-1) != 0]] += 1
         start += taken
         look = min(most, 2 * taken)
     sent = _sent(neurons, incoming, placement)

@@ -18,7 +18,7 @@ from neurosim.fit.limits import Chip
 from neurosim.fit.report import Core, Fit, Misfit, Part
 from neurosim.lower.lowering import lower
 from neurosim.lower.plan import Plan, PlanPopulation
-from neurosim_backends.loihi.chip import Compartments
+from neurosim_backends.loihi.chip import Compartments, IntegerNetwork
 from neurosim_backends.loihi.declared import CAPABILITIES, PER_NEURON, differs
 from neurosim_backends.loihi.quantise import quantise
 from neurosim_backends.loihi_chips.limits import LOIHI1, LOIHI2, WEIGHT_BITS
@@ -69,6 +69,9 @@ class _Loihi:
                 part=part, field="numbers", value="", limit=what, remedy=remedy.removesuffix(".")
             )
             return replace(fit, misfits=(misfit,))
+        misfits += _not_counted(made)
+        if misfits:
+            return replace(fit, misfits=tuple(misfits))
         groups = list(made.groups)
         made = replace(made, groups=())
         incoming, dense = incoming_of(made, groups)
@@ -206,11 +209,29 @@ def _refused(network: Network, options: Options) -> Iterator[Misfit]:
     """Yield what the integers have no form of, as the backend declares it."""
     for judged in judge(network, CAPABILITIES, (), options):
         use = judged.use
-        if judged.level == "refused" and not use.feature.startswith(COUNTED_HERE):
+        if use.feature == "synapse:plastic":
+            yield Misfit(
+                part=use.part, field=use.title, value="",
+                limit="what learning takes of a core (traces, tags, axons) is not counted here",
+                remedy="Use plasticity=None to see what the synapses take without it",
+            )  # fmt: skip
+        elif judged.level == "refused" and not use.feature.startswith(COUNTED_HERE):
             nearest = nearest_of(use, judged.support)
             yield Misfit(
                 part=use.part, field=use.title, value="", limit=judged.how,
                 remedy=f"Nearest that works: {nearest or 'leave it out'}",
+            )  # fmt: skip
+
+
+def _not_counted(made: IntegerNetwork) -> Iterator[Misfit]:
+    """Yield what the backend has a form of in integers, but nothing is known of here."""
+    known = {"Compartments", "Generators", "Group"}
+    for part in (*made.populations, *made.groups):
+        if type(part).__name__ not in known:
+            yield Misfit(
+                part=repr(part.name), field=type(part).__name__, value="",
+                limit="what it takes of a core is not counted here",
+                remedy="Leave it out to see what the rest takes",
             )  # fmt: skip
 
 
