@@ -17,6 +17,7 @@ from neurosim.engine.module_cache import load
 from neurosim.engine.plastic_kernels import (
     LABELS,
     LISTED,
+    STRETCH,
     TABLE,
     RuleKernel,
     generate_rule,
@@ -55,6 +56,7 @@ class Part:
     pre_after: Floats
     pre_before: Floats
     recent: npt.NDArray[np.int32]
+    latest: npt.NDArray[np.int32]
     entries: Floats
     status: Ints
     keep: list[Any] = field(default_factory=list)
@@ -134,6 +136,7 @@ class PlasticProjection:
             pre_after=np.zeros(visited * len(program.variables["pre"])),
             pre_before=np.zeros(visited * len(program.variables["pre"])),
             recent=zeros(n_post * record_bytes(width - 1) // 4, np.int32),
+            latest=zeros(n_post, np.int32),
             entries=zeros(n_post * room * width if remembers else 0, np.float64),
             status=np.zeros(k.S_SIZE, np.int64),
         )  # fmt: skip
@@ -167,12 +170,22 @@ class PlasticProjection:
         match kind:
             case "stream":
                 return self.rows.stream[tile]
-            case "weight" | "status" | "pre_time" | "done" | "pre_after" | "pre_before" | "recent":
+            case "weight" | "status" | "pre_time" | "done" | "pre_after" | "pre_before" | "recent" | "latest":
                 return getattr(part, kind)
             case "archive":
                 return part.entries
             case "visits":
                 return visits
+            case "some":
+                part.keep.append(np.zeros(STRETCH, np.int32))
+                return part.keep[-1]
+            case "buffer":
+                least, most = rule.bounds
+                stale = min(max(0.0, least), most) if name == "of_w" else 0.0
+                part.keep.append(np.full(STRETCH, stale))
+                return part.keep[-1]
+            case "n_post":
+                return part.latest.size
             case "who" | "label_of" | "entry_of":
                 scratch = np.zeros(room + LISTED + LABELS, np.int32)
                 part.keep.append(scratch)
@@ -203,7 +216,7 @@ class PlasticProjection:
             case "rate":
                 return self._rate(name)
             case "table":
-                return np.exp(self._rate(name) * np.arange(TABLE))
+                return k.factors(self._rate(name), TABLE)
             case "level":
                 return self._level(name)
             case "parameter":
@@ -233,7 +246,7 @@ class PlasticProjection:
         """Memory held."""
         arrays = [a for p in self.parts for a in (
             p.weight, *p.variables.values(), p.stamps, p.pre_time, p.done, p.pre_after,
-            p.pre_before, p.recent, p.entries,
+            p.pre_before, p.recent, p.latest, p.entries,
         )]  # fmt: skip
         arrays += [*self.rows.stream, *self.rows.wave_start]
         return sum(int(a.nbytes) for a in arrays)
@@ -257,8 +270,9 @@ class PlasticProjection:
                 room = int(part.row[k.P_ROOM])
                 part.entries.reshape(-1, room, len(first_entry))[:, 0] = first_entry
             # How many entries there are, the latest labels, variables after the last.
-            latest = np.array([1, 0, *[np.iinfo(np.int32).min] * (LABELS - 1)], np.int32)
-            record = np.concatenate([latest, np.array(first_entry[1:]).view(np.int32)])
+            counted = np.array([1, 0, *[np.iinfo(np.int32).min] * (LABELS - 1)], np.int32)
+            part.latest[:] = 0
+            record = np.concatenate([counted, np.array(first_entry[1:]).view(np.int32)])
             part.recent.reshape(-1, record.size)[:] = record
             learning = part.status[k.S_LEARNING]
             part.status[:] = 0

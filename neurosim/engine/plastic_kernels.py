@@ -41,8 +41,15 @@ these, 32 bytes."""
 STRETCH = 256
 """Synapses of a row that are seen to together: what is listed of them stays in the L1 cache."""
 
+LANES = 8
+"""Synapses of a stretch are computed in whole multiples of this many: those of a vector."""
+
 LISTED = 4 * STRETCH
 """Missed spikes at which a stretch ends; those of one synapse more, at most a whole archive."""
+
+
+AHEAD = 4
+"""Visits before a row's turn at which its first cache lines are sent for."""
 
 
 def record_bytes(n_variables: int) -> int:
@@ -119,7 +126,7 @@ class _Writer:
     def _lay_out(self) -> None:
         program = self.program
         self._integer("acc", "n_slots", "rows_due", "tile_first", "stream", "weight", "low")
-        self._integer("axonal", "sees", "n_rows")
+        self._integer("axonal", "sees", "n_rows", "n_post")
         self._array("status", "status", "int64", str(S_SIZE))
         self._array("pre_time", "pre_time", "int64", "n_rows")
         self._array("done", "done", "int64", "n_rows")
@@ -128,11 +135,20 @@ class _Writer:
             self._array(local, local, "float64", f"n_rows * {n_pre}")
         if program.reads_post:
             self._integer("archive", "room", "recent")
+            self._array("latest", "latest", "int32", "n_post")
+            self._array("some", "some", "int32", str(STRETCH))
+            self.head.append(f"records = float64_at(recent, n_post * {self.record // 8})")
             listed = f"room + {LISTED + LABELS}"
             for local in ("who", "label_of", "entry_of"):
                 self._array(local, local, "int32", listed)
         for local in ("per_unit", "largest", *BOUNDS):
             self._value(local, local)
+        buffers = ["of_w", "of_carried"]
+        buffers += ["of_passed"] if self.stamped else []
+        buffers += ["of_gap"] if program.reads_post else []
+        read = (*program.variables["synapse"], *program.variables["post"])
+        for local in (*buffers, *(f"wide_{name}" for name in read)):
+            self._array(local, "buffer", "float64", str(STRETCH), local)
         if self.stamped:
             self._integer("stamp")
         for name in program.variables["synapse"]:
@@ -149,14 +165,20 @@ class _Writer:
 
     # --- pieces of code
 
-    def _passed(self, local: str, name: str, before: str, gap: str) -> list[str]:
-        """Return the lines that let a variable pass `gap` steps, in a local variable."""
+    def _passed(
+        self, local: str, name: str, before: str, gap: str, tabled: bool = True
+    ) -> list[str]:
+        """Return the lines that let a variable pass `gap` steps, in a local variable.
+
+        Where one after the other is computed, from a table, which holds the very same numbers.
+        """
         if name not in self.program.flows:
             return [f"{local} = {before}"]
         self.emitter.functions.add("exp_double")
-        # An index that might be negative, for all the compiler knows, costs instructions.
-        tabled = f"t_{name}[np.uintp({gap})]"
-        factor = f"{tabled} if {gap} < {TABLE} else exp_double(r_{name} * {gap})"
+        factor = f"exp_double(r_{name} * {gap})"
+        if tabled:
+            # An index that might be negative, for all the compiler knows, costs instructions.
+            factor = f"t_{name}[np.uintp({gap})] if {gap} < {TABLE} else {factor}"
         lines = [f"factor = {factor}"]
         if self.program.flows[name].level == 0:
             return [*lines, f"{local} = {before} * factor"]
@@ -173,13 +195,16 @@ class _Writer:
             lines += self.emitter.lines
             made = f"{self.names[change.name]} = {value}"
             if learning and change.name in self.synaptic:
-                lines += ["if learning != 0:", f"    {made}"]
+                local = self.names[change.name]
+                lines.append(f"{local} = select(learning != 0, {value}, {local})")
+                self.emitter.functions.add("select")
                 clip |= change.name == WEIGHT
             else:
                 lines.append(made)
         if clip:
             # NaN stays: the effect is checked.
-            lines += ["if w < w_min:", "    w = w_min", "elif w > w_max:", "    w = w_max"]
+            lines += ["w = select(w < w_min, w_min, w)", "w = select(w > w_max, w_max, w)"]
+            self.emitter.functions.add("select")
         if learning and self.real == "float32":
             # As it will be kept: looking at a synapse between two spikes must not round once more.
             changed = {change.name for change in changes}
@@ -213,6 +238,7 @@ class _Writer:
             "ring[new] = np.float64(step)",
             *(f"known[{k}] = known[{k - 1}]" for k in range(LABELS, 1, -1)),
             "known[1] = np.int32(step)",
+            "latest[np.uintp(hi)] = np.int32(step)",
             "known[0] = np.int32(newest + 1)",
             "return 0",
         ]
@@ -288,8 +314,10 @@ class _Writer:
         """Return the lines that list the postsynaptic spikes that synapses k .. stop - 1 missed.
 
         Without a branch: how many a synapse missed cannot be foreseen, and a wrong guess of the
-        processor costs more than all that is computed here. Mostly there were few, and the latest
-        labels, which lie together for all neurons, tell all; rings are far apart in memory.
+        processor costs more than all that is computed here. First those are listed whose neuron
+        fired at all, by an array of latest labels that stays in the L1 cache. Mostly there were
+        few, and the latest labels, which lie together for all neurons, tell all; rings are far
+        apart in memory.
         """
         numbered = bool(self._reads(self._on_post, "post"))
         note = ["who[m] = k", "label_of[m] = {label}"]
@@ -314,20 +342,26 @@ class _Writer:
             *_in([*noted(f"np.int32({label})", "np.int32(e)"), "m += 1"]),
         ]
         return [
+            "count = np.int64(0)",
+            "for k in range(first, stop):",
+            "    some[np.uintp(count)] = np.int32(k)",
+            "    count += np.int64(latest[np.uintp(np.int64(target[k]) - low)] > seen)",
             "m = np.int64(0)",
-            "k = first",
-            f"while k < stop and m <= {LISTED}:",
+            "at_some = np.int64(0)",
+            f"while at_some < count and m <= {LISTED}:",
             *_in(
                 [
+                    "k = np.int64(some[np.uintp(at_some)])",
                     *self._record(),
                     f"if recently[{LABELS}] <= seen:",
                     *_in(simple),
                     "else:",
                     *_in(ring),
-                    "k += 1",
+                    "at_some += 1",
                 ]
             ),
-            "stop = k",
+            "if at_some < count:",
+            "    stop = np.int64(some[np.uintp(at_some)])",
         ]
 
     def _events(self) -> list[str]:
@@ -387,24 +421,120 @@ class _Writer:
         ]
 
     def _pre_spike(self) -> list[str]:
-        """Return the lines of a presynaptic spike at one synapse."""
+        """Return the lines of a presynaptic spike at the synapses first .. stop - 1.
+
+        What they read is gathered into buffers, so that the arithmetic in between is one loop
+        without a branch, over whole vectors; then all is put back, and added to the accumulator.
+        """
         program = self.program
         changes = needed(program.on_pre, (*self.synaptic, EFFECT))
-        lines = self._post_now(self._reads(changes, "post"), present=False)
+        post = self._reads(changes, "post")
+        passing = [
+            v for v in self.stamped if any(v in {c.name, *c.reads} for c in changes)
+        ] and self.stamped  # fmt: skip
+        kept = program.variables["synapse"]
+        gather = ["k = np.uintp(first + i)", "of_w[np.uintp(i)] = np.float64(weights[k])"]
+        gather += [f"wide_{n}[np.uintp(i)] = np.float64(a_{n}[k])" for n in kept]
+        if passing:
+            gather += [
+                "of_passed[np.uintp(i)] = np.float64(max(now - np.int64(stamps[k]), 0))",
+                "stamps[k] = np.int32(now) if learning != 0 else stamps[k]",
+            ]
+        if post:
+            first_value = self.record // 8 - len(program.variables["post"])
+            gather += [
+                "j = np.int64(target[k]) - low",
+                "label = np.int64(latest[np.uintp(j)])",
+                "top = max(top, label)",
+                "of_gap[np.uintp(i)] = np.float64(max(now - back - label, 0))",
+            ]
+            for name in post:
+                at = first_value + program.variables["post"].index(name)
+                gather.append(
+                    f"wide_{name}[np.uintp(i)] = records[np.uintp(j * {self.record // 8} + {at})]"
+                )
+        arithmetic = ["w = of_w[np.uintp(i)]"]
+        for name in kept:
+            self.names[name] = f"c_{name}"
+            arithmetic.append(f"c_{name} = wide_{name}[np.uintp(i)]")
+        for name in self.stamped if passing else ():
+            arithmetic += [
+                *self._passed(f"passed_{name}", name, f"c_{name}", "of_passed[np.uintp(i)]", False),
+                f"c_{name} = passed_{name} if learning != 0 else c_{name}",
+            ]
+        for name in post:
+            self.names[name] = f"y_{name}"
+            value = f"wide_{name}[np.uintp(i)]"
+            arithmetic += self._passed(f"y_{name}", name, value, "of_gap[np.uintp(i)]", False)
         for name in self._reads(changes, "pre"):
-            self.names[name] = f"q_{name}"
-            lines.append(f"q_{name} = b_{name}")
-        if any(c.name in self.stamped or c.reads & set(self.stamped) for c in changes):
-            lines += ["if learning != 0:", *_in(self._pass_synapse("now"))]
-        lines += self._done(changes, learning=True)
+            self.names[name] = f"b_{name}"
+        arithmetic += self._done(changes, learning=True)
         if not any(c.name == EFFECT for c in changes):
-            lines.append("effect = w")
+            arithmetic.append("effect = w")
+        arithmetic += [
+            "carried = np.rint(effect * per_unit)",
+            "of_carried[np.uintp(i)] = select(abs(effect) <= largest, carried, math.nan)",
+        ]
+        back = []
+        if program.changes_weight:
+            arithmetic.append("of_w[np.uintp(i)] = w")
+            back.append(f"weights[k] = np.{self.real}(of_w[np.uintp(i)])")
+        for name in kept:
+            arithmetic.append(f"wide_{name}[np.uintp(i)] = c_{name}")
+            back.append(f"a_{name}[k] = np.{self.real}(wide_{name}[np.uintp(i)])")
+        self.emitter.functions.add("select")
         return [
-            *lines,
-            "if not abs(effect) <= largest:",
-            "    bad = 1",
-            "else:",
-            "    accumulator[base + np.uintp(target[k])] += np.int64(np.rint(effect * per_unit))",
+            *(["top = np.int64(-1)"] if post else []),
+            "for i in range(stop - first):",
+            *_in(gather),
+            *(self._fired_just_now(post) if post else []),
+            f"for i in range((stop - first + {LANES - 1}) & -{LANES}):",
+            *_in(arithmetic),
+            "for i in range(stop - first):",
+            *_in(
+                [
+                    "k = np.uintp(first + i)",
+                    *back,
+                    "carried = of_carried[np.uintp(i)]",
+                    "if carried != carried:",
+                    "    bad = 1",
+                    "else:",
+                    f"    accumulator[base + np.uintp(target[k])] += np.{self.integer}(carried)",
+                ]
+            ),
+        ]
+
+    def _fired_just_now(self, post: Sequence[str]) -> list[str]:
+        """Return the lines that go back to before the spikes of this moment, where there are."""
+        order = self.program.variables["post"]
+        return [
+            "if top >= now - back:",
+            "    for i in range(stop - first):",
+            *_in(
+                _in(
+                    [
+                        "j = np.int64(target[np.uintp(first + i)]) - low",
+                        "if np.int64(latest[np.uintp(j)]) >= now - back:",
+                        *_in(
+                            [
+                                self._ring("j"),
+                                f"recently = int32_at(recent + j * {self.record}, 1)",
+                                "newest = np.int64(recently[0]) - 1",
+                                f"while newest > 0 and {self._label('newest')} >= now - back:",
+                                "    newest -= 1",
+                                f"place = np.uintp((newest & (room - 1)) * {self.width})",
+                                "passed = max(now - back - np.int64(ring[place]), 0)",
+                                "of_gap[np.uintp(i)] = np.float64(passed)",
+                                *(
+                                    f"wide_{name}[np.uintp(i)] = "
+                                    f"ring[place + np.uintp({order.index(name) + 1})]"
+                                    for name in post
+                                ),
+                            ]
+                        ),
+                    ]
+                )
+            ),
         ]
 
     def _signal(self) -> list[str]:
@@ -443,7 +573,7 @@ class _Writer:
             loop = [*self._load(), *lines, *self._store()]
             return ["for k in range(first, stop):", *_in(loop)]
 
-        stretch += [f"if occasion == {PRE_SPIKE}:", *_in(each(self._pre_spike()))]
+        stretch += [f"if occasion == {PRE_SPIKE}:", *_in(self._pre_spike())]
         if program.on_signal:
             stretch += [f"elif occasion == {SIGNAL}:", *_in(each(self._signal()))]
         return [
@@ -467,6 +597,10 @@ class _Writer:
             f"bound = visits[v, {V_BOUND}]",
             "last = pre_time[row]",
             "known = done[row]",
+            # Rows lie anywhere in memory: the first lines of a later one are sent for now.
+            f"ahead = visits[min(v + {AHEAD}, hi - 1), {V_BEGIN}]",
+            "prefetch(uint16_at(stream, 1 << 40), ahead)",
+            f"prefetch({self.real}_at(weight, 1 << 40), ahead)",
         ]
         before: list[str] = ["gap = now - last"] if pre else []
         for k, name in enumerate(pre):
@@ -529,7 +663,7 @@ class _Writer:
                 "import numpy as np",
                 "",
                 *self.emitter.imports,
-                f"from neurosim.kernels.jit import exact_entry, {', '.join(sorted(views))}",
+                f"from neurosim.kernels.jit import exact_entry, {', '.join(sorted(views))}, prefetch",
                 "",
                 "",
                 "@exact_entry",

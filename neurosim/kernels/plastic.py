@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from neurosim.kernels.delivery import TARGET_HEADER, first_not_below
+from neurosim.kernels.functions import exp_double
 from neurosim.kernels.jit import (
     FLUSH,
     atomic_add,
@@ -50,6 +51,15 @@ FINE, TOO_LARGE, NO_ROOM = 0, -1, -2
 
 NEVER = 1 << 60
 """Label up to which rows without synapses are up to date."""
+
+
+@kernel
+def factors(rate, n):
+    """Return exp(rate * k) for k = 0 .. n - 1, with the bits that the code of rules computes."""
+    found = np.empty(n)
+    for k in range(n):
+        found[k] = exp_double(rate * np.float64(k))
+    return found
 
 
 @kernel
