@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 _HOMES = {
     "neurosim.adaptive": ("solve",),
     "neurosim.backend": ("Connections", "Options", "Session", "backends", "compile", "run"),
+    "neurosim.closed_loop": ("ClosedLoop", "Episode"),
     "neurosim.compare.certificate": ("Certificate",),
     "neurosim.compare.certify": ("certify",),
     "neurosim.compare.explain": ("explain",),
@@ -86,6 +87,7 @@ _HOMES = {
     "neurosim.formats": ("from_nir", "to_nir", "verify_nir"),
     "neurosim.results": ("NotRecordedError", "Run", "SpikeRecord", "Trace"),
     "neurosim.sweeps": ("sweep",),
+    "neurosim.trials": ("Responses", "Trial", "Trials"),
 }  # fmt: skip
 """Where each name of the front door stands; the block below tells type checkers the same."""
 
@@ -105,6 +107,8 @@ if TYPE_CHECKING:
     from neurosim.backend import backends as backends
     from neurosim.backend import compile as compile
     from neurosim.backend import run as run
+    from neurosim.closed_loop import ClosedLoop as ClosedLoop
+    from neurosim.closed_loop import Episode as Episode
     from neurosim.compare.certificate import Certificate as Certificate
     from neurosim.compare.certify import certify as certify
     from neurosim.compare.explain import explain as explain
@@ -239,6 +243,9 @@ if TYPE_CHECKING:
     from neurosim.results import SpikeRecord as SpikeRecord
     from neurosim.results import Trace as Trace
     from neurosim.sweeps import sweep as sweep
+    from neurosim.trials import Responses as Responses
+    from neurosim.trials import Trial as Trial
+    from neurosim.trials import Trials as Trials
 
     __version__: str
 else:

@@ -10,7 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -285,6 +285,32 @@ class Session(ABC):
 
     def unfreeze(self, projection: str | Projection | None = None) -> None:
         """Let the synapses of a projection, or of all, change again."""
+        raise self._no_plasticity()
+
+    def normalise(
+        self, projection: str | Projection, *, total: Any, axis: Literal["post", "pre"] = "post"
+    ) -> None:
+        """Scale the weights of every neuron of a plastic projection so that they add up to `total`.
+
+        Multiplicative synaptic scaling (Turrigiano et al. 1998, Nature 391:892), done now. Weights
+        that would leave their bounds are put back within them, so that the sum of such a neuron is
+        less than told. A projection that is frozen is scaled, too.
+
+        Parameters
+        ----------
+        total : float or array
+            Sum of the weights [unit of the receptor]: one number, or one for each neuron.
+        axis : {"post", "pre"}
+            Whose weights are summed up: those onto every postsynaptic neuron, or those of every
+            presynaptic one.
+
+        Raises
+        ------
+        DescriptionError
+            If the projection is not plastic.
+        SimulationError
+            If the weights of a neuron add up to nothing, or to the other sign than `total`.
+        """
         raise self._no_plasticity()
 
     def _no_plasticity(self) -> UnsupportedError:

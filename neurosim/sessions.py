@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from neurosim.backend import Connections, Options, Session
 from neurosim.describe.network import Network
-from neurosim.describe.population import Selectable
+from neurosim.describe.population import Population, Selectable
 from neurosim.describe.projection import Projection
+from neurosim.describe.sources import Poisson, RateSteps
 from neurosim.engine.clock import Recorded
 from neurosim.engine.wiring import enumerate_connections
 from neurosim.errors import DescriptionError, UnknownNameError, UnsupportedError, warn
@@ -26,6 +27,7 @@ from neurosim.lower.lowering import lower
 from neurosim.lower.plan import Floats, Ints, Plan, PlanProjection, PlanRecorder
 from neurosim.lower.values import settable_value
 from neurosim.results import Run, SpikeRecord, Trace
+from neurosim.units import to_float
 
 
 class PlanSession(Session):
@@ -61,19 +63,29 @@ class PlanSession(Session):
             for population, indices in checked.segments:
                 place = f"session.set: {name} of {population.name!r}"
                 if self.plan.populations[population.index].spec is None:
-                    raise DescriptionError(
-                        place, value, "a population of neurons", "Sources have no state."
-                    )
-                number = settable_value(population, name, value, len(checked), place)
+                    number = source_rate(population, name, value, len(checked), place)
+                else:
+                    number = settable_value(population, name, value, len(checked), place)
                 part = number if np.ndim(number) == 0 else number[at : at + len(indices)]
                 if not np.all(np.isfinite(part)):
                     raise DescriptionError(place, value, "finite numbers")
-                self._write(population.index, name, part, np.asarray(indices))
+                where = np.asarray(indices)
+                if self.plan.populations[population.index].spec is None:
+                    self._write_rate(population.index, part, where, place)
+                else:
+                    self._write(population.index, name, part, where)
                 at += len(indices)
 
     @abstractmethod
     def _write(self, population: int, name: str, value: Any, where: Ints) -> None:
         """Set a state or parameter of the neurons `where` (local ids)."""
+
+    def _write_rate(self, population: int, rate: Any, where: Ints, place: str) -> None:
+        """Set the rate [Hz] of the Poisson sources `where` (local ids)."""
+        raise UnsupportedError(
+            place, f"this backend sets no rates of sources ({type(self).__name__})",
+            "a run for each rate, or Poisson(rate=RateSteps(...))",
+        )  # fmt: skip
 
     def get(self, view: Selectable | str | Projection, name: str) -> Floats:
         """Return a state or parameter of neurons, or a variable of plastic synapses."""
@@ -171,6 +183,28 @@ class PlanSession(Session):
 def _version(package: str) -> str:
     """Return the version of a package: read once, as reading takes longer than a short run."""
     return metadata.version(package)
+
+
+def source_rate(population: Population, name: str, value: Any, size: int, place: str) -> Any:
+    """Return the rate that ``session.set`` was given for a Poisson source [Hz].
+
+    Raises
+    ------
+    DescriptionError
+        For other sources, rates that change by themselves, and what is no rate.
+    """
+    source = population.model
+    if not isinstance(source, Poisson) or isinstance(source.rate, RateSteps):
+        raise DescriptionError(
+            place, value, "a population of neurons, or a Poisson source with rates of its own",
+            "Other sources have no state.",
+        )  # fmt: skip
+    if name != "rate":
+        raise UnknownNameError(place, name, ("rate",))
+    number = to_float(value, "Hz", place, at_least=0)
+    if np.ndim(number) > 0 and np.shape(number) != (size,):
+        raise DescriptionError(place, number, f"one number, or one for each of the {size} neurons")
+    return number
 
 
 def input_train(counts: npt.NDArray[Any], first: int) -> tuple[Ints, Ints]:

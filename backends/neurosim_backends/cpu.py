@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -159,6 +159,16 @@ class CPUSession(PlanSession):
     def _write(self, population: int, name: str, value: Any, where: Ints) -> None:
         self.engine.write(population, name, value, where)
 
+    def _write_rate(self, population: int, rate: Any, where: Ints, place: str) -> None:
+        before = self.engine.sources[population].rate
+        size = self.engine.sources[population].plan.size
+        if np.ndim(before) == 0 and where.size == size and np.ndim(rate) == 0:
+            self.engine.write_rate(population, float(rate))
+            return
+        rates = np.array(np.broadcast_to(np.asarray(before, np.float64), size))
+        rates[where] = rate
+        self.engine.write_rate(population, rates)
+
     def _read(self, population: int, name: str, where: Ints) -> Floats:
         return self.engine.neurons[population].read(name)[where]
 
@@ -278,6 +288,26 @@ class CPUSession(PlanSession):
     def reset(self) -> None:
         """Go back to t = 0 and the initial state."""
         self.engine.reset()
+
+    def normalise(
+        self, projection: str | Projection, *, total: Any, axis: Literal["post", "pre"] = "post"
+    ) -> None:
+        """Scale the weights of every neuron so that they add up to `total`."""
+        place = "session.normalise"
+        found = self._plastic_of(projection, f"{place}: projection")
+        if axis not in ("post", "pre"):
+            raise UnknownNameError(f"{place}: axis", axis, ("post", "pre"))
+        size = len(getattr(self.network.projections[found.projection.name], axis))
+        wanted = np.asarray(to_float(total, "1", f"{place}: total"), np.float64)
+        if (wanted.ndim > 0 and wanted.shape != (size,)) or not np.all(np.isfinite(wanted)):
+            raise DescriptionError(
+                f"{place}: total",
+                total,
+                f"one finite number, or one for each of the {size} neurons",
+            )
+        totals = np.array(np.broadcast_to(wanted, size))
+        with self.engine.paused():
+            found.normalise(totals, axis, self.engine.step)
 
     def _n_connections(self, projection: int) -> int:
         name = self.plan.projections[projection].name

@@ -183,9 +183,8 @@ class DiehlCook:
     ----------
     session : Session
         To be looked at, and changed.
-    presented : int
-        Samples that were shown, repetitions among them.
-
+    trials : Trials
+        What shows the images.
     """
 
     def __init__(
@@ -196,7 +195,21 @@ class DiehlCook:
         self.session = ns.compile(network, threads=threads, precision=precision)
         self.n_inputs = network.populations["pixels"].size
         self.n_neurons = network.populations["exc"].size
-        self.presented = 0
+        self.trials = ns.Trials(
+            self.session, "pixels", variable="offset", shown=SHOWN, rest=REST,
+            scale={"learned": self._total}, again=_brighter,
+            while_learning={"exc": {"adapting": 1.0}},
+            while_responding={"exc": {"adapting": 0.0}},
+        )  # fmt: skip
+
+    @property
+    def presented(self) -> int:
+        """Samples that were shown, repetitions among them."""
+        return self.trials.presented
+
+    @property
+    def _total(self) -> float:
+        return TOTAL_WEIGHT * self.n_inputs / 784
 
     @property
     def weights(self) -> Floats:
@@ -210,9 +223,7 @@ class DiehlCook:
 
     def normalise(self) -> None:
         """Scale the weights of each neuron to their sum; one that would pass 1 nS is left there."""
-        weights = self.weights
-        weights *= TOTAL_WEIGHT * self.n_inputs / 784 / weights.sum(axis=0)
-        self.session.set("learned", w=np.minimum(weights, 1.0).ravel())
+        self.session.normalise("learned", total=self._total)
 
     def learn(self, images: Any) -> Ints:
         """Show images one after the other, and learn.
@@ -234,25 +245,14 @@ class DiehlCook:
         SimulationError
             For an image that makes too few spikes, however bright it is.
         """
-        shown = self._checked(images)
-        self.session.unfreeze("learned")
-        self.session.set("exc", adapting=1.0)
-        counts = np.zeros((len(shown), self.n_neurons), np.int64)
-        for k, image in enumerate(shown):
-            self.normalise()
-            counts[k] = self._present(image, f"image {k}")
-        return counts
+        return self.trials.learn(FULL_INTENSITY * self._checked(images)).counts["exc"]
 
     def respond(self, images: Any) -> Ints:
         """Show images to the network as it is; neither weights nor thresholds change.
 
         Takes, returns and raises what `learn` does.
         """
-        shown = self._checked(images)
-        self.session.freeze("learned")
-        self.session.set("exc", adapting=0.0)
-        counts = [self._present(image, f"image {k}") for k, image in enumerate(shown)]
-        return np.array(counts, np.int64).reshape(-1, self.n_neurons)
+        return self.trials.respond(FULL_INTENSITY * self._checked(images)).counts["exc"]
 
     def _checked(self, images: Any) -> Floats:
         array = np.asarray(to_float(images, "1", "DiehlCook: images", at_least=0, at_most=1))
@@ -262,20 +262,19 @@ class DiehlCook:
             )
         return array.reshape(len(array), self.n_inputs)
 
-    def _present(self, image: Floats, name: str) -> Ints:
-        for repetition in range(MOST_REPETITIONS):
-            rate = FULL_INTENSITY + repetition * MORE_INTENSITY
-            self.session.set("pixels", offset=rate * image)
-            spikes = self.session.run(SHOWN).spikes["exc"]
-            self.session.set("pixels", offset=0.0)
-            self.session.run(REST)
-            self.presented += 1
-            if spikes.ids.size >= FEWEST_SPIKES:
-                return spikes.counts()
+
+def _brighter(trial: ns.Trial) -> Floats | None:
+    """Return the image of a trial, brighter, if it made too few spikes."""
+    if trial.counts["exc"].sum() >= FEWEST_SPIKES:
+        return None
+    shown = FULL_INTENSITY + (trial.presentations - 1) * MORE_INTENSITY
+    if trial.presentations == MOST_REPETITIONS:
         raise SimulationError(
-            f"DiehlCook: {name} makes fewer than {FEWEST_SPIKES} spikes even at "
-            f"{rate:g} Hz. Is there ink in it?"
+            f"DiehlCook: image {trial.index} makes fewer than {FEWEST_SPIKES} spikes even at "
+            f"{shown:g} Hz. Is there ink in it?"
         )
+    brighter: Floats = trial.sample * ((shown + MORE_INTENSITY) / shown)
+    return brighter
 
 
 def assigned(counts: Any, labels: Any) -> Ints:

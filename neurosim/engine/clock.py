@@ -40,10 +40,11 @@ from neurosim.engine.sources import (
     make_schedule,
     make_source,
     make_transfer,
+    poisson_at,
 )
 from neurosim.engine.synapses import Synapses, build
 from neurosim.engine.taps import Taps
-from neurosim.errors import SimulationError
+from neurosim.errors import DescriptionError, SimulationError
 from neurosim.kernels import loop
 from neurosim.kernels.jit import JIT
 from neurosim.lower.plan import Floats, Ints, Plan, PlanRecorder
@@ -218,7 +219,8 @@ class Engine:
         contexts: list[int] = []
         spans: dict[int, tuple[int, int, int, int]] = {}
         places = np.zeros((stages, len(self.plan.populations), 3), np.int64)
-        self._contexts: list[Context] = []  # alive as long as the loop may read them
+        self._contexts: dict[int, Context] = {}  # alive as long as the loop may read them
+        self._last_calls: dict[int, int] = {}
         for p in self.plan.populations:
             neurons = self.neurons.get(p.index)
             fed: list[Feeder] = self._feeders.get(p.index, [])
@@ -245,7 +247,8 @@ class Engine:
                 address, context = self.sources[p.index].address, self.sources[p.index].context
             addresses.append(address)
             contexts.append(context.address)
-            self._contexts.append(context)
+            self._contexts[p.index] = context
+            self._last_calls[p.index] = len(addresses) - 1
             spans[p.index] = (first_gather, first_call, first_call, len(addresses))
         load = np.zeros(n_blocks)
         room = np.zeros(n_blocks, np.int64)
@@ -530,9 +533,41 @@ class Engine:
     def write(self, population: int, name: str, value: Any, where: np.ndarray) -> None:
         """Set a state or parameter of neurons `where` (local ids)."""
         with self._lock:
-            self.neurons[population].write(name, value, where)
+            state = self.neurons[population]
+            state.write(name, value, where)
             self._couplings.note(population, name, self.step)
-            self._make_blocks()
+            if self.plan.populations[population].stages:
+                self._make_blocks()
+                return
+            # One call is all that may have changed: what is set before every short run is fast.
+            address, context = self._couplings.last_call(state)
+            self._contexts[population] = context
+            self._blocks.call_address[self._last_calls[population]] = address
+            self._blocks.call_ctx[self._last_calls[population]] = context.address
+
+    def write_rate(self, population: int, rate: Any) -> None:
+        """Let a Poisson source go on with another rate [Hz]: (n,), or one number.
+
+        Raises
+        ------
+        DescriptionError
+            If more spikes could fall into a step than sums were made for.
+        """
+        source = self.sources[population]
+        fresh = poisson_at(source, self._machine, rate)
+        if fresh.largest > source.largest:
+            raise DescriptionError(
+                f"Population {source.plan.name!r}: rate", rate,
+                f"a rate at which a neuron fires at most {source.largest} times in a step, "
+                f"for which sums were made",
+                "Describe the source with one rate for each neuron, Poisson(rate=np.zeros(n)): "
+                "these may be set to other rates.",
+            )  # fmt: skip
+        with self._lock:
+            self.sources[population] = fresh
+            self._contexts[population] = fresh.context
+            self._blocks.call_address[self._last_calls[population]] = fresh.address
+            self._blocks.call_ctx[self._last_calls[population]] = fresh.context.address
 
     def schedule_input(self, population: int, labels: Ints, neurons: np.ndarray) -> None:
         """Give an `Input("spikes")` population its spikes: labels ascending, int32 neurons."""

@@ -28,6 +28,7 @@ from neurosim.engine.coupling_kernels import (
 )
 from neurosim.engine.layout import BLOCK_NEURONS
 from neurosim.engine.module_cache import load
+from neurosim.engine.plastic import normalise_listed
 from neurosim.engine.populations import Machine, PopulationState
 from neurosim.engine.sources import Feeder, SourceState
 from neurosim.equations.pairs import Pair, additive, diffusive, is_plain_sum
@@ -273,6 +274,10 @@ class LearningCoupling:
         for part in self.parts:
             array = part.weight if name == "w" else part.variables[name]
             array[:] = unordered[part.chosen]
+
+    def normalise(self, totals: np.ndarray, axis: str, step: int) -> None:
+        """Scale weights so that those of each neuron add up to its total; bounds hold."""
+        normalise_listed(self, totals, axis, step)
 
 
 class Couplings:

@@ -170,7 +170,16 @@ class PlasticProjection:
         match kind:
             case "stream":
                 return self.rows.stream[tile]
-            case "weight" | "status" | "pre_time" | "done" | "pre_after" | "pre_before" | "recent" | "latest":
+            case (
+                "weight"
+                | "status"
+                | "pre_time"
+                | "done"
+                | "pre_after"
+                | "pre_before"
+                | "recent"
+                | "latest"
+            ):
                 return getattr(part, kind)
             case "archive":
                 return part.entries
@@ -373,6 +382,33 @@ class PlasticProjection:
             self._array(part, name)[place] = unordered[at : at + place.size]
             at += place.size
 
+    def normalise(self, totals: Floats, axis: str, step: int) -> None:
+        """Scale weights so that those of each neuron add up to its total; bounds hold.
+
+        totals : (n_post,) or (n_pre,) float64, by `axis`
+        """
+        if axis == "pre":
+            normalise_listed(self, totals, axis, step)
+            return
+        self.catch_up(step)
+        low, high = self.rule.bounds
+        n_slots = np.diff(self._tile_first)
+        sums = [np.zeros((2, n)) for n in n_slots]
+        rows = self.rows
+        for t, part in enumerate(self.parts):
+            k.sum_weights(rows.wave_start[t], rows.stream[t], part.weight, part.done.size, sums[t])
+        tile = np.searchsorted(self._tile_first, self._slots, side="right") - 1
+        at = self._slots - self._tile_first[tile]
+        of_post = np.array([sums[t][:, s] for t, s in zip(tile, at, strict=True)]).reshape(-1, 2)
+        factor = scaling(self.projection.name, axis, of_post[:, 0], of_post[:, 1], totals)
+        for t, part in enumerate(self.parts):
+            mine = tile == t
+            factors = np.ones(n_slots[t])
+            factors[at[mine]] = factor[mine]
+            k.scale_weights(
+                rows.wave_start[t], rows.stream[t], part.weight, part.done.size, factors, low, high
+            )
+
     def _present(self, part: Part, name: str, step: int) -> npt.NDArray[Any]:
         """Return a variable after a step; kept is what it was at the last spike of the synapse."""
         array: npt.NDArray[Any] = self._array(part, name)
@@ -387,6 +423,35 @@ class PlasticProjection:
 
     def _array(self, part: Part, name: str) -> npt.NDArray[Any]:
         return part.weight if name == "w" else part.variables[name]
+
+
+def scaling(name: str, axis: str, sums: Floats, counts: Floats, totals: Floats) -> Floats:
+    """Return by what the weights of each neuron are multiplied: (n,); 1 where there are none.
+
+    Raises
+    ------
+    SimulationError
+        If the weights of a neuron cannot be scaled to their total.
+    """
+    wrong = np.flatnonzero((counts > 0) & ~(sums * totals > 0) & (totals != 0))
+    if wrong.size:
+        raise SimulationError(
+            f"Projection {name!r}: the weights of {axis}synaptic neuron {wrong[0]} add up to "
+            f"{sums[wrong[0]]:g}; no factor makes that {totals[wrong[0]]:g}."
+        )
+    return np.where(counts > 0, totals / np.where(sums == 0, 1.0, sums), 1.0)
+
+
+def normalise_listed(projection: Any, totals: Floats, axis: str, step: int) -> None:
+    """Scale the weights of a plastic projection or coupling, in the order of its connections."""
+    pre, post, _ = projection.connections()
+    of = pre if axis == "pre" else post
+    weight = projection.values("w", step)
+    sums = np.bincount(of, weight, totals.size)
+    counts = np.bincount(of, minlength=totals.size).astype(np.float64)
+    factor = scaling(projection.projection.name, axis, sums, counts, totals)
+    low, high = projection.rule.bounds
+    projection.write("w", np.clip(weight * factor[of], low, high), step)
 
 
 def table(projections: Sequence[PlasticProjection], n_tiles: int) -> Ints:

@@ -467,7 +467,8 @@ class _Writer:
             value = f"wide_{name}[np.uintp(i)]"
             arithmetic += self._passed(f"y_{name}", name, value, "of_gap[np.uintp(i)]", False)
         for name in self._reads(changes, "pre"):
-            self.names[name] = f"b_{name}"
+            self.names[name] = f"q_{name}"
+            arithmetic.append(f"q_{name} = b_{name}")
         arithmetic += self._done(changes, learning=True)
         if not any(c.name == EFFECT for c in changes):
             arithmetic.append("effect = w")

@@ -9,7 +9,7 @@ import numpy as np
 
 from neurosim.engine.arrays import zeros
 from neurosim.engine.context import Context
-from neurosim.engine.generate import Field, generate
+from neurosim.engine.generate import Field, GeneratedKernel, generate
 from neurosim.engine.layout import SlotMap
 from neurosim.engine.module_cache import load
 from neurosim.equations.spec import ModelSpec
@@ -88,6 +88,10 @@ class PopulationState:
     address: int = 0
     context: Context = field(default_factory=lambda: Context([]))
     stages: list[Stage] = field(default_factory=list)
+    _kernels: dict[tuple[int, frozenset[str]], tuple[GeneratedKernel, int]] = field(
+        default_factory=dict
+    )
+    """Kernels by program, and by which parameters differ between neurons."""
     whole: ClassVar[bool] = False
     """Whether the population must stay in one block."""
 
@@ -130,7 +134,7 @@ class PopulationState:
         values: dict[str, Any] = {**self.parameters, **constants}
         held = self._refractory_steps()
         values["refractory_steps"] = held
-        arrays = {name for name, value in values.items() if np.ndim(value) > 0}
+        arrays = frozenset(name for name, value in values.items() if np.ndim(value) > 0)
         self.address = self._fill(spec, self.context, values, arrays, self.driven)
         if not self.stages:
             self.stages = [Stage(0, Context([])) for _ in self.plan.stages]
@@ -138,18 +142,22 @@ class PopulationState:
             stage.address = self._fill(before, stage.context, values, arrays, frozenset())
 
     def _fill(
-        self, spec: ModelSpec, context: Context, values: dict[str, Any], arrays: set[str],
+        self, spec: ModelSpec, context: Context, values: dict[str, Any], arrays: frozenset[str],
         driven: frozenset[str],
     ) -> int:  # fmt: skip
         """Fill the context of a program; returns the address of its kernel."""
         machine = self.machine
-        kernel = generate(
-            spec, precision=machine.precision, arrays=arrays, driven=driven,
-            injected=self.is_injected, normals_given=self.plan.lanes is not None,
-        )  # fmt: skip
+        found = self._kernels.get((id(spec), arrays))
+        if found is None:  # a parameter may be set before every short run
+            kernel = generate(
+                spec, precision=machine.precision, arrays=arrays, driven=driven,
+                injected=self.is_injected, normals_given=self.plan.lanes is not None,
+            )  # fmt: skip
+            found = self._kernels[id(spec), arrays] = kernel, load(kernel).address
+        kernel, address = found
         key = make_key(machine.seed, NOISE, self.plan.index, machine.trial)
         context.refill([self._word(f, values, key) for f in kernel.layout])
-        return load(kernel).address
+        return address
 
     def _refractory_steps(self) -> Any:
         spec = self.spec

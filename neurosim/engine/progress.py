@@ -65,7 +65,9 @@ def in_notebook() -> bool:
 
 
 @contextmanager
-def reporter(dt: float, wanted: bool | None) -> Iterator[Callable[[int, int], None] | None]:
+def reporter(
+    dt: float, wanted: bool | None, what: tuple[str, str] = ("simulating", "ms")
+) -> Iterator[Callable[[int, int], None] | None]:
     """Yield a function of (steps done, steps in all) that shows progress, or None.
 
     Parameters
@@ -74,6 +76,8 @@ def reporter(dt: float, wanted: bool | None) -> Iterator[Callable[[int, int], No
         Time step [ms], for the label.
     wanted : bool or None
         None: in notebooks and where stderr is a terminal, after `PATIENCE` seconds.
+    what : (str, str)
+        What is done, and the unit that is counted, `dt` of it a step.
     """
     if wanted is None:
         wanted = in_notebook() or sys.stderr.isatty()
@@ -91,7 +95,8 @@ def reporter(dt: float, wanted: bool | None) -> Iterator[Callable[[int, int], No
         if not bar:
             if time.perf_counter() - started < patience:
                 return
-            update, finish = _notebook_bar(total, dt) if in_notebook() else _terminal_bar(total, dt)
+            make = _notebook_bar if in_notebook() else _terminal_bar
+            update, finish = make(total, dt, *what)
             bar.append(update)
             close.append(finish)
         bar[0](done, total)
@@ -103,10 +108,12 @@ def reporter(dt: float, wanted: bool | None) -> Iterator[Callable[[int, int], No
             finish()
 
 
-def _notebook_bar(total: int, dt: float) -> tuple[Callable[[int, int], None], Callable[[], None]]:
+def _notebook_bar(
+    total: int, dt: float, doing: str, unit: str
+) -> tuple[Callable[[int, int], None], Callable[[], None]]:
     from tqdm.auto import tqdm
 
-    bar = tqdm(total=round(total * dt, 6), unit="ms", desc="simulating")
+    bar = tqdm(total=round(total * dt, 6), unit=unit, desc=doing)
 
     def update(done: int, total: int) -> None:
         bar.update(done * dt - bar.n)
@@ -114,20 +121,22 @@ def _notebook_bar(total: int, dt: float) -> tuple[Callable[[int, int], None], Ca
     return update, bar.close
 
 
-def _terminal_bar(total: int, dt: float) -> tuple[Callable[[int, int], None], Callable[[], None]]:
+def _terminal_bar(
+    total: int, dt: float, doing: str, unit: str
+) -> tuple[Callable[[int, int], None], Callable[[], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     progress = Progress(
-        TextColumn("simulating"),
+        TextColumn(doing),
         BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} ms"),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + unit),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
     )
     progress.start()
-    task = progress.add_task("simulating", total=total * dt)
+    task = progress.add_task(doing, total=total * dt)
 
     def update(done: int, total: int) -> None:
         progress.update(task, completed=done * dt)

@@ -63,6 +63,8 @@ class SourceState:
     row: np.ndarray | None = None
     """What a population that emits a current emits now [pA]: (n,) real."""
     multiplicity: int = 0
+    rate: Any = None
+    """Of a Poisson source whose rate does not change by itself [Hz]."""
 
     def __post_init__(self) -> None:
         self.multiplicity = self.multiplicity or max(1, self.largest)
@@ -139,19 +141,35 @@ def poisson_words(table: RateTable, first_id: int, key: Any, n: int) -> list[Any
     ]  # fmt: skip
 
 
-def _poisson(plan: PlanPopulation, machine: Machine, source: Poisson, key: Any) -> SourceState:
+def poisson_at(source: SourceState, machine: Machine, rate: Any) -> SourceState:
+    """Return a Poisson source at another rate [Hz], in the place of one that exists."""
+    plan = source.plan
+    key = make_key(machine.seed, SOURCE, plan.index, machine.trial)
+    if np.ndim(source.rate) > 0:
+        rate = np.broadcast_to(np.asarray(rate, np.float64), plan.size)
+    return _poisson(plan, machine, Poisson(rate=rate), key, source)
+
+
+def _poisson(
+    plan: PlanPopulation, machine: Machine, source: Poisson, key: Any,
+    before: SourceState | None = None,
+) -> SourceState:  # fmt: skip
+    """Return a Poisson source; one that takes the place of another keeps its room for spikes."""
     table = _table(source.rate, machine.dt)
-    spikes = np.zeros(plan.size * table.largest, np.int32)
+    room = table.largest if before is None else max(table.largest, before.largest)
+    fits = before is not None and room == before.largest
+    spikes = before.spikes if before is not None and fits else np.zeros(plan.size * room, np.int32)
     if table.each:
         counts = np.zeros(plan.size, np.int32)
-        words = [plan.offset, spikes, table.largest, counts, int(key[0]), *table.words]
+        words = [plan.offset, spikes, room, counts, int(key[0]), *table.words]
         address = sources.poisson_source_each.address
     else:
-        words = [spikes, table.largest, *poisson_words(table, plan.offset, key, plan.size)]
+        words = [spikes, room, *poisson_words(table, plan.offset, key, plan.size)]
         address = sources.poisson_source.address
     return SourceState(
-        plan, address, Context([*words, *table.kept]), spikes, table.largest, nothing
-    )
+        plan, address, Context([*words, *table.kept]), spikes, room, nothing,
+        rate=None if isinstance(source.rate, RateSteps) else source.rate,
+    )  # fmt: skip
 
 
 def _correlated(

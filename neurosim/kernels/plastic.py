@@ -236,6 +236,46 @@ def deliver_all_plastic(plastic, tile, label, ids, start, origin, shared, failed
 
 
 @kernel
+def sum_weights(wave_start, stream, weight, n_rows, sums):
+    """Add up the weights onto every slot of a tile, and count them.
+
+    n_rows : rows times waves
+    sums   : (2, n_slots) float64, written   sums, numbers; row after row, whatever the tile
+    """
+    for row in range(n_rows):
+        at = np.int64(wave_start[row])
+        end = np.int64(wave_start[row + 1])
+        while at < end:
+            count = np.int64(stream[at + 1]) | (np.int64(stream[at + 2]) << 16)
+            at += TARGET_HEADER
+            for k in range(count):
+                target = np.uintp(stream[np.uintp(at + k)])
+                sums[0, target] += np.float64(weight[np.uintp(at + k)])
+                sums[1, target] += 1.0
+            at += count
+
+
+@kernel
+def scale_weights(wave_start, stream, weight, n_rows, factor, low, high):
+    """Multiply the weights onto every slot of a tile by its factor, within bounds.
+
+    weight : (n,) float64 or float32, written
+    factor : (n_slots,) float64
+    """
+    for row in range(n_rows):
+        at = np.int64(wave_start[row])
+        end = np.int64(wave_start[row + 1])
+        while at < end:
+            count = np.int64(stream[at + 1]) | (np.int64(stream[at + 2]) << 16)
+            at += TARGET_HEADER
+            for k in range(count):
+                place = np.uintp(at + k)
+                target = np.uintp(stream[place])
+                weight[place] = min(max(np.float64(weight[place]) * factor[target], low), high)
+            at += count
+
+
+@kernel
 def list_synapses(wave_start, stream, n_rows, n_waves, row, slot, delay, place):
     """Tell of each synapse of a tile its row, slot, delay [steps] and place in the stream."""
     n = 0
