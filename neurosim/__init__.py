@@ -34,10 +34,11 @@ _HOMES = {
     ),
     "neurosim.describe.explicit": ("Conv2D", "DistanceDependent", "FromList", "FromMatrix"),
     "neurosim.describe.history": ("History",),
+    "neurosim.describe.homeostasis": ("homeostatic",),
     "neurosim.describe.interactions": ("ExponentialInteraction", "Linear", "Polynomial"),
     "neurosim.describe.learning": (
-        "BCM", "Covariance", "Hebb", "InhibitorySTDP", "Oja", "RewardModulatedSTDP", "STDP",
-        "SymmetricSTDP", "TripletSTDP", "TsodyksMarkram",
+        "AntiHebb", "AntiHebbianSTDP", "BCM", "Covariance", "Hebb", "InhibitorySTDP", "Oja",
+        "RewardModulatedSTDP", "STDP", "SymmetricSTDP", "TripletSTDP", "TsodyksMarkram",
     ),
     "neurosim.describe.network": ("Network",),
     "neurosim.describe.neurons": (
@@ -134,11 +135,14 @@ if TYPE_CHECKING:
     from neurosim.describe.explicit import FromList as FromList
     from neurosim.describe.explicit import FromMatrix as FromMatrix
     from neurosim.describe.history import History as History
+    from neurosim.describe.homeostasis import homeostatic as homeostatic
     from neurosim.describe.interactions import ExponentialInteraction as ExponentialInteraction
     from neurosim.describe.interactions import Linear as Linear
     from neurosim.describe.interactions import Polynomial as Polynomial
     from neurosim.describe.learning import BCM as BCM
     from neurosim.describe.learning import STDP as STDP
+    from neurosim.describe.learning import AntiHebb as AntiHebb
+    from neurosim.describe.learning import AntiHebbianSTDP as AntiHebbianSTDP
     from neurosim.describe.learning import Covariance as Covariance
     from neurosim.describe.learning import Hebb as Hebb
     from neurosim.describe.learning import InhibitorySTDP as InhibitorySTDP

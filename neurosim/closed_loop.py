@@ -127,7 +127,8 @@ class ClosedLoop:
         seed, options
             Of ``environment.reset``.
         """
-        if isinstance(longest, bool) or not isinstance(longest, (int, np.integer)) or longest < 1:
+        count: object = longest
+        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
             raise DescriptionError("ClosedLoop: longest", longest, "a number of actions, 1 or more")
         observation = _several(self.environment.reset(seed=seed, options=options), 2, "reset")[0]
         observations, actions, rewards = [observation], [], []

@@ -161,6 +161,7 @@ _TITLES = {
     "delay:drawn": "drawn from a distribution",
     "synapse:static": "static synapses",
     "synapse:plastic": "plastic synapses (plasticity)",
+    "synapse:sign": 'plastic synapses that keep their sign (sign="fixed")',
     "synapse:release": "synapses that fail (release)",
     "synapse:autapses": "neurons that may connect to themselves",
     "synapse:multapses": "several synapses between two neurons",
@@ -407,6 +408,11 @@ def _source_uses(source: Any, part: str, subject: Any) -> Iterator[Use]:
 def _projection_uses(projection: Any) -> Iterator[Use]:
     part = f"Projection {projection.name!r}"
     rule = projection.rule
+    if (
+        projection.plasticity is not None
+        and projection.plasticity.plasticity_rule().sign == "fixed"
+    ):
+        yield Use("synapse:sign", part, projection)
     yield Use(f"rule:{type(rule).__name__}", part, projection)
     for view in (projection.pre, projection.post):
         yield from _view_uses(view, part, projection)

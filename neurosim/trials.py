@@ -244,12 +244,13 @@ class Trials:
         progress: bool | None,
     ) -> Responses:  # fmt: skip
         plastic = _plastic(self.session)
-        for name, every in snapshots.items():
+        count: object
+        for name, count in snapshots.items():
             if name not in plastic:
                 raise UnknownNameError("Trials: snapshots", name, plastic)
-            if isinstance(every, bool) or not isinstance(every, (int, np.integer)) or every < 1:
+            if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
                 raise DescriptionError(
-                    f"Trials: snapshots[{name!r}]", every, "a number of samples, 1 or more"
+                    f"Trials: snapshots[{name!r}]", count, "a number of samples, 1 or more"
                 )
         recorded = {
             r.population.name: len(r.indices)

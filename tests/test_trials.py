@@ -64,7 +64,7 @@ def test_scaling_gives_the_same_bits_with_any_number_of_threads() -> None:
             session.normalise("learned", total=900)
             session.run(100)
         found.append(session.get("learned", "w"))
-    assert np.array_equal(*found)
+    assert np.array_equal(found[0], found[1])
 
 
 def test_rate_couplings_are_scaled_too() -> None:
@@ -156,7 +156,7 @@ def test_trials_do_what_one_would_write_by_hand() -> None:
         weights.append(by_hand.get("learned", "w"))
     assert np.array_equal(responses.counts["cells"], counts)
     assert np.array_equal(responses.weights["learned"], weights)
-    assert not np.array_equal(*weights)
+    assert not np.array_equal(weights[0], weights[1])
     assert responses.taken_after["learned"].tolist() == [1, 2]
     assert (len(responses), trials.presented) == (2, 2)
     # The teacher makes its neuron fire, and is silent without a lesson.

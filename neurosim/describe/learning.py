@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from neurosim.describe.plasticity import Coincidence, PlasticityRule, Side
+from neurosim.describe.plasticity import Coincidence, PlasticityRule, Side, Sign
 from neurosim.describe.values import Quantity, Value, described, quantity, require_choice
 from neurosim.errors import DescriptionError
 
@@ -24,6 +24,7 @@ class Learning(Value):
         Bounds of the weight, in the unit of the receptor.
     delay : {"dendritic", "axonal"}
     coincidence : {"none", "both"}
+    sign : {"free", "fixed"}
         See `PlasticityRule`.
     """
 
@@ -31,8 +32,10 @@ class Learning(Value):
     w_max: float = quantity("1", default=1.0, per_neuron=False)
     delay: Side = "dendritic"
     coincidence: Coincidence = "none"
+    sign: Sign = "free"
 
     def _check(self) -> None:
+        require_choice(self, "sign", ("free", "fixed"))
         require_choice(self, "delay", ("dendritic", "axonal"))
         require_choice(self, "coincidence", ("none", "both"))
         if not self.w_min < self.w_max:
@@ -53,6 +56,7 @@ class Learning(Value):
             type(self).__name__, pre=pre, post=post, synapse=synapse, on_pre=on_pre,
             on_post=on_post, on_signal=on_signal, signals=signals, parameters=parameters,
             w_min=self.w_min, w_max=self.w_max, delay=self.delay, coincidence=self.coincidence,
+            sign=self.sign,
         )  # fmt: skip
 
 
@@ -84,7 +88,7 @@ class STDP(Learning):
     pairing : {"all", "nearest", "reduced"}
         All pairs of spikes; each spike with the nearest one before it on the other side; or only
         pairs with no other spike of either side between them (reduced symmetric).
-    w_min, w_max, delay, coincidence
+    w_min, w_max, delay, coincidence, sign
         See `Learning`.
 
     Source: Song, Miller & Abbott (2000), Nat. Neurosci. 3:919; Guetig, Aharonov, Rotter &
@@ -129,6 +133,44 @@ class STDP(Learning):
 
 
 @described
+class AntiHebbianSTDP(Learning):
+    """STDP the other way round: who fires before the neuron loses.
+
+        on_pre:  w += a_plus y;   x += 1
+        on_post: w -= a_minus x;  y += 1
+
+    Traces are those of `STDP`. A neuron comes to ignore what foretells its spikes.
+
+    Attributes
+    ----------
+    tau_plus, tau_minus : float
+        Of the traces of pre- and postsynaptic spikes [ms].
+    a_plus, a_minus : float
+        What an input gains that comes after a spike of the neuron, and loses that comes before one,
+        in the unit of the weight.
+    w_min, w_max, delay, coincidence, sign
+        See `Learning`.
+
+    Source: Bell, Han, Sugawara & Grant (1997), Nature 387:278; Roberts & Bell (2000), J. Comput.
+    Neurosci. 9:67.
+    """
+
+    tau_plus: Quantity = quantity("ms", default=20.0, range="positive", per_neuron=False)
+    tau_minus: Quantity = quantity("ms", default=20.0, range="positive", per_neuron=False)
+    a_plus: float = quantity("1", default=0.01, per_neuron=False)
+    a_minus: float = quantity("1", default=0.0105, per_neuron=False)
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule as text."""
+        names = ("tau_plus", "tau_minus", "a_plus", "a_minus")
+        return self._rule(
+            pre=_PRE_TRACE, post=_POST_TRACE, on_pre="w += a_plus*y; x += 1",
+            on_post="w -= a_minus*x; y += 1",
+            parameters={n: getattr(self, n) for n in names},
+        )  # fmt: skip
+
+
+@described
 class SymmetricSTDP(Learning):
     """STDP whose sign does not depend on the order of the spikes.
 
@@ -143,7 +185,7 @@ class SymmetricSTDP(Learning):
         Of both traces [ms].
     a, decay : float
         In the unit of the weight.
-    w_min, w_max, delay, coincidence
+    w_min, w_max, delay, coincidence, sign
         See `Learning`.
 
     Source: the window of Woodin, Ganguly & Poo (2003), Neuron 39:807; with a decay per spike as in
@@ -182,7 +224,7 @@ class TripletSTDP(Learning):
         In the unit of the weight.
     pairing : {"all", "nearest"}
         Whether traces add up, or are set to 1.
-    w_min, w_max, delay, coincidence
+    w_min, w_max, delay, coincidence, sign
         See `Learning`.
 
     Source: Pfister & Gerstner (2006), J. Neurosci. 26:9673, equations 2-4, table 4.
@@ -234,7 +276,7 @@ class InhibitorySTDP(Learning):
         Learning rate, in the unit of the weight.
     rate : float
         Target of the postsynaptic neurons [Hz].
-    w_min, w_max, delay, coincidence
+    w_min, w_max, delay, coincidence, sign
         See `Learning`.
 
     Source: Vogels, Sprekeler, Zenke, Clopath & Gerstner (2011), Science 334:1569.
@@ -270,7 +312,7 @@ class RewardModulatedSTDP(Learning):
         [ms]
     a_plus, a_minus : float
         Change of the trace at a pair without interval.
-    w_min, w_max, delay, coincidence
+    w_min, w_max, delay, coincidence, sign
         See `Learning`.
 
     Source: Izhikevich (2007), Cereb. Cortex 17:2443, with dopamine in single amounts at the moments
@@ -352,11 +394,14 @@ class RateLearning(Value):
         The state of both sides that the rule reads.
     w_min, w_max : float or None
         Bounds of the weight.
+    sign : {"free", "fixed"}
+        See `PlasticityRule`.
     """
 
     state: str = "r"
     w_min: float | None = None
     w_max: float | None = None
+    sign: Sign = "free"
 
     def _check(self) -> None:
         self.plasticity_rule()  # which reads what was given
@@ -372,7 +417,7 @@ class RateLearning(Value):
         return PlasticityRule(
             type(self).__name__, post=post.format(x=x, y=y),
             synapse=f"dw/dt = {text.format(x=x, y=y)} : 1\n{declared}",
-            parameters=parameters, w_min=self.w_min, w_max=self.w_max,
+            parameters=parameters, w_min=self.w_min, w_max=self.w_max, sign=self.sign,
         )  # fmt: skip
 
 
@@ -384,7 +429,7 @@ class Hebb(RateLearning):
     ----------
     eta, decay : float
         [1/ms]
-    state, w_min, w_max
+    state, w_min, w_max, sign
         See `RateLearning`.
 
     Source: Hebb (1949), The Organization of Behavior; Gerstner & Kistler (2002), Biol. Cybern.
@@ -401,6 +446,34 @@ class Hebb(RateLearning):
 
 
 @described
+class AntiHebb(RateLearning):
+    """Anti-Hebbian learning: dw/dt = -eta (x y - correlation).
+
+    Between units of one layer it takes away correlations beyond `correlation`. Without bounds
+    weights become negative: inhibition.
+
+    Attributes
+    ----------
+    eta : float
+        [1/ms]
+    correlation : float
+        The mean product of both rates at which nothing changes.
+    state, w_min, w_max, sign
+        See `RateLearning`.
+
+    Source: Foldiak (1990), Biol. Cybern. 64:165, equation 3.
+    """
+
+    eta: Quantity = quantity("1/ms", default=1e-3, per_neuron=False)
+    correlation: float = quantity("1", default=0.0, per_neuron=False)
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule as text."""
+        given = {"eta": self.eta, "correlation": self.correlation}
+        return self._rule("-eta*({x}*{y} - correlation)", given, "eta : 1/ms")
+
+
+@described
 class Covariance(RateLearning):
     """The covariance rule: dw/dt = eta (x - x_mean) (y - y_mean).
 
@@ -410,7 +483,7 @@ class Covariance(RateLearning):
         [1/ms]
     x_mean, y_mean : float
         Rates of both sides at which nothing changes.
-    state, w_min, w_max
+    state, w_min, w_max, sign
         See `RateLearning`.
 
     Source: Sejnowski (1977), J. Math. Biol. 4:303.
@@ -434,7 +507,7 @@ class Oja(RateLearning):
     ----------
     eta : float
         [1/ms]
-    state, w_min, w_max
+    state, w_min, w_max, sign
         See `RateLearning`.
 
     Source: Oja (1982), J. Math. Biol. 15:267.
@@ -463,7 +536,7 @@ class BCM(RateLearning):
         [ms]
     y_0 : float
         Scale of the activity.
-    state, w_min, w_max
+    state, w_min, w_max, sign
         See `RateLearning`.
 
     Source: Bienenstock, Cooper & Munro (1982), J. Neurosci. 2:32; the square of Intrator & Cooper

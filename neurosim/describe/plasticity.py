@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Side = Literal["dendritic", "axonal"]
 Coincidence = Literal["none", "both"]
+Sign = Literal["free", "fixed"]
 
 _TEXTS = ("pre", "post", "synapse", "on_pre", "on_post", "on_signal")
 
@@ -88,6 +89,10 @@ class PlasticityRule:
     coincidence : {"none", "both"}
         What becomes of spikes of both sides that meet at the synapse in one step. "none" (NEST):
         neither sees the other. "both" (Brian2): on_pre comes first, and on_post sees what it did.
+    sign : {"free", "fixed"}
+        "fixed": no weight ever crosses 0 (Dale's law): one that starts above 0, or at 0, stays at
+        or above it, one that starts below stays at or below it, whatever the bounds allow.
+        ``session.set`` may give new signs.
 
     Raises
     ------
@@ -117,6 +122,7 @@ class PlasticityRule:
     max_effect: float = field(default=1.0, kw_only=True)
     delay: Side = field(default="dendritic", kw_only=True)
     coincidence: Coincidence = field(default="none", kw_only=True)
+    sign: Sign = field(default="free", kw_only=True)
     program: RuleProgram = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -141,7 +147,7 @@ class PlasticityRule:
             **{part: getattr(self, part) for part in _TEXTS},
             parameters=tuple(self.parameters), signals=self.signals,
         )  # fmt: skip
-        program = read_rule(text, self._place)
+        program = replace(read_rule(text, self._place), keeps_sign=self.sign == "fixed")
         object.__setattr__(self, "program", program)
         object.__setattr__(self, "parameters", self._values(program))
         object.__setattr__(self, "initial", self._initial(program))
@@ -216,7 +222,10 @@ class PlasticityRule:
         return MappingProxyType(found)
 
     def _check_choices(self, program: RuleProgram) -> None:
-        for part, known in (("delay", ("dendritic", "axonal")), ("coincidence", ("none", "both"))):
+        for part, known in (
+            ("delay", ("dendritic", "axonal")), ("coincidence", ("none", "both")),
+            ("sign", ("free", "fixed")),
+        ):  # fmt: skip
             if getattr(self, part) not in known:
                 raise UnknownNameError(f"{self._place}: {part}", getattr(self, part), known)
         for part in ("w_min", "w_max"):
@@ -234,8 +243,19 @@ class PlasticityRule:
                         "It also bounds the sums that spikes bring, which are integers.",
                     )  # fmt: skip
             low, high = self.bounds
+            if self.sign == "fixed" and not low <= 0 <= high:
+                raise DescriptionError(
+                    f"{self._place}: sign", self.sign,
+                    f"'free' with bounds on one side of 0 ({low:g} to {high:g}): they keep it",
+                )  # fmt: skip
             if not low < high:
                 raise DescriptionError(f"{self._place}: w_min", low, f"less than w_max ({high:g})")
+        elif self.sign == "fixed":
+            raise DescriptionError(
+                f"{self._place}: sign",
+                self.sign,
+                "'free', since the rule leaves weights as they are",
+            )
         elif self.w_min is not None or self.w_max is not None:
             read = {n for c in (*program.on_pre, *program.on_post) for n in c.reads}
             for part in ("w_min", "w_max"):
@@ -276,7 +296,7 @@ class PlasticityRule:
         return f"PlasticityRule({self.name!r})"
 
 
-_NUMBERS = ("signals", "w_min", "w_max", "max_effect", "delay", "coincidence")
+_NUMBERS = ("signals", "w_min", "w_max", "max_effect", "delay", "coincidence", "sign")
 
 
 def _restore(name: str, given: dict[str, Any]) -> PlasticityRule:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from neurosim.engine.expressions import Emitter, Precision, symbols_of
+from neurosim.engine.expressions import Emitter, Precision, sign_kept, symbols_of
 from neurosim.engine.generate import GeneratedKernel
 from neurosim.engine.layout import BLOCK_NEURONS
 from neurosim.equations.pairs import TOTAL, Pair, post_symbol, pre_symbol
@@ -203,7 +203,11 @@ def _learn(
             made.append(f"{names[name]} += step_ms*d_{name}")
         return [*lines, *made]
 
-    of_synapse = changes((WEIGHT, *rule.variables["synapse"]))
+    of_synapse = [*changes((WEIGHT, *rule.variables["synapse"])), *_clipped("w[c]")]
+    if rule.keeps_sign:
+        emitter.functions.add("select")
+        before, after = sign_kept("w[c]")
+        of_synapse = [*before, *of_synapse, after]
     return [
         "if may_learn != 0:",
         *_indented(
@@ -211,7 +215,7 @@ def _learn(
                 *once,
                 "for c in range(m):",
                 # NaN passes, and is found in the state that it is added to.
-                *_indented([*reads, *of_synapse, *_clipped("w[c]")]),
+                *_indented([*reads, *of_synapse]),
                 *changes(rule.variables["post"]),
             ]
         ),

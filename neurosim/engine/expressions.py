@@ -291,6 +291,20 @@ class Emitter:
     )
 
 
+def sign_kept(weight: str) -> tuple[list[str], str]:
+    """Return the lines before and after those that change a weight, so that it never crosses 0.
+
+    A weight that has come to 0 keeps the sign of the floating-point zero. It is made from bits:
+    in arithmetic the compiler may take one zero for the other. NaN passes.
+    """
+    bits = f"np.float64({weight}).view(np.int64)"
+    before = [
+        f"sign = select({bits} < 0, -1.0, 1.0)",
+        f"zero = np.int64(({bits} >> 63) << 63).view(np.float64)",
+    ]
+    return before, f"{weight} = select(sign * {weight} <= 0.0, zero, {weight})"
+
+
 def bare(text: str) -> str:
     """Strip one pair of brackets that encloses the whole text."""
     if not (text.startswith("(") and text.endswith(")")):

@@ -447,7 +447,7 @@ def normalise_listed(projection: Any, totals: Floats, axis: str, step: int) -> N
     pre, post, _ = projection.connections()
     of = pre if axis == "pre" else post
     weight = projection.values("w", step)
-    sums = np.bincount(of, weight, totals.size)
+    sums = np.bincount(of, weight, totals.size).astype(np.float64)
     counts = np.bincount(of, minlength=totals.size).astype(np.float64)
     factor = scaling(projection.projection.name, axis, sums, counts, totals)
     low, high = projection.rule.bounds

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from neurosim.engine.expressions import Emitter, Precision, bare
+from neurosim.engine.expressions import Emitter, Precision, bare, sign_kept
 from neurosim.engine.generate import GeneratedKernel
 from neurosim.equations.plasticity import BOUNDS, EFFECT, WEIGHT, Change, RuleProgram
 from neurosim.kernels.delivery import TARGET_HEADER
@@ -204,6 +204,9 @@ class _Writer:
         if clip:
             # NaN stays: the effect is checked.
             lines += ["w = select(w < w_min, w_min, w)", "w = select(w > w_max, w_max, w)"]
+            if self.program.keeps_sign:
+                before, after = sign_kept("w")
+                lines = [*before, *lines, after]
             self.emitter.functions.add("select")
         if learning and self.real == "float32":
             # As it will be kept: looking at a synapse between two spikes must not round once more.
@@ -653,6 +656,7 @@ class _Writer:
         archive = self._archive() if self.program.reads_post else ["return 0"]
         row = self._row()
         views = {"float64_at", "int64_at", "uint16_at", f"{self.real}_at", f"{self.integer}_at"}
+        views |= {"exact_entry", "prefetch"}
         views |= {"int32_at"} if self.stamped or self.program.reads_post else set()
         length = len(self.words) + 1
         source = "\n".join(
@@ -664,7 +668,7 @@ class _Writer:
                 "import numpy as np",
                 "",
                 *self.emitter.imports,
-                f"from neurosim.kernels.jit import exact_entry, {', '.join(sorted(views))}, prefetch",
+                f"from neurosim.kernels.jit import {', '.join(sorted(views))}",
                 "",
                 "",
                 "@exact_entry",

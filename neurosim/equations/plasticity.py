@@ -83,6 +83,8 @@ class RuleProgram:
         [1/ms]. It reads states as ``r_pre`` and ``r_post``.
     states : mapping
         "pre" or "post" -> states that it reads.
+    keeps_sign : bool
+        Whether no weight crosses 0.
     """
 
     variables: Mapping[Place, tuple[str, ...]]
@@ -95,6 +97,7 @@ class RuleProgram:
     units: Mapping[str, Unit]
     rates: Mapping[str, Any]
     states: Mapping[str, tuple[str, ...]]
+    keeps_sign: bool = False
 
     @property
     def continuous(self) -> bool:

@@ -28,6 +28,9 @@ SUPPORTS = {
         "which synapses fail is drawn where spikes are delivered, and cannot be replayed",
         "release=1 with weights scaled by the probability, which keeps the mean",
     ),
+    "synapse:sign": refused(
+        "no rule here keeps weights from crossing 0", "bounds on one side of 0, or backend='cpu'"
+    ),
     "drive:Poisson": PASSES,
     "drive:*": refused(
         "only Poisson drive comes without synapses",

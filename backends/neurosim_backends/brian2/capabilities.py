@@ -343,6 +343,10 @@ RUNTIME = Capabilities(
             "release=1 with weights scaled by the probability, which keeps the mean; or a script "
             "(ns.export), which draws failures by itself",
         ),
+        "synapse:sign": refused(
+            "no rule here keeps weights from crossing 0",
+            "bounds on one side of 0, or backend='cpu'",
+        ),
         "drive:Poisson": PASSES,
         "drive:*": refused(
             "only Poisson drive comes without synapses",

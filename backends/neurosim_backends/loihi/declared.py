@@ -69,6 +69,9 @@ SUPPORTS: Mapping[str, Support] = {
         "synapses of Loihi are reliable",
         "release=1 with weights scaled by the probability, which keeps the mean",
     ),
+    "synapse:sign": refused(
+        "no rule here keeps weights from crossing 0", "bounds on one side of 0, or backend='cpu'"
+    ),
     "synapse:plastic": approximated(
         "pair STDP as Lava's STDPLoihi: traces of 7 bits, which four to eight spikes fill; "
         "weights of 8 bits; random rounding; spikes are compared as they are emitted, and arrive "

@@ -166,6 +166,9 @@ _REST: Mapping[str, Support] = {
         "release=1",
         if_asked="NEST draws which spikes pass: another realisation of the same process",
     ),
+    "synapse:sign": refused(
+        "no rule here keeps weights from crossing 0", "bounds on one side of 0, or backend='cpu'"
+    ),
     "synapse:*": PASSES,
     "coupling:injected": PASSES,
     "coupling:*": refused(
