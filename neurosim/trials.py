@@ -244,14 +244,10 @@ class Trials:
         progress: bool | None,
     ) -> Responses:  # fmt: skip
         plastic = _plastic(self.session)
-        count: object
-        for name, count in snapshots.items():
+        for name, every in snapshots.items():
             if name not in plastic:
                 raise UnknownNameError("Trials: snapshots", name, plastic)
-            if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
-                raise DescriptionError(
-                    f"Trials: snapshots[{name!r}]", count, "a number of samples, 1 or more"
-                )
+            _check_number(every, f"Trials: snapshots[{name!r}]")
         recorded = {
             r.population.name: len(r.indices)
             for r in self.session.network.recorders
@@ -327,6 +323,11 @@ def _plastic(session: Session) -> tuple[str, ...]:
     """Return the names of the projections that learn."""
     network = session.network
     return tuple(n for n, p in network.projections.items() if p.plasticity is not None)
+
+
+def _check_number(value: object, place: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise DescriptionError(place, value, "a number of samples, 1 or more")
 
 
 def _length(samples: Any) -> int | None:

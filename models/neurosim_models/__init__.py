@@ -1,7 +1,8 @@
 """Published networks, each a function that returns a `neurosim.Network`.
 
 Every function takes `seed` and keywords for the size; the spikes of all populations are recorded,
-of memories whose units have none, the states; of `diehl_cook`, those of its excitatory neurons.
+of memories whose units have none, the states; of `diehl_cook`, those of its excitatory neurons, of
+`one_shot_patterns`, of its outputs.
 
 >>> from neurosim_models import vogels_abbott_cuba
 >>> vogels_abbott_cuba(scale=0.1).size
@@ -26,6 +27,8 @@ from neurosim_models.continuous_memories import attention_energy as attention_en
 from neurosim_models.continuous_memories import attention_memory as attention_memory
 from neurosim_models.continuous_memories import graded_energy as graded_energy
 from neurosim_models.continuous_memories import graded_hopfield as graded_hopfield
+from neurosim_models.davies_2025 import OneShotPatterns as OneShotPatterns
+from neurosim_models.davies_2025 import one_shot_patterns as one_shot_patterns
 from neurosim_models.diehl_cook_2015 import DiehlCook as DiehlCook
 from neurosim_models.diehl_cook_2015 import diehl_cook as diehl_cook
 from neurosim_models.discrete_memories import bidirectional_memory as bidirectional_memory
