@@ -2,7 +2,7 @@
 
 Every function takes `seed` and keywords for the size; the spikes of all populations are recorded,
 of memories whose units have none, the states; of `diehl_cook`, those of its excitatory neurons, of
-`one_shot_patterns`, of its outputs.
+`one_shot_patterns`, those of its outputs.
 
 >>> from neurosim_models import vogels_abbott_cuba
 >>> vogels_abbott_cuba(scale=0.1).size

@@ -140,9 +140,8 @@ class OneShotPatterns:
             )
         steps = round(SHOWN / self.session.dt)
         lessons = np.zeros((len(shown), steps, self.n_outputs))
-        lessons[
-            np.arange(len(shown)), round(TAUGHT_AT / self.session.dt), np.arange(len(shown))
-        ] = 1
+        told = np.arange(len(shown))
+        lessons[told, round(TAUGHT_AT / self.session.dt), told] = 1
         for trial in self._trials.each(self._spikes(shown), lessons, learning=True):
             if self._homeostasis:
                 total = self.weights.sum(axis=0)

@@ -396,15 +396,11 @@ class _Writer:
             ),
         ]
 
-    def _post_now(self, names: Sequence[str], *, present: bool) -> list[str]:
-        """Return the lines that make postsynaptic variables as a presynaptic spike sees them.
-
-        Spikes of this moment are seen if `present`.
-        """
+    def _post_now(self, names: Sequence[str]) -> list[str]:
+        """Return the lines that make postsynaptic variables as a signal finds them."""
         if not names:
             return []
         order = self.program.variables["post"]
-        late = ">" if present else ">="
         simple = [
             f"now_at = float64_at(recent + j * {self.record} + {4 * LABELS + 4}, {len(order)})",
             "gap = max(now - back - np.int64(recently[1]), 0)",
@@ -414,9 +410,9 @@ class _Writer:
             self.names[name] = f"y_{name}"
         return [
             *self._record(),
-            f"if many > 1 and recently[1] {late} now - back:",
+            "if many > 1 and recently[1] > now - back:",
             "    newest = many - 1",
-            f"    while newest > 0 and {self._label('newest')} {late} now - back:",
+            f"    while newest > 0 and {self._label('newest')} > now - back:",
             "        newest -= 1",
             *_in(self._of_post(names, "newest", "now - back")),
             "else:",
@@ -544,7 +540,7 @@ class _Writer:
     def _signal(self) -> list[str]:
         changes = needed(self.program.on_signal, self.synaptic)
         lines = [
-            *self._post_now(self._reads(changes, "post"), present=True),
+            *self._post_now(self._reads(changes, "post")),
             *self._of_pre(self._reads(changes, "pre"), "now", strict=False),
             *self._pass_synapse("now"),
             *self._done(changes, learning=True),
