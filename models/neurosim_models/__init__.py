@@ -43,3 +43,4 @@ from neurosim_models.song_2000 import song_miller_abbott as song_miller_abbott
 from neurosim_models.spiking_memory import spike_overlaps as spike_overlaps
 from neurosim_models.spiking_memory import spiking_memory as spiking_memory
 from neurosim_models.thalamocortical import izhikevich_2003 as izhikevich_2003
+from neurosim_models.vogels_2011 import vogels_sprekeler as vogels_sprekeler
