@@ -14,7 +14,7 @@ def test_the_network_has_the_published_numbers() -> None:
     assert net.projections["learned"].expected_connections() == 0.02 * 8000 * 2000
     for wrong in ({"scale": 0.01}, {"rate": -1}, {"learning": -1}):
         with pytest.raises(ns.DescriptionError, match=f"vogels_sprekeler: {next(iter(wrong))}"):
-            vogels_sprekeler(**wrong)  # type: ignore[arg-type]
+            vogels_sprekeler(**wrong)
 
 
 def rate_of(*, target: float = 3.0, learning: float = 10.0, seed: int = 1) -> float:
