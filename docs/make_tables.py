@@ -202,23 +202,24 @@ NESTML = """\
 ## Equations of your own on NEST
 
 NEST's neurons are compiled. Equations would become a neuron of NEST through
-[NESTML](https://nestml.readthedocs.io), which writes C++ and compiles it against NEST; the `nest` backend
-does not do that, with NESTML installed or not, and refuses a `NeuronModel`. Brian2 takes it. Tried by hand
-with the wheel of nest-simulator 3.10.0 for Linux, NESTML 9.0.0, g++ 12.2 and CMake 3.25:
+[NESTML](https://nestml.readthedocs.io), which writes C++ and compiles it against NEST; the `nest`
+backend does not do that, with NESTML installed or not, and refuses a `NeuronModel`. Brian2 takes
+it. Tried by hand with the wheel of nest-simulator 3.10.0 for Linux, NESTML 9.0.0, g++ 12.2 and
+CMake 3.25:
 
-- As installed NESTML stops at once: *NEST path (/tmp/...) is not a directory*. The wheel's `nest-config`
-  tells folders and the compiler of the machine on which it was built.
-- With a `nest-config` of one's own that tells where the wheel's headers are: *boost/type_index.hpp: No
-  such file*, then *ltdl.h: No such file*. NEST's headers include both, and the wheel has neither
-  (`libboost-dev` and `libltdl-dev` in Debian).
-- With these it compiles, and `nest.Install` says *file not found*: what the module needs has another
-  name in the wheel, which was built with the C++ ABI of before GCC 5.
-- With `-D_GLIBCXX_USE_CXX11_ABI=0` among the flags, and the module's folder in `LD_LIBRARY_PATH`, an
-  integrate-and-fire neuron with an exponential current is installed and fires. It takes 25 s to
+- As installed NESTML stops at once: *NEST path (/tmp/...) is not a directory*. The wheel's
+  `nest-config` tells folders and the compiler of the machine on which it was built.
+- With a `nest-config` of one's own that tells where the wheel's headers are:
+  *boost/type_index.hpp: No such file*, then *ltdl.h: No such file*. NEST's headers include both,
+  and the wheel has neither (`libboost-dev` and `libltdl-dev` in Debian).
+- With these it compiles, and `nest.Install` says *file not found*: what the module needs has
+  another name in the wheel, which was built with the C++ ABI of before GCC 5.
+- With `-D_GLIBCXX_USE_CXX11_ABI=0` among the flags, and the module's folder in `LD_LIBRARY_PATH`,
+  an integrate-and-fire neuron with an exponential current is installed and fires. It takes 25 s to
   compile. Equations that are not linear need the headers of GSL as well.
 
-So it can be done on a machine that is set up for it. What it takes beside that, a writer of NESTML whose
-steps have our order of arrivals, threshold and reset, is not there.
+So it can be done on a machine that is set up for it. What it takes beside that, a writer of NESTML
+whose steps have our order of arrivals, threshold and reset, is not there.
 """
 
 SCRIPTS_HEAD = """\

@@ -17,6 +17,7 @@ _HOMES = {
     "neurosim.adaptive": ("solve",),
     "neurosim.backend": ("Connections", "Options", "Session", "backends", "compile", "run"),
     "neurosim.closed_loop": ("ClosedLoop", "Episode"),
+    "neurosim.capabilities": ("UnavailableError",),
     "neurosim.compare.certificate": ("Certificate",),
     "neurosim.compare.certify": ("certify",),
     "neurosim.compare.explain": ("explain",),
@@ -108,6 +109,7 @@ if TYPE_CHECKING:
     from neurosim.backend import backends as backends
     from neurosim.backend import compile as compile
     from neurosim.backend import run as run
+    from neurosim.capabilities import UnavailableError as UnavailableError
     from neurosim.closed_loop import ClosedLoop as ClosedLoop
     from neurosim.closed_loop import Episode as Episode
     from neurosim.compare.certificate import Certificate as Certificate

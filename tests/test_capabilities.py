@@ -86,6 +86,7 @@ def rich_networks() -> Iterator[ns.Network]:
     ]
     made = [net.population(f"s{k}", 1, source) for k, source in enumerate(sources)]
     net.project(made[5], a, ns.AllToAll())
+    net.project(made[5], net.population("u", 2, ns.LinearRate()), ns.AllToAll())
     net.initialise(a, V_m=ns.Normal(-60, 1))
     net.initialise(b, V_m=-60)
     to: dict[str, Any] = {"receptor": "exc"}

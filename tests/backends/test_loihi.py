@@ -590,6 +590,27 @@ def taught_net(**more: Any) -> ns.Network:
     return net
 
 
+def test_connections_have_the_weights_of_the_chip() -> None:
+    """They are off by as much as is told, and even integers of 9 bits: there are both signs."""
+    net = ns.Network("static", seed=2, dt=1.0)
+    source = net.population("source", 30, ns.Poisson(rate=20))
+    cells = net.population("cells", 20, ns.LIF(t_ref=0, synapses=ns.Delta()))
+    net.project(source, cells, ns.FixedIndegree(8), weight=ns.Normal(0.3, 0.4), name="p")
+    chip, described = session(net).connections("p"), ns.compile(net).connections("p")
+    np.testing.assert_array_equal(chip.post, described.post)
+    bound = next(
+        a["bound"] for a in session(net).run(1).provenance["approximations"]
+        if a["part"] == "Projection 'p': weights"
+    )  # fmt: skip
+    off = np.abs(chip.weight - described.weight)
+    assert off.max() == pytest.approx(bound)
+    assert 0 < bound < 0.01 * described.weight.max()
+    (part,) = session(net).quantised.stored[0]
+    integers = chip.weight / (2 * part.unit)
+    np.testing.assert_allclose(integers, np.rint(integers), atol=1e-9)
+    assert -128 <= integers.min() < 0 < integers.max() <= 127
+
+
 def test_weights_are_recorded_and_read_back() -> None:
     net = taught_net()
     one = session(net)

@@ -19,9 +19,9 @@ from neurosim_backends.lava.client import Worker
 from neurosim_backends.lava.jobs import given_arrays, spikes_of
 from neurosim_backends.loihi.chip import Generators, Given, Seen
 from neurosim_backends.loihi.quantise import (
-    Learned,
     Meaning,
     Step,
+    Stored,
     Synapses,
     drives_of,
     initial_current,
@@ -99,7 +99,8 @@ class Described:
 
     network: FloatNetwork
     meanings: Mapping[int, Meaning]
-    learned: Mapping[int, list[Learned]]
+    stored: Mapping[int, list[Stored]]
+    learned: Mapping[int, list[Stored]]
     drives: Mapping[tuple[int, int], int]
     drive_targets: Mapping[tuple[int, int], Ints]
     approximations: list[dict[str, Any]]
@@ -128,7 +129,8 @@ def describe(plan: Plan) -> Described:
         groups += [_group(s, step) for s in synapses if s.post == p.index and s.weight.size]
     return Described(
         network=FloatNetwork(populations=(*populations, *generators), groups=tuple(groups)),
-        meanings=meanings, learned={}, drives=drives, drive_targets=targets, approximations=[],
+        meanings=meanings, stored={}, learned={}, drives=drives, drive_targets=targets,
+        approximations=[],
     )  # fmt: skip
 
 

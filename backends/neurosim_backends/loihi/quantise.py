@@ -107,8 +107,8 @@ class Meaning:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learned:
-    """A group of synapses that learns, as part of its projection.
+class Stored:
+    """A group of synapses, as part of its projection.
 
     Attributes
     ----------
@@ -139,18 +139,28 @@ class Quantised:
         (drive, population) -> index of its generators.
     drive_targets : mapping of (int, int) to (n,) int64
         The same -> places of those generators' targets in ``PlanDrive.ids``.
-    learned : mapping of int to list of Learned
-        Plastic projection -> its groups.
+    stored : mapping of int to list of Stored
+        Projection -> its groups.
     approximations : list of dict
         For ``provenance["approximations"]``: part, how, bound, unit.
     """
 
     network: IntegerNetwork
     meanings: Mapping[int, Meaning]
-    learned: Mapping[int, list[Learned]]
+    stored: Mapping[int, list[Stored]]
     drives: Mapping[tuple[int, int], int]
     drive_targets: Mapping[tuple[int, int], Ints]
     approximations: list[dict[str, Any]]
+
+    @property
+    def learned(self) -> dict[int, list[Stored]]:
+        """Of `stored`, what learns."""
+        groups = self.network.groups
+        return {
+            projection: parts
+            for projection, parts in self.stored.items()
+            if any(groups[part.group].learning is not None for part in parts)
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +229,7 @@ def quantise(plan: Plan, epoch: int = 1) -> Quantised:
     populations: list[Compartments | Generators] = []
     meanings: dict[int, Meaning] = {}
     groups: list[Group] = []
-    learned: dict[int, list[Learned]] = {}
+    stored: dict[int, list[Stored]] = {}
     told: list[dict[str, Any]] = []
     for p in plan.populations:
         if p.spec is None:
@@ -235,14 +245,15 @@ def quantise(plan: Plan, epoch: int = 1) -> Quantised:
             if s.rule is not None:
                 group, more = _taught(group, s, s.rule, unit, plan, epoch)
                 entries += more
-                kept = Learned(group=len(groups), places=s.places, unit=2.0**group.exponent / unit)
-                learned.setdefault(s.projection, []).append(kept)
+            if s.projection >= 0:
+                kept = Stored(group=len(groups), places=s.places, unit=2.0**group.exponent / unit)
+                stored.setdefault(s.projection, []).append(kept)
             groups.append(group)
             told += entries
     return Quantised(
         network=IntegerNetwork(populations=(*populations, *generators), groups=tuple(groups)),
         meanings=meanings,
-        learned=learned,
+        stored=stored,
         drives=drives,
         drive_targets=targets,
         approximations=_gathered(told),

@@ -163,7 +163,7 @@ class IntegerSession(PlanSession):
 
     def _described(self, projection: int, weights: Mapping[int, Ints]) -> Floats:
         """Return integers of groups as the weights of a projection, in the order of connections."""
-        parts = self.quantised.learned[projection]
+        parts = self.quantised.stored[projection]
         found = np.zeros(sum(part.places.size for part in parts))
         for part in parts:
             found[part.places] = weights[part.group] * part.unit
@@ -191,12 +191,14 @@ class IntegerSession(PlanSession):
         return self._described(projection.index, self._present_weights())
 
     def connections(self, projection: str | Projection) -> Connections:
-        """Return the connections of a projection, with weights as they are now."""
+        """Return the connections of a projection, with weights as the chip has them now."""
         found = self._connections(projection)
-        plastic = self._plastic(projection)
-        if plastic is None:
-            return found
-        return replace(found, weight=self._described(plastic.index, self._present_weights()))
+        name = projection.name if isinstance(projection, Projection) else projection
+        index = next(p.index for p in self.plan.projections if p.name == name)
+        if index not in self.quantised.stored:
+            return found  # there are none, or they are in floating point
+        kept = {k: group.stored for k, group in enumerate(self.quantised.network.groups)}
+        return replace(found, weight=self._described(index, kept | dict(self._present_weights())))
 
     # --- between runs -------------------------------------------------------------------------
 
