@@ -595,7 +595,7 @@ def test_connections_have_the_weights_of_the_chip() -> None:
     net = ns.Network("static", seed=2, dt=1.0)
     source = net.population("source", 30, ns.Poisson(rate=20))
     cells = net.population("cells", 20, ns.LIF(t_ref=0, synapses=ns.Delta()))
-    net.project(source, cells, ns.FixedIndegree(8), weight=ns.Normal(0.3, 0.4), name="p")
+    net.project(source, cells, ns.FixedProbability(0.3), weight=ns.Normal(0.3, 0.4), name="p")
     chip, described = session(net).connections("p"), ns.compile(net).connections("p")
     np.testing.assert_array_equal(chip.post, described.post)
     bound = next(
