@@ -70,54 +70,44 @@ def run_reader(name: str, graph: Any, step: float, given: Spikes) -> Spikes:
     return np.stack(rows)
 
 
+def _stepper(network: Any) -> Callable[[Spikes], Spikes]:
+    """Return what advances a module (spikes, state) -> (output, state) by a step."""
+    import torch
+
+    state: Any = None
+
+    def advance(x: Spikes) -> Spikes:
+        nonlocal state
+        out, state = network(torch.as_tensor(x, dtype=torch.float32), state)
+        return _numbers(out)
+
+    return advance
+
+
 def _snntorch(graph: Any, step: float) -> Callable[[Spikes], Spikes]:
     if abs(step - READERS_STEP) > 1e-12:
         raise UnsupportedError(
             "snntorch", f"it takes steps of {READERS_STEP:g} s, the graph is for {step:g} s"
         )
-    import torch
     from snntorch.import_nir import import_from_nir
 
     network = import_from_nir(graph)
-    state: Any = None
-
-    def advance(x: Spikes) -> Spikes:
-        nonlocal state
-        out, state = network(torch.as_tensor(x, dtype=torch.float32), state)
-        return _numbers(out)
-
-    return advance
+    return _stepper(network)
 
 
 def _norse(graph: Any, step: float) -> Callable[[Spikes], Spikes]:
-    import torch
     from norse.torch.utils.import_nir import from_nir
 
     network = from_nir(graph, dt=step)
-    state: Any = None
-
-    def advance(x: Spikes) -> Spikes:
-        nonlocal state
-        out, state = network(torch.as_tensor(x, dtype=torch.float32), state)
-        return _numbers(out)
-
-    return advance
+    return _stepper(network)
 
 
 def _spikingjelly(graph: Any, step: float) -> Callable[[Spikes], Spikes]:
-    import torch
     from spikingjelly.activation_based.nir_exchange.from_nir import import_from_nir
 
     network = import_from_nir(graph, dt=step)
-    state: Any = None
-
-    def advance(x: Spikes) -> Spikes:
-        nonlocal state
-        # It counts axes behind one for the batch.
-        out, state = network(torch.as_tensor(x[None], dtype=torch.float32), state)
-        return _numbers(out)
-
-    return advance
+    advance = _stepper(network)
+    return lambda x: advance(x[None])  # it counts axes behind one for the batch
 
 
 READERS: dict[str, Load] = {

@@ -36,6 +36,15 @@ class _Probe:
     s_out_buff: Any
     time_step: Any
 
+    def __init__(self, proc_params: Any) -> None:
+        super().__init__(proc_params)  # type: ignore[call-arg]
+        self._open(proc_params)
+
+    def run_spk(self) -> None:
+        """Let Lava make the step, and keep what came of it."""
+        super().run_spk()  # type: ignore[misc]
+        self._keep()
+
     def _open(self, proc_params: Any) -> None:
         self._path = proc_params["path"]
         self._n_steps = proc_params["n_steps"]
@@ -56,29 +65,11 @@ class ProbedFixed(_Probe, PyLifModelBitAcc):  # type: ignore[misc]
 
     implements_process = ProbedLIF  # the rest is inherited: protocol, resources, tags
 
-    def __init__(self, proc_params: Any) -> None:
-        super().__init__(proc_params)
-        self._open(proc_params)
-
-    def run_spk(self) -> None:
-        """Let Lava make the step, and keep what came of it."""
-        super().run_spk()
-        self._keep()
-
 
 class ProbedFloat(_Probe, PyLifModelFloat):  # type: ignore[misc]
     """Floating-point."""
 
     implements_process = ProbedLIF
-
-    def __init__(self, proc_params: Any) -> None:
-        super().__init__(proc_params)
-        self._open(proc_params)
-
-    def run_spk(self) -> None:
-        """Let Lava make the step, and keep what came of it."""
-        super().run_spk()
-        self._keep()
 
 
 class ProbedDense(LearningDense):  # type: ignore[misc]
@@ -114,6 +105,20 @@ class _LearningProbe:
     y1: Any
     time_step: Any
 
+    def __init__(self, proc_params: Any) -> None:
+        super().__init__(proc_params)  # type: ignore[call-arg]
+        self._open(proc_params)
+
+    def run_spk(self) -> None:
+        """Let Lava make the step, and keep what came of it."""
+        super().run_spk()  # type: ignore[misc]
+        self._keep()
+
+    def run_lrn(self) -> None:
+        """Let Lava learn, and keep that instead."""
+        super().run_lrn()  # type: ignore[misc]
+        self._keep()
+
     def _open(self, proc_params: Any) -> None:
         self._path = proc_params["path"]
         self._n_steps = proc_params["n_steps"]
@@ -137,29 +142,11 @@ class ProbedDenseFixed(_LearningProbe, PyLearningDenseModelBitApproximate):  # t
 
     implements_process = ProbedDense
 
-    def __init__(self, proc_params: Any) -> None:
-        super().__init__(proc_params)
-        self._open(proc_params)
-
-    def run_spk(self) -> None:
-        """Let Lava make the step, and keep what came of it."""
-        super().run_spk()
-        self._keep()
-
-    def run_lrn(self) -> None:
-        """Let Lava learn, and keep that instead."""
-        super().run_lrn()
-        self._keep()
-
 
 class ProbedSparseFixed(_LearningProbe, PyLearningSparseModelBitApproximate):  # type: ignore[misc]
     """Integers."""
 
     implements_process = ProbedSparse
-
-    def __init__(self, proc_params: Any) -> None:
-        super().__init__(proc_params)
-        self._open(proc_params)
 
     def _saturate_synaptic_variable_accumulator(self, name: Any, values: Any) -> Any:
         """Do what Lava's dense model does here: its sparse one raises for weights of one sign."""
@@ -168,13 +155,3 @@ class ProbedSparseFixed(_LearningProbe, PyLearningSparseModelBitApproximate):  #
         limited = np.maximum if self.sign_mode == SignMode.EXCITATORY else np.minimum
         values.data = limited(0, values.data)
         return values
-
-    def run_spk(self) -> None:
-        """Let Lava make the step, and keep what came of it."""
-        super().run_spk()
-        self._keep()
-
-    def run_lrn(self) -> None:
-        """Let Lava learn, and keep that instead."""
-        super().run_lrn()
-        self._keep()
