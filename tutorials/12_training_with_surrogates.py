@@ -39,19 +39,19 @@ def _(mo):
 
 
 @app.cell
-def _(BLUE, GREY, RED, plt, torch):
+def _(BLUE, GREY, RED, np, plt, torch):
     from snntorch import surrogate
 
-    distances = torch.linspace(-0.5, 0.5, 201, dtype=torch.float64)
+    distances = np.linspace(-0.5, 0.5, 201)
 
     def slopes(slope):
         """Return what flows back through a spike, over the distance from the threshold."""
-        v = distances.clone().requires_grad_()
+        v = torch.tensor(distances, requires_grad=True)
         surrogate.fast_sigmoid(slope=slope)(v).sum().backward()
-        return v.grad
+        return v.grad.numpy()
 
     figure, ax = plt.subplots(figsize=(5.5, 3), layout="constrained")
-    ax.plot(distances, (distances >= 0).double(), color=GREY, label="forward: a spike or none")
+    ax.plot(distances, distances >= 0, color=GREY, label="forward: a spike or none")
     for _slope, _colour, _line in ((5, RED, "--"), (25, BLUE, "-")):
         ax.plot(distances, slopes(_slope), _line, color=_colour, label=f"backward, slope {_slope}")
     ax.set(xlabel="potential less threshold", ylabel="output, gradient")
@@ -193,7 +193,7 @@ def _(BLUE, GREY, choice, labels, plt, seen_by_core, x):
     _figure, _axes = plt.subplots(
         1, 3, figsize=(9, 2.8), layout="constrained", width_ratios=(1, 2, 2)
     )
-    _axes[0].imshow(x[:, choice.value].sum(0).reshape(8, 8), cmap="Greys")
+    _axes[0].imshow(x[:, choice.value].sum(0).reshape(8, 8).numpy(), cmap="Greys")
     _axes[0].set(xticks=[], yticks=[], title=f"spikes of pixels: a {labels[choice.value]}")
     for _ax, _name in zip(_axes[1:], ("hidden", "classes"), strict=True):
         _spikes = _run.spikes[_name]

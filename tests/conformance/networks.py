@@ -175,6 +175,19 @@ def learning_synapses() -> ns.Network:
     return everything(net)
 
 
+@case("learning synapses that keep their sign")
+def signed_synapses() -> ns.Network:
+    """The lower bound is 0, so that the oracle knows it by that."""
+    net = ns.Network("learning", seed=5)
+    source = net.population("source", 3, ns.SpikeTimes(TRAINS))
+    cells = net.population("cells", 3, ns.LIF(synapses=ns.ExpCurrent()))
+    net.project(
+        source, cells, ns.AllToAll(), weight=500, delay=0.4, receptor="exc",
+        plasticity=ns.STDP(w_max=900, a_plus=60, a_minus=700, sign="fixed"),
+    )  # fmt: skip
+    return everything(net)
+
+
 @case("gap junctions")
 def gap_junctions() -> ns.Network:
     net = ns.Network("gap")

@@ -298,7 +298,7 @@ def test_weights_learned_are_written_back() -> None:
     assert np.array_equal(ns.compile(other).connections("p").weight, learned.weight)
 
 
-@pytest.mark.parametrize("backend", ["brian2", "nest", "snntorch", "norse"])
-def test_other_simulators_refuse_plastic_synapses(backend: str) -> None:
+@pytest.mark.parametrize("backend", ["snntorch", "norse"])
+def test_modules_refuse_plastic_synapses(backend: str) -> None:
     with pytest.raises(ns.UnsupportedError, match="plastic"):
         ns.run(recurrent(LEARNING, size=50), 1, backend=backend)
