@@ -96,8 +96,8 @@ SCALING = """\
 ## Over the size of the network
 
 Poisson sources at 10 Hz whose spikes only arrive: the difference of a run with synapses and the
-same without, in nanoseconds per synaptic event, with drawn weights in 16 bits. Up to 10^6 synapses a
-neuron has 100 of them, above 1,000: what a row costs by itself is then shared by more. Beside it
+same without, in nanoseconds per synaptic event, with drawn weights in 16 bits. Up to 10^6 synapses
+a neuron has 100 of them, above 1,000: what a row costs by itself is then shared by more. Beside it
 stands what this machine can do at most: additions of a float32 at scattered places with streamed
 indices.
 """
