@@ -103,6 +103,22 @@ indices.
 """
 
 
+MODULES = """\
+## Modules of PyTorch
+
+One pass through 100 steps, in single precision, beside loops over snnTorch's and Norse's own
+neurons with the same weights and inputs. It is a condition that their spikes agree: told is the
+part of spikes that are the same.
+"""
+
+INTEGERS = """\
+## Loihi's integers
+
+The kernel of the backend `loihi` beside Lava, which takes the same integers and fires the same
+spikes; and 100,000 neurons of the kernel alone. Where a projection has several delays, Lava makes
+its matrices anew in every step.
+"""
+
 SAME = """\
 ## Does it do the same?
 
@@ -140,11 +156,17 @@ def measured(kept: dict[str, Any]) -> str:
     )
 
 
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return number(value) if isinstance(value, float) else f"{value:,}"
+
+
 def plain_table(kept: dict[str, Any], columns: dict[str, str]) -> list[str]:
     """Return a Markdown table of some columns."""
     lines = [f"| | {' | '.join(columns.values())} |", "|---" * (len(columns) + 1) + "|"]
     for row in kept["rows"]:
-        cells = [number(v) if isinstance(v := row[key], float) else f"{v:,}" for key in columns]
+        cells = [_cell(row[key]) for key in columns]
         lines.append(f"| {row['name']} | {' | '.join(cells)} |")
     return [*lines, ""]
 
@@ -236,6 +258,19 @@ def page() -> str:
                     f"{number(row['faster_than_dense'])} times as long and "
                     f"{number(row['less_memory_than_dense'])} times the memory.\n"
                 )
+    if (modules := read("torch-modules")) is not None:
+        columns = {
+            "neurosim_s": "neurosim, s", "snntorch_s": "snnTorch, s", "norse_s": "Norse, s",
+            "times_snntorch": "snnTorch / neurosim", "times_norse": "Norse / neurosim",
+            "agrees_with_snntorch": "as snnTorch", "agrees_with_norse": "as Norse",
+        }  # fmt: skip
+        parts += [MODULES, measured(modules), *plain_table(modules, columns)]
+    if (integers := read("loihi")) is not None:
+        columns = {
+            "neurons": "neurons", "synapses": "synapses", "delay slots": "delays",
+            "ms a step": "median ms a step", "least": "least", "most": "most", "ratio": "ratio",
+        }  # fmt: skip
+        parts += [INTEGERS, measured(integers), *plain_table(integers, columns)]
     return "\n".join(parts).rstrip() + "\n"
 
 
