@@ -28,13 +28,8 @@ class ProbedLIF(LIF):  # type: ignore[misc]
         super().__init__(path=path, n_steps=n_steps, watched=watched, **facts)
 
 
-class _Probe:
-    """What a model of Lava's does besides."""
-
-    u: Any
-    v: Any
-    s_out_buff: Any
-    time_step: Any
+class _Watching:
+    """Does after each step of a model of Lava's what `_keep` says."""
 
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)  # type: ignore[call-arg]
@@ -44,6 +39,21 @@ class _Probe:
         """Let Lava make the step, and keep what came of it."""
         super().run_spk()  # type: ignore[misc]
         self._keep()
+
+    def _open(self, proc_params: Any) -> None:
+        raise NotImplementedError
+
+    def _keep(self) -> None:
+        raise NotImplementedError
+
+
+class _Probe(_Watching):
+    """What a model of Lava's neurons does besides."""
+
+    u: Any
+    v: Any
+    s_out_buff: Any
+    time_step: Any
 
     def _open(self, proc_params: Any) -> None:
         self._path = proc_params["path"]
@@ -97,22 +107,13 @@ class ProbedSparse(LearningSparse):  # type: ignore[misc]
         )  # fmt: skip
 
 
-class _LearningProbe:
+class _LearningProbe(_Watching):
     """What a model of learning synapses does besides."""
 
     weights: Any
     x1: Any
     y1: Any
     time_step: Any
-
-    def __init__(self, proc_params: Any) -> None:
-        super().__init__(proc_params)  # type: ignore[call-arg]
-        self._open(proc_params)
-
-    def run_spk(self) -> None:
-        """Let Lava make the step, and keep what came of it."""
-        super().run_spk()  # type: ignore[misc]
-        self._keep()
 
     def run_lrn(self) -> None:
         """Let Lava learn, and keep that instead."""
