@@ -540,10 +540,7 @@ class Engine:
                 self._make_blocks()
                 return
             # One call is all that may have changed: what is set before every short run is fast.
-            address, context = self._couplings.last_call(state)
-            self._contexts[population] = context
-            self._blocks.call_address[self._last_calls[population]] = address
-            self._blocks.call_ctx[self._last_calls[population]] = context.address
+            self._put_last_call(population, *self._couplings.last_call(state))
 
     def write_rate(self, population: int, rate: Any) -> None:
         """Let a Poisson source go on with another rate [Hz]: (n,), or one number.
@@ -565,9 +562,13 @@ class Engine:
             )  # fmt: skip
         with self._lock:
             self.sources[population] = fresh
-            self._contexts[population] = fresh.context
-            self._blocks.call_address[self._last_calls[population]] = fresh.address
-            self._blocks.call_ctx[self._last_calls[population]] = fresh.context.address
+            self._put_last_call(population, fresh.address, fresh.context)
+
+    def _put_last_call(self, population: int, address: int, context: Context) -> None:
+        """Let another call advance a population."""
+        self._contexts[population] = context
+        self._blocks.call_address[self._last_calls[population]] = address
+        self._blocks.call_ctx[self._last_calls[population]] = context.address
 
     def schedule_input(self, population: int, labels: Ints, neurons: np.ndarray) -> None:
         """Give an `Input("spikes")` population its spikes: labels ascending, int32 neurons."""
