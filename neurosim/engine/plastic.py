@@ -29,6 +29,11 @@ from neurosim.errors import SimulationError
 from neurosim.kernels import plastic as k
 from neurosim.lower.plan import Floats, Ints, Plan, PlanProjection
 
+ARRAYS_OF_PARTS = (
+    "weight", "status", "pre_time", "done", "pre_after", "pre_before", "recent", "latest",
+)  # fmt: skip
+"""Words of a rule's context that are arrays of a `Part`, under the same name."""
+
 
 @dataclass
 class Part:
@@ -170,16 +175,7 @@ class PlasticProjection:
         match kind:
             case "stream":
                 return self.rows.stream[tile]
-            case (
-                "weight"
-                | "status"
-                | "pre_time"
-                | "done"
-                | "pre_after"
-                | "pre_before"
-                | "recent"
-                | "latest"
-            ):
+            case _ if kind in ARRAYS_OF_PARTS:
                 return getattr(part, kind)
             case "archive":
                 return part.entries

@@ -19,8 +19,8 @@ from neurosim.engine.clock import Recorded
 from neurosim.engine.progress import interruptible, reporter
 from neurosim.engine.replay import Chunk, Replay
 from neurosim.engine.taps import check_recording, n_samples
-from neurosim.errors import UnknownNameError, UnsupportedError, warn
-from neurosim.lower.plan import Floats, Ints, PlanProjection, PlanRecorder
+from neurosim.errors import UnsupportedError, warn
+from neurosim.lower.plan import Floats, Ints, PlanRecorder
 from neurosim.results import Run
 from neurosim.sessions import PlanSession, input_train, run_of
 from neurosim_backends.loihi.chip import Chip, Given
@@ -173,41 +173,28 @@ class IntegerSession(PlanSession):
     def _present_weights(self) -> Mapping[int, Ints]:
         """Return the weights of the groups that learn."""
 
-    def _plastic(self, view: object) -> PlanProjection | None:
-        """Return a projection that learns, where a view names one."""
-        name: object = view.name if isinstance(view, Projection) else view
-        for p in self.plan.projections:
-            if p.name == name and p.index in self.quantised.learned:
-                return p
-        return None
+    def _synaptic(self, projection: int, name: str) -> Floats:
+        return self._described(projection, self._present_weights())  # all that a rule has is w
 
-    def get(self, view: Selectable | str | Projection, name: str) -> Floats:
-        """Return a state or parameter of neurons, or the weights of a projection that learns."""
-        projection = self._plastic(view)
-        if projection is None:
-            return super().get(view, name)
-        if name != "w":
-            raise UnknownNameError(f"Projection {projection.name!r}: variable", name, ("w",))
-        return self._described(projection.index, self._present_weights())
-
-    def connections(self, projection: str | Projection) -> Connections:
-        """Return the connections of a projection, with weights as the chip has them now."""
-        found = self._connections(projection)
+    def _connections(self, projection: str | Projection) -> Connections:
+        """Return the connections of a projection, with weights as the chip was given them."""
+        found = super()._connections(projection)
         name = projection.name if isinstance(projection, Projection) else projection
         index = next(p.index for p in self.plan.projections if p.name == name)
         if index not in self.quantised.stored:
             return found  # there are none, or they are in floating point
         kept = {k: group.stored for k, group in enumerate(self.quantised.network.groups)}
-        return replace(found, weight=self._described(index, kept | dict(self._present_weights())))
+        return replace(found, weight=self._described(index, kept))
 
     # --- between runs -------------------------------------------------------------------------
 
     def set(self, view: Selectable | str | Projection, **values: Any) -> None:
         """Set states or parameters of some neurons: refused, as registers are written once."""
-        projection = self._plastic(view)
-        if projection is not None:
+        learning = self._learning_of(view)
+        if learning is not None:
+            name = self.plan.projections[learning].name
             raise UnsupportedError(
-                f"Projection {projection.name!r}: weights, set between runs", NO_WRITING,
+                f"Projection {name!r}: weights, set between runs", NO_WRITING,
                 "a new session of a changed network",
             )  # fmt: skip
         super().set(view, **values)
