@@ -27,6 +27,7 @@ SMALL: dict[str, Callable[..., ns.Network]] = {
     "izhikevich_2003": lambda **k: models.izhikevich_2003(**k),
     "potjans_diesmann": lambda **k: models.potjans_diesmann(scale=0.05, **k),
     "song_miller_abbott": lambda **k: models.song_miller_abbott(inputs=100, **k),
+    "vogels_sprekeler": lambda **k: models.vogels_sprekeler(scale=0.05, **k),
 }
 each_network = pytest.mark.parametrize("make", SMALL.values(), ids=SMALL.keys())
 
