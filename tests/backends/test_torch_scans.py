@@ -79,7 +79,7 @@ def test_a_scan_does_what_single_steps_do(case: str) -> None:
             assert (a is None) == (b is None)
             if b is not None:
                 torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
-    scanned = [module._scan(group) for group in _fused(module)._groups()]
+    scanned = [module._scan(group) for group in _fused(module).groups()]
     assert [scan is not None for scan in scanned] == [True, False]
 
 
@@ -113,7 +113,7 @@ def test_noise_and_coupling_are_left_to_single_steps() -> None:
     net.project(a, free, ns.AllToAll(), weight=500.0, receptor="exc")
     session: Any = ns.compile(net, SnnTorch())
     module = session.module
-    assert module._groups() == ((1, 2), (3,))
+    assert module.groups() == ((1, 2), (3,))
     x = torch.ones(300, 1, 2, dtype=torch.float64)
     with torch.no_grad():
         out = module(x, record=[("free", "V_m"), ("b", "V_m")])

@@ -130,6 +130,8 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
         Population -> what advances it.
     projections : ModuleDict
         Projection -> its weights, the parameters of the module.
+    receptors : dict
+        Key of a part of a projection of spikes -> receptor of its targets.
     fused : bool
         Whether populations that do not depend on what they cause are run through all steps one
         after another: what they receive in one product, their steps in one compiled scan. Set it
@@ -158,7 +160,7 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
         )
         self.projections = torch.nn.ModuleDict()
         self.parts = torch.nn.ModuleDict()
-        self._receptor_of: dict[str, str] = {}
+        self.receptors: dict[str, str] = {}
         self._inlets: list[Inlet] = []
         self._wire()
         self.cells = torch.nn.ModuleDict()
@@ -181,7 +183,7 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
                 found.delay_steps,
             )  # fmt: skip
             for key in self._add_projection(wiring, offsets):
-                self._receptor_of[key] = p.receptor
+                self.receptors[key] = p.receptor
         for c in plan.couplings:
             order = np.lexsort((c.post_position, c.pre_position))
             wiring = Wiring(
@@ -192,8 +194,8 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
             )  # fmt: skip
             listed = not _is_plain(plan, c)
             keys = self._add_projection(wiring, offsets, listed=listed)
-            for post in sorted({self._part(key).post for key in keys}):
-                mine = tuple(key for key in keys if self._part(key).post == post)
+            for post in sorted({self.part(key).post for key in keys}):
+                mine = tuple(key for key in keys if self.part(key).post == post)
                 self._inlets.append(self._inlet(c, mine, post, order))
 
     def _inlet(self, c: PlanCoupling, keys: tuple[str, ...], post: int, order: Any) -> Inlet:
@@ -218,7 +220,8 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
         assert spec is not None
         return next(inlet.symbol for inlet in spec.couplings if inlet.name == c.coupling)
 
-    def _part(self, key: str) -> Part:
+    def part(self, key: str) -> Part:
+        """Return the part of a projection between two populations."""
         found = self.parts[key]
         assert isinstance(found, Part)
         return found
@@ -251,9 +254,9 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
             return bool(np.any((targets >= ids.start) & (targets < ids.stop)))
 
         given = {
-            f"w:{self._receptor_of[key]}"
+            f"w:{self.receptors[key]}"
             for key, part in self.parts.items()
-            if part.post == population and key in self._receptor_of
+            if part.post == population and key in self.receptors
         }
         given |= {f"w:{d.receptor}" for d in plan.drives if here(d.ids)}
         if any(here(i.ids) for i in plan.injections):
@@ -307,7 +310,7 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
                 held = self.like.new_zeros((batch, p.size))
             cells[p.index] = CellState(values, held)
         under_way = {
-            key: part.start(batch) for key, part in self.parts.items() if key in self._receptor_of
+            key: part.start(batch) for key, part in self.parts.items() if key in self.receptors
         }
         return NetworkState(0, cells, under_way)
 
@@ -343,7 +346,7 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
         traced = {k for k, _ in wanted.values()}
         spikes: dict[int, torch.Tensor] = {}
         states: dict[tuple[int, int], torch.Tensor] = {}
-        for group in self._groups():
+        for group in self.groups():
             self._deliver(group, spikes, course, state)
             scan = self._scan(group)
             if scan is None:
@@ -366,16 +369,20 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
             state,
         )  # fmt: skip
 
-    def _groups(self) -> tuple[tuple[int, ...], ...]:
+    def groups(self) -> tuple[tuple[int, ...], ...]:
         """Return populations that must be advanced together, each group after what it hears."""
         if not self.fused:
             return (tuple(p.index for p in self.plan.populations if p.spec is not None),)
+        return self.loops()
+
+    def loops(self) -> tuple[tuple[int, ...], ...]:
+        """Return populations that hear each other, each group after those that it hears."""
         if self._ordered is None:
             cells = [p.index for p in self.plan.populations if p.spec is not None]
-            ends = [(self._part(key).pre, self._part(key).post) for key in self._receptor_of]
+            ends = [(self.part(key).pre, self.part(key).post) for key in self.receptors]
             for inlet in self._inlets:
                 for key in inlet.keys:
-                    part = self._part(key)
+                    part = self.part(key)
                     ends += [(part.pre, part.post), (part.post, part.pre)]
             self._ordered = _in_order(cells, ends)
         return self._ordered
@@ -385,7 +392,7 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
         if not self.fused or len(group) > 1 or self.like.device.type != "cpu":
             return None
         (k,) = group
-        if any(part.pre == part.post == k for part in map(self._part, self.parts)):
+        if any(part.pre == part.post == k for part in map(self.part, self.parts)):
             return None
         gradients = torch.is_grad_enabled()
         known = self._scans.get((k, gradients))
@@ -400,8 +407,8 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
         state: NetworkState,
     ) -> None:  # fmt: skip
         """Add up what reaches a group from groups before it."""
-        for key, receptor in self._receptor_of.items():
-            part = self._part(key)
+        for key, receptor in self.receptors.items():
+            part = self.part(key)
             if part.post in group and part.pre in spikes:
                 rows, state.under_way[key] = part.arrive_all(
                     state.under_way[key], spikes[part.pre], course.weights[key]
@@ -533,7 +540,7 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
         """
         n_steps = chunk.n_steps
         course = Course(
-            {key: self._part(key).weights() for key in self.parts},
+            {key: self.part(key).weights() for key in self.parts},
             {k: self.cell(k).constants() for k in state.cells},
             injected={k: self._table(t) for k, t in chunk.injected.items()},
             normals={k: torch.tensor(t).to(self.like) for k, t in chunk.normals.items()},
@@ -547,8 +554,8 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
             elif getattr(p.source, "kind", "spikes") == "spikes":
                 course.outside[index] = self._emitted(chunk, index).expand(n_steps, batch, p.size)
         under_way = dict(state.under_way)
-        for key, receptor in self._receptor_of.items():
-            part = self._part(key)
+        for key, receptor in self.receptors.items():
+            part = self.part(key)
             if part.pre in course.outside:
                 rows, under_way[key] = part.arrive_all(
                     under_way[key], course.outside[part.pre], course.weights[key]
@@ -557,13 +564,13 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
         for inlet in self._inlets:
             if inlet.coupling.coupling == INJECTED:
                 for key in inlet.keys:
-                    part = self._part(key)
+                    part = self.part(key)
                     x = course.outside[part.pre]
                     _add(course.injected, inlet.post, part.spread(x, course.weights[key]))
         self._sent = [
-            (key, self._part(key), receptor)
-            for key, receptor in self._receptor_of.items()
-            if self._part(key).pre not in course.outside
+            (key, self.part(key), receptor)
+            for key, receptor in self.receptors.items()
+            if self.part(key).pre not in course.outside
         ]
         return course, NetworkState(state.step, dict(state.cells), under_way)
 
@@ -639,7 +646,7 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
                 continue
             sums: dict[int, torch.Tensor] = {}
             for key in inlet.keys:
-                part = self._part(key)
+                part = self.part(key)
                 if inlet.value is None:
                     x = self._read(part.pre, inlet.pair.pre[0], j, course, cells)
                     _add(sums, 0, part.spread(x, course.weights[key]))

@@ -23,6 +23,7 @@ from neurosim.lower.plan import Floats, Ints, PlanRecorder
 from neurosim.results import Run
 from neurosim.sessions import PlanSession, connections_of, run_of
 from neurosim_backends._torch.cells import CellState
+from neurosim_backends._torch.events import EventModule
 from neurosim_backends._torch.module import Course, MakeCell, NetworkState, PlanModule
 
 CHUNK_BYTES = 1 << 26
@@ -164,6 +165,16 @@ class TorchSession(PlanSession):
         """Return the connections of every projection, for ``net.with_weights``."""
         names = [p.name for p in self.plan.projections] + [c.name for c in self.plan.couplings]
         return {name: self.connections(name) for name in names}
+
+    def event_module(self) -> EventModule:
+        """Return the network as a module of spike times, with exact gradients; see there.
+
+        Raises
+        ------
+        UnsupportedError
+            For anything but feed-forward `LIF` neurons with exponential currents.
+        """
+        return EventModule(self.module, self.network)
 
     def _values(self, population: int) -> tuple[tuple[str, ...], CellState]:
         spec = self.plan.populations[population].spec
