@@ -23,6 +23,11 @@ from neurosim_models.brette_2007 import cobahh as cobahh
 from neurosim_models.brette_2007 import vogels_abbott_coba as vogels_abbott_coba
 from neurosim_models.brette_2007 import vogels_abbott_cuba as vogels_abbott_cuba
 from neurosim_models.brunel_2000 import brunel as brunel
+from neurosim_models.burgers_2023 import PID as PID
+from neurosim_models.burgers_2023 import Blimp as Blimp
+from neurosim_models.burgers_2023 import BlimpControllers as BlimpControllers
+from neurosim_models.burgers_2023 import blimp_controllers as blimp_controllers
+from neurosim_models.burgers_2023 import fly as fly
 from neurosim_models.continuous_memories import attention_energy as attention_energy
 from neurosim_models.continuous_memories import attention_memory as attention_memory
 from neurosim_models.continuous_memories import graded_energy as graded_energy
@@ -35,6 +40,7 @@ from neurosim_models.discrete_memories import bidirectional_memory as bidirectio
 from neurosim_models.discrete_memories import clique_memory as clique_memory
 from neurosim_models.discrete_memories import sequence_memory as sequence_memory
 from neurosim_models.discrete_memories import willshaw_memory as willshaw_memory
+from neurosim_models.evolution import EvolutionStrategy as EvolutionStrategy
 from neurosim_models.fast_weights import FastWeights as FastWeights
 from neurosim_models.fast_weights import fast_weights as fast_weights
 from neurosim_models.hopfield_1982 import hopfield as hopfield

@@ -26,6 +26,10 @@ from neurosim.analysis.counts import count_correlations as count_correlations
 from neurosim.analysis.counts import fano_factor as fano_factor
 from neurosim.analysis.counts import population_fano as population_fano
 from neurosim.analysis.counts import trial_fano_factor as trial_fano_factor
+from neurosim.analysis.distances import Avalanches as Avalanches
+from neurosim.analysis.distances import avalanches as avalanches
+from neurosim.analysis.distances import spike_coincidence as spike_coincidence
+from neurosim.analysis.distances import van_rossum_distance as van_rossum_distance
 from neurosim.analysis.intervals import isi_cv as isi_cv
 from neurosim.analysis.intervals import isis as isis
 from neurosim.analysis.intervals import local_variation as local_variation
