@@ -307,18 +307,17 @@ class BlimpControllers:
         -------
         (candidates,) float64
         """
-        errors = self.fly(genes, blimp)[0][:, :, 0]
+        errors = np.array(self.fly(genes, blimp).observations[:-1])[:, :, 0]
         return np.asarray(np.sqrt((errors**2).mean(axis=0)), np.float64)
 
-    def fly(self, genes: Any, blimp: Blimp) -> tuple[Floats, Floats]:
-        """Fly to the end; returns what `fly` returns."""
+    def fly(self, genes: Any, blimp: Blimp) -> ns.Episode:
+        """Fly to the end, each candidate a blimp; returns all that was seen, done and fired."""
         self.express(genes)
         loop = ns.ClosedLoop(
             self.session, blimp, step=TICK, sense=self._sense,
             act=lambda run: run.states["command"]["r"].array[-1],
         )  # fmt: skip
-        episode = loop.episode(longest=len(blimp.wanted))
-        return np.array(episode.observations[:-1]), np.array(episode.actions)
+        return loop.episode(longest=len(blimp.wanted))
 
     def _sense(self, seen: Floats) -> dict[str, Floats]:
         error, slope = self._cut(seen).T
