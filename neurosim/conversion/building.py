@@ -6,12 +6,17 @@ depth d works in the steps from d on: its bias sets in at step d - 1, and its fi
 the label d. Delays of branches that leave out layers are so much longer that spikes which belong
 together arrive together. What comes after a layer's window reaches the next layers after theirs, so
 nothing need be switched off.
+
+Spikes have no sign. Units that can take a spike back are therefore a pair of populations with the
+same input: one fires the spikes, the other what is taken back, and its connections have the
+opposite weights. Each tells the other, and a spike arrives before the next threshold is tested, so
+both always know how many were sent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -22,6 +27,7 @@ from neurosim.describe.explicit import FromMatrix
 from neurosim.describe.network import Network
 from neurosim.describe.neurons import PerfectIntegrator
 from neurosim.describe.population import Population
+from neurosim.describe.rules import OneToOne
 from neurosim.describe.sources import Input
 from neurosim.describe.synapses import Delta
 from neurosim.equations import NeuronModel
@@ -32,10 +38,18 @@ DT = 1.0
 OUTPUT = "output"
 """The population that adds up what would be the module's output."""
 
+Signed: TypeAlias = tuple[tuple[Population, int], ...]
+"""Populations of one layer, with the sign that their spikes have."""
+
 
 def image_name(depth: int) -> str:
     """Return the name of the population that shows the image to layers of one depth."""
     return "image" if depth == 1 else f"image +{depth - 1}"
+
+
+def taken_back(layer: str) -> str:
+    """Return the name of the population whose spikes take back those of a layer."""
+    return f"{layer} taken back"
 
 
 def build(
@@ -55,28 +69,36 @@ def build(
         Membranes at the start, in thresholds: per layer a number, or one per neuron (size,).
     """
     net = Network(name, dt=DT)
-    sources: dict[int, Population] = {}
+    sources: dict[int, Signed] = {}
     images = {
         depth: net.population(image_name(depth), layered.image_shape, Input("current"))
         for depth in layered.image_depths
     }
     scale = {IMAGE: 1.0} | {k + 1: value for k, value in enumerate(thresholds)}
     for k, layer in enumerate(layered.layers):
-        model = _maxima(layer) if layer.taps is not None else _unit(thresholds[k], reset)
-        post = net.population(layer.name, layer.shape, model)
-        sources[k + 1] = post
-        if layer.taps is None:
-            charge = np.multiply(charges[k], thresholds[k])
-            net.initialise(post, V_m=charge.reshape(layer.shape) if charge.ndim else float(charge))
-            _connect(net, layered, layer, layer.depth, post, sources, images, scale)
-        else:
-            pre = sources[layer.branches[0].source]
-            for tap, matrix in enumerate(layer.taps.matrices):
-                net.project(
-                    pre, post, FromMatrix(matrix), receptor=f"tap{tap}", delay=DT,
-                    name=f"{pre.name}->{post.name} tap {tap}",
-                )  # fmt: skip
-        net.record(post, "spikes")
+        here: list[tuple[Population, int]] = []
+        for sign in (1, -1) if layered.signed else (1,):
+            own = layer.name if sign > 0 else taken_back(layer.name)
+            model = _model(layer, thresholds[k], reset, sign if layered.signed else None)
+            post = net.population(own, layer.shape, model)
+            here.append((post, sign))
+            if layer.taps is None:
+                v = np.multiply(charges[k], thresholds[k])
+                net.initialise(post, V_m=v.reshape(layer.shape) if v.ndim else float(v))
+                _connect(net, layered, layer, layer.depth, post, sources, images, scale)
+            else:
+                for pre, of_pre in sources[layer.branches[0].source]:
+                    for tap, matrix in enumerate(layer.taps.matrices):
+                        net.project(
+                            pre, post, FromMatrix(of_pre * matrix), receptor=f"tap{tap}", delay=DT,
+                            name=f"{pre.name}->{post.name} tap {tap}",
+                        )  # fmt: skip
+            net.record(post, "spikes")
+        if layered.signed:
+            (sent, _), (back, _) = here
+            net.project(sent, back, OneToOne(), weight=1.0, receptor="sent", delay=DT)
+            net.project(back, sent, OneToOne(), weight=-1.0, receptor="sent", delay=DT)
+        sources[k + 1] = tuple(here)
     output = net.population(OUTPUT, layered.output.shape, _adder())
     _connect(net, layered, layered.output, layered.depth, output, sources, images, scale)
     net.record(output, "V_m", every=DT)
@@ -89,30 +111,53 @@ def _connect(
     of: Layer | Affine,
     depth: int,
     post: Population,
-    sources: dict[int, Population],
+    sources: dict[int, Signed],
     images: dict[int, Population],
     scale: dict[int, float],
 ) -> None:
     used: dict[str, int] = {}
     for branch in of.branches:
-        pre = images[depth] if branch.source == IMAGE else sources[branch.source]
-        rule, weight = rule_of(
-            branch.operators, layered.shape_of(branch.source), scale[branch.source]
-        )
-        number = used[pre.name] = used.get(pre.name, 0) + 1
-        more: dict[str, Any] = {} if weight is None else {"weight": weight}
-        if number > 1:
-            more["name"] = f"{pre.name}->{post.name} ({number})"
-        if branch.source != IMAGE:
-            more["delay"] = DT * (depth - layered.depth_of(branch.source))
-        net.project(pre, post, rule, **more)
+        shape = layered.shape_of(branch.source)
+        image = ((images[depth], 1),) if branch.source == IMAGE else ()
+        for pre, sign in image or sources[branch.source]:
+            rule, weight = rule_of(branch.operators, shape, sign * scale[branch.source])
+            number = used[pre.name] = used.get(pre.name, 0) + 1
+            more: dict[str, Any] = {} if weight is None else {"weight": weight}
+            if branch.source != IMAGE:
+                more["receptor"] = "delta"
+                more["delay"] = DT * (depth - layered.depth_of(branch.source))
+            if number > 1:
+                more["name"] = f"{pre.name}->{post.name} ({number})"
+            net.project(pre, post, rule, **more)
     if of.bias.any():
         net.inject(post, StepCurrent(times=[DT * (depth - 1)], amplitudes=of.bias[np.newaxis]))
 
 
-def _unit(threshold: float, reset: str) -> PerfectIntegrator:
+def _model(layer: Layer, threshold: float, reset: str, sign: int | None) -> Any:
+    """Return the model of a layer, or of that half of a pair whose spikes have this sign."""
+    if layer.taps is not None:
+        return _maxima(len(layer.taps.matrices), sign)
+    if sign is not None:
+        return _signed_unit(threshold, sign)
     how: Any = "subtract" if reset == "soft" else "to"
     return PerfectIntegrator(C_m=1.0, V_th=threshold, V_reset=0.0, reset=how, synapses=Delta())
+
+
+def _signed_unit(threshold: float, sign: int) -> NeuronModel:
+    """Return half of an integrate-and-fire unit that takes back what it has fired too often.
+
+    `V_m` is all the charge that ever came, and V_m - sent V_th the membrane with reset by
+    subtraction. It fires at V_th, and takes a spike back where it is below 0 and something was
+    sent. So what was sent follows max(floor(V_m/V_th), 0) by one spike per step.
+    """
+    return NeuronModel(
+        "Signed integrator" if sign > 0 else "Signed integrator, taking back",
+        equations="dV_m/dt = I_injected/C_m : mV\nC_m : pF\nV_th : mV\nsent : 1",
+        threshold="V_m >= V_th*(sent + 1)" if sign > 0 else "V_m < V_th*sent and sent > 0.5",
+        reset="sent += 1" if sign > 0 else "sent -= 1",
+        inputs={"delta": "jump V_m", "sent": "jump sent"},
+        parameters={"C_m": 1.0, "V_th": threshold},
+    )
 
 
 def _adder() -> NeuronModel:
@@ -125,24 +170,28 @@ def _adder() -> NeuronModel:
     )
 
 
-def _maxima(layer: Layer) -> NeuronModel:
+def _maxima(n_taps: int, sign: int | None) -> NeuronModel:
     """Return a unit that fires whenever the largest number of spikes of its inputs grows.
 
     So it has fired as often as the one of its inputs that has fired most: the largest rate, with
     no approximation. (Rueckauer et al. 2017 let the spikes of the input through that is ahead.)
+    Where spikes can be taken back, the other half of the pair fires when it shrinks.
     """
-    assert layer.taps is not None
-    counts = [f"c{k}" for k in range(len(layer.taps.matrices))]
+    counts = [f"c{k}" for k in range(n_taps)]
     highest = counts[0]
     for count in counts[1:]:
         highest = f"max({highest}, {count})"
+    inputs = {f"tap{k}": f"jump {c}" for k, c in enumerate(counts)}
+    if sign is not None:
+        inputs["sent"] = "jump sent"
+    shrinks = sign == -1
     return NeuronModel(
-        "Maximum",
-        equations="\n".join(f"{c} : 1" for c in (*counts, "fired")),
-        threshold=f"{highest} > fired",
-        reset="fired += 1",
-        inputs={f"tap{k}": f"jump {c}" for k, c in enumerate(counts)},
-        parameters=dict.fromkeys((*counts, "fired"), 0.0),
+        "Maximum, taking back" if shrinks else "Maximum",
+        equations="\n".join(f"{c} : 1" for c in (*counts, "sent")),
+        threshold=f"{highest} {'<' if shrinks else '>'} sent",
+        reset="sent -= 1" if shrinks else "sent += 1",
+        inputs=inputs,
+        parameters=dict.fromkeys((*counts, "sent"), 0.0),
     )
 
 

@@ -76,7 +76,7 @@ def calibrate(
     advanced : bool
         Weights and potentials, too.
     """
-    network = LayeredNetwork(layered.image_shape, list(layered.layers), layered.output)
+    network = replace(layered, layers=list(layered.layers), _matrices={})
     images, expected = images[:SEEN], expected[:SEEN]
     trains: list[Floats] = [images.reshape(len(images), -1)]  # of layer k, times its threshold
     charges: list[Any] = []
@@ -84,7 +84,7 @@ def calibrate(
     def told(number: int) -> Floats:
         """Return the spikes of a layer: (n, timesteps, size)."""
         arriving = arrivals(network, network.layers[number], trains, timesteps)
-        return fire(arriving, thresholds[number], charges[number], soft)
+        return fire(arriving, thresholds[number], charges[number], soft, layered.signed)
 
     for k, layer in enumerate(layered.layers):
         theta = thresholds[k]
@@ -135,10 +135,21 @@ def arrivals(
     return total
 
 
-def fire(arriving: Floats, theta: float, charge: Any, soft: bool) -> Floats:
-    """Return the spikes of integrate-and-fire neurons: (n, timesteps, size) of 0 and 1."""
+def fire(arriving: Floats, theta: float, charge: Any, soft: bool, signed: bool = False) -> Floats:
+    """Return the spikes of integrate-and-fire neurons: (n, timesteps, size) of 0 and 1.
+
+    Signed ones are -1 where a spike is taken back.
+    """
     v = np.zeros_like(arriving[:, 0]) + np.multiply(charge, theta)
     spikes = np.zeros_like(arriving)
+    if signed:
+        sent = np.zeros_like(v)
+        for t in range(arriving.shape[1]):
+            v += arriving[:, t]
+            up, down = v >= theta * (sent + 1), (v < theta * sent) & (sent > 0)
+            spikes[:, t] = up.astype(np.float64) - down
+            sent += spikes[:, t]
+        return spikes
     for t in range(arriving.shape[1]):
         v += arriving[:, t]
         spikes[:, t] = v >= theta

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,15 @@ class Conversion:
             few = None if labels is None else labels[:REPORTED]
             self._report = self.evaluate(images[:REPORTED], few)
         return self._report
+
+    @property
+    def signed(self) -> bool:
+        """Whether neurons take spikes back.
+
+        The spikes of a layer are then those of the population of its name, less those of the
+        population called "... taken back".
+        """
+        return self._layered.signed
 
     @property
     def n_steps(self) -> int:
@@ -187,7 +196,7 @@ class Conversion:
                 error=_relative(told, rectified), own_error=_relative(own, rectified),
                 spikes=tally.spikes[k], synaptic_operations=tally.arrivals[k],
                 multiplications=_analog(layered, layer), products=products, nonzero=nonzero,
-                maxima=layer.taps is not None,
+                maxima=layer.taps is not None, paired=layered.signed,
             )  # fmt: skip
         products, nonzero = _products(layered, layered.output, activations)
         yield LayerReport(
@@ -225,19 +234,26 @@ class _Tally:
         self.spikes = [np.zeros(steps) for _ in layered.layers]
         self.arrivals = [np.zeros(steps) for _ in range(len(layered.layers) + 1)]
         targets: list[Layer | Affine] = [*layered.layers, layered.output]
+        # Of a pair of populations both hear every spike, and each hears the other.
+        self._heard_by = [2 if layered.signed and isinstance(of, Layer) else 1 for of in targets]
         self._fans = [
             [(b.source, _fan(layered, of, b)) for b in of.branches if b.source != IMAGE]
             for of in targets
         ]
 
     def add(self, spikes: tuple[Any, ...]) -> None:
-        """Take in the spikes of some images: per layer (n, steps, size) bool."""
+        """Take in the spikes of some images: per layer (n, steps, size) of -1, 0 and 1."""
+        happened = []
         for k, fired in enumerate(spikes):
             self.counts[k] = np.concatenate([self.counts[k], fired.sum(1)])
-            self.spikes[k] += fired.sum((0, 2)) / self.n_images
+            happened.append(np.abs(fired).sum(0))
+            self.spikes[k] += happened[k].sum(1) / self.n_images
+            if self._heard_by[k] == 2:
+                self.arrivals[k] += happened[k].sum(1) / self.n_images
         for k, fans in enumerate(self._fans):
             for source, fan in fans:
-                self.arrivals[k] += (spikes[source - 1].sum(0) @ fan) / self.n_images
+                heard = happened[source - 1] @ fan * self._heard_by[k]
+                self.arrivals[k] += heard / self.n_images
 
 
 def _fan(layered: LayeredNetwork, of: Any, branch: Any) -> Any:
@@ -275,6 +291,7 @@ def convert(
     timesteps: int = 8,
     reset: str = "soft",
     initial_charge: float = 0.5,
+    signed: bool = False,
     calibration: str = "none",
     percentile: float = 99.9,
     max_pool: str = "spiking",
@@ -304,6 +321,10 @@ def convert(
     initial_charge : float
         Of the membranes, in thresholds. With a half, the count is the activation rounded, without
         it is rounded down.
+    signed : bool
+        Neurons take a spike back when they have fired too often for what has arrived since, as
+        inhibition may come late. Spikes in a network have no sign, so each such layer is a pair of
+        populations. With soft reset only.
     calibration : {"none", "light", "advanced"}
         What is done about what the spikes tell wrongly of calibration images, layer by layer:
         nothing; their mean error goes into biases; before that weights are fitted, and after it
@@ -336,12 +357,17 @@ def convert(
     -----
     Under constant input, an integrate-and-fire neuron with soft reset and half its threshold as
     charge fires clip(floor(T x / threshold + 1/2), 0, T) times in T steps: a quantised ReLU. In
-    deeper layers input comes unevenly, and a neuron may have fired before inhibition arrives.
+    deeper layers input comes unevenly, and a neuron may have fired before inhibition arrives. One
+    that takes spikes back has sent clip(floor(S/threshold), 0, T) of them, where S is its charge
+    and all that arrived, as long as no more than a threshold arrives per step.
 
     References
     ----------
     Rueckauer et al. (2017), Front. Neurosci. 11:682; Li et al. (2021), ICML; Bu et al. (2022),
-    ICLR; Diehl et al. (2015), IJCNN.
+    ICLR; Diehl et al. (2015), IJCNN; signed spikes that remember what was sent: Wang, Zhang, Chen &
+    Qu (2022), IJCAI, doi 10.24963/ijcai.2022/347 (their membrane is one threshold below 0 before a
+    spike is taken back, which rounds towards 0; at 0, with half a charge, it rounds to the nearest,
+    as the thresholds of -1/2 and 1/2 in Gu et al. 2024, arXiv:2408.17245).
     """
     try:
         import torch
@@ -361,6 +387,13 @@ def convert(
     limit = to_int(limit, "convert: limit", at_least=1)
     percentile = to_scalar(percentile, "1", "convert: percentile", above=0, at_most=100)
     charge = to_scalar(initial_charge, "1", "convert: initial_charge", at_least=0, below=1)
+    if not isinstance(signed, bool):
+        raise DescriptionError("convert: signed", signed, "True or False")
+    if signed and reset != "soft":
+        raise DescriptionError(
+            "convert: reset", reset, "'soft' with signed=True",
+            "What a reset to 0 has lost cannot be taken back.",
+        )  # fmt: skip
     if not isinstance(model, torch.nn.Module):
         raise DescriptionError("convert: model", model, "a torch.nn.Module")
     where = _device(device)
@@ -369,7 +402,7 @@ def convert(
         model = copy.deepcopy(model).to(where)
     shown_images = _as_input(model, images)
     traced = trace(model, shown_images[:8], max_pool=max_pool)
-    layered = traced.network
+    layered = replace(traced.network, signed=signed)
     n_classes = layered.output.bias.size
     if labels is not None:
         labels = checked_labels(labels, len(images), n_classes, "convert: labels of the loader")

@@ -122,11 +122,14 @@ class LayeredNetwork:
     layers : list of Layer
         Each after those it reads; layer k of the text is ``layers[k - 1]``.
     output : Affine
+    signed : bool
+        Whether layers can take spikes back.
     """
 
     image_shape: Shape
     layers: list[Layer]
     output: Affine
+    signed: bool = False
     _matrices: dict[tuple[int, ...], Any] = field(default_factory=dict, repr=False)
 
     def shape_of(self, source: int) -> Shape:

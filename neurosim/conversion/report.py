@@ -37,7 +37,7 @@ class LayerReport:
         steps cost by themselves. The rest came from layers before it, or from spikes that came
         unevenly.
     spikes : (timesteps,) float64
-        Per image, in each step of its window.
+        Per image, in each step of its window; those that take others back count, too.
     synaptic_operations : (timesteps,) float64
         Arrivals of spikes at this layer, per image.
     multiplications : int
@@ -48,6 +48,9 @@ class LayerReport:
         How many of them have an activation that is not 0.
     maxima : bool
         Whether it tells the largest of several inputs.
+    paired : bool
+        Whether each unit is two neurons with the same input, one of which takes spikes back. Their
+        synaptic operations are counted, `neurons` and `multiplications` are those of one.
     """
 
     name: str
@@ -62,6 +65,7 @@ class LayerReport:
     products: int
     nonzero: float
     maxima: bool = False
+    paired: bool = False
 
     @property
     def rate(self) -> float:
@@ -132,13 +136,19 @@ class ConversionReport:
                 "ConversionReport.operations_until: timesteps", timesteps,
                 f"a whole number from 1 to {self.timesteps}",
             )  # fmt: skip
+        twice = [2 if x.paired else 1 for x in self.layers]
         return Operations(
             spikes=sum(float(x.spikes[:timesteps].sum()) for x in self.layers),
             synaptic_operations=sum(
                 float(x.synaptic_operations[:timesteps].sum()) for x in self.layers
             ),
-            multiplications=float(timesteps * sum(x.multiplications for x in self.layers)),
-            updates=float(timesteps * sum(x.neurons for x in self.layers)),
+            multiplications=float(
+                timesteps
+                * sum(n * x.multiplications for n, x in zip(twice, self.layers, strict=True))
+            ),
+            updates=float(
+                timesteps * sum(n * x.neurons for n, x in zip(twice, self.layers, strict=True))
+            ),
         )
 
     def energy(self, profile: Any = "45nm") -> EnergyEstimate:

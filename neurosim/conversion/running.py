@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from neurosim.backend import Session
-from neurosim.conversion.building import DT, OUTPUT, shown
-from neurosim.conversion.layers import LayeredNetwork
+from neurosim.conversion.building import DT, OUTPUT, shown, taken_back
+from neurosim.conversion.layers import Layer, LayeredNetwork
 from neurosim.conversion.operators import Floats
 
 BATCH = 64
@@ -25,8 +25,8 @@ class Response:
     ----------
     output : (n_images, timesteps, n_classes) float64
         The output after 1, 2, ... steps of its window, divided by their number.
-    spikes : tuple of (n_images, timesteps, size) bool
-        Per layer, in its window; empty if not asked for.
+    spikes : tuple of (n_images, timesteps, size) int8
+        Per layer, in its window, -1 where a spike is taken back; empty if not asked for.
     """
 
     output: Floats
@@ -63,9 +63,10 @@ def _single(
     trace = np.asarray(run.states[OUTPUT]["V_m"].array, np.float64)
     kept = []
     for layer in layered.layers if spikes else ():
-        record = run.spikes[layer.name]
-        fired = np.zeros((n_steps, layer.size), np.bool_)
-        fired[np.rint(record.times / DT).astype(np.int64) - 1, record.ids] = True
+        fired = np.zeros((n_steps, layer.size), np.int8)
+        for name, sign in _populations(layered, layer):
+            record = run.spikes[name]
+            fired[np.rint(record.times / DT).astype(np.int64) - 1, record.ids] = sign
         kept.append(fired[np.newaxis, layer.depth - 1 : layer.depth - 1 + timesteps])
     return Response(_mean(trace[np.newaxis, layered.depth - 1 :]), tuple(kept))
 
@@ -86,10 +87,18 @@ def _batch(
     trace = out.states[OUTPUT, "V_m"].cpu().double().numpy().swapaxes(0, 1)
     kept = []
     for layer in layered.layers if spikes else ():
-        fired = out.spikes[layer.name].cpu().numpy().reshape(n_steps, len(images), -1) > 0
+        fired = np.zeros((n_steps, len(images), layer.size), np.int8)
+        for name, sign in _populations(layered, layer):
+            fired[out.spikes[name].cpu().numpy().reshape(fired.shape) > 0] = sign
         window = slice(layer.depth - 1, layer.depth - 1 + timesteps)
         kept.append(fired[window].swapaxes(0, 1))
     return Response(_mean(trace[:, layered.depth - 1 :]), tuple(kept))
+
+
+def _populations(layered: LayeredNetwork, layer: Layer) -> tuple[tuple[str, int], ...]:
+    """Return the populations of a layer, with the sign of their spikes."""
+    sent = ((layer.name, 1),)
+    return (*sent, (taken_back(layer.name), -1)) if layered.signed else sent
 
 
 def _mean(charge: Floats) -> Floats:

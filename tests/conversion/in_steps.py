@@ -23,10 +23,13 @@ def spikes_and_output(
     charge : float, or a sequence of numbers and arrays
         Membranes at the start, in thresholds; of all layers, or of each.
 
+    Where the layers are signed, a unit sends -1 when its membrane is below 0 and it has sent more
+    than it has taken back.
+
     Returns
     -------
     spikes : list of (n, timesteps, size) float64
-        Per layer: 1 at a spike.
+        Per layer: 1 at a spike, -1 where one is taken back.
     output : (n, n_out) float64
     """
     flat = np.asarray(images, np.float64).reshape(len(images), -1)
@@ -59,6 +62,8 @@ def spikes_and_output(
         for t in range(timesteps):
             v += arrivals[:, t]
             fired[:, t] = v >= theta
+            if layered.signed:
+                fired[:, t] -= (v < 0) & (fired[:, :t].sum(1) > 0)
             v -= theta * fired[:, t]
         return fired
 
