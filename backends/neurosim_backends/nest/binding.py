@@ -5,7 +5,7 @@ Nothing here calls NEST: numbers in, numbers out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from neurosim.features import synapse_kinds
 from neurosim.lower.plan import Floats, PlanPopulation
 from neurosim.lower.values import LONGEST_HOLD, nearest_steps
 from neurosim_backends.nest.published import name_of, receptors_of
-from neurosim_backends.nest.table import JUMPS, KINDS, Kind, Row, evaluate, rows_of
+from neurosim_backends.nest.table import JUMPS, KINDS, ROWS, Kind, Row, evaluate, rows_of
 
 SIGNS = ("ex", "in")
 
@@ -280,6 +280,8 @@ def bind(
     signs: Mapping[str, Signs],
     ours: Mapping[str, Any],
     dt: float,
+    *,
+    known: Sequence[Row] = ROWS,
 ) -> Binding:
     """Choose the model of NEST for a population.
 
@@ -289,6 +291,8 @@ def bind(
         Receptor -> signs of everything that arrives there.
     ours : mapping
         Our parameters.
+    known : sequence of Row
+        The models to choose from.
 
     Raises
     ------
@@ -297,7 +301,7 @@ def bind(
     """
     model: Any = population.model
     kinds, neuron = receptors_of(model), name_of(model)
-    rows = rows_of(neuron, frozenset(kinds.values()))
+    rows = [row for row in rows_of(neuron, frozenset(kinds.values())) if row in known]
     part = f"Population {population.name!r}"
     if not rows:
         raise UnsupportedError(

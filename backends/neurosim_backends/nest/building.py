@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.describe.network import Network
+from neurosim.describe.population import Population
 from neurosim.describe.projection import INJECTED
 from neurosim.engine.layout import expected_connections
 from neurosim.engine.replay import Replay
@@ -86,6 +87,7 @@ class Built:
         self, owner: object, network: Network, plan: Plan, parameters: Parameters,
         weights: Mapping[int, Floats], *, trial: int, threads: int,
     ) -> None:  # fmt: skip
+        self.network = network
         self.plan = plan
         self.parameters = parameters
         self.dt = plan.dt
@@ -105,7 +107,7 @@ class Built:
             if p.spec is not None:
                 mine = {r.name: signs.get((p.index, r.name), Signs()) for r in p.spec.receptors}
                 population = network.populations[p.name]
-                self.bindings[p.index] = bind(population, p, mine, parameters[p.index], plan.dt)
+                self.bindings[p.index] = self._bound(population, p, mine)
         seed = int(generator(plan.seed, "nest", trial).integers(1, 2**31 - 1))
         nest = kernel.take(owner, dt=plan.dt, threads=threads, seed=seed)
         try:
@@ -118,6 +120,12 @@ class Built:
         except BaseException:
             kernel.release(owner)
             raise
+
+    def _bound(
+        self, population: Population, p: PlanPopulation, signs: Mapping[str, Signs]
+    ) -> Binding:
+        """Choose the model of a population."""
+        return bind(population, p, signs, self.parameters[p.index], self.dt)
 
     def _signs(self, wiring: Mapping[int, Connections]) -> dict[tuple[int, str], Signs]:
         """Return the signs of all that arrives, by population and receptor."""
@@ -157,18 +165,11 @@ class Built:
         for p in self.plan.populations:
             with kernel.explained(f"Population {p.name!r}"):
                 if p.spec is not None:
-                    binding = self.bindings[p.index]
-                    nodes = nest.Create(binding.row.model, p.size, params=dict(binding.row.fixed))
-                    receptors = binding.synaptic_parameters(self.parameters[p.index])
-                    if receptors:
-                        put(nodes, receptors)
-                    self.nodes[p.index] = nodes
-                    first = nodes[0].global_id
+                    self.nodes[p.index] = self._neurons(nest, p)
+                    first = self.nodes[p.index][0].global_id
                 else:
-                    self.trains[p.index] = SpikeSenders(nest, p.size, self.dt)
+                    self._sources(nest, p, any(np.any(within(ids, p)) for ids in teaching))
                     first = int(self.trains[p.index].ids[0])
-                    if any(np.any(within(ids, p)) for ids in teaching):
-                        self.relays[p.index] = Relays(nest, p.size, self.dt)
             node_of[p.offset : p.offset + p.size] = np.arange(first, first + p.size)
         self._node_of = node_of
         self._relay_of = node_of.copy()
@@ -177,6 +178,21 @@ class Built:
             self._relay_of[p.offset : p.offset + p.size] = relays.ids
         self._our_id = np.full(int(node_of.max(initial=0)) + 1, -1, np.int64)
         self._our_id[node_of] = np.arange(self.plan.size)
+
+    def _neurons(self, nest: Any, p: PlanPopulation) -> Any:
+        """Make the neurons of a population, at rest: return its NodeCollection."""
+        binding = self.bindings[p.index]
+        nodes = nest.Create(binding.row.model, p.size, params=dict(binding.row.fixed))
+        receptors = binding.synaptic_parameters(self.parameters[p.index])
+        if receptors:
+            put(nodes, receptors)
+        return nodes
+
+    def _sources(self, nest: Any, p: PlanPopulation, teaches: bool) -> None:
+        """Make the senders of a population of sources, and relays where its synapses learn."""
+        self.trains[p.index] = SpikeSenders(nest, p.size, self.dt)
+        if teaches:
+            self.relays[p.index] = Relays(nest, p.size, self.dt)
 
     def _connect(self, nest: Any, wiring: Mapping[int, Connections]) -> None:
         for k, c in wiring.items():
@@ -228,13 +244,7 @@ class Built:
         rule, projection = self._rules[k], self.plan.projections[k]
         port = self.bindings[p.index].ports[projection.receptor]
         self._set_traces(p, rule, projection.name)
-        model = f"{rule.model}_{k}"
-        if model not in nest.synapse_models:
-            watched: dict[str, Any] = {}
-            if any(self._hides(q) for q in self.reached(projection.post)):
-                self.carried[k] = CarriedTap(nest)
-                watched = {"weight_recorder": self.carried[k].recorder}
-            nest.CopyModel(rule.model, model, watched)
+        model = self._own_model(nest, k, rule.model)
         target = post - p.offset
         spec: dict[str, Any] = {
             "synapse_model": model, "weight": port.weights(weight, target), "delay": delay,
@@ -244,6 +254,17 @@ class Built:
         if rule.largest is not None:
             spec["Wmax"] = port.weights(np.full(pre.size, rule.largest), target)
         nest.Connect(self._relay_of[pre], self._node_of[post], "one_to_one", spec)
+
+    def _own_model(self, nest: Any, k: int, base: str) -> str:
+        """Return the name of a projection's own copy of a model, watched where that is needed."""
+        model = f"{self._rules[k].model}_{k}"
+        if model not in nest.synapse_models:
+            watched: dict[str, Any] = {}
+            if any(self._hides(q) for q in self.reached(self.plan.projections[k].post)):
+                self.carried[k] = CarriedTap(nest)
+                watched = {"weight_recorder": self.carried[k].recorder}
+            nest.CopyModel(base, model, watched)
+        return model
 
     def _hides(self, p: PlanPopulation) -> bool:
         """Whether states of a population are recorded that NEST shows to recorders only."""

@@ -87,10 +87,12 @@ class SpikeSenders:
         Number of generators.
     dt : float
         Time step [ms].
+    nodes : NodeCollection, optional
+        The generators, where they are there already.
     """
 
-    def __init__(self, nest: Any, size: int, dt: float) -> None:
-        self.nodes = nest.Create("spike_generator", size)
+    def __init__(self, nest: Any, size: int, dt: float, nodes: Any = None) -> None:
+        self.nodes = nest.Create("spike_generator", size) if nodes is None else nodes
         self.ids = np.arange(self.nodes[0].global_id, self.nodes[0].global_id + size)
         self._dt = dt
 

@@ -124,13 +124,13 @@ def require(owner: object, name: str, now: float) -> Any:
     nest = load()
     if _owner is not owner:
         raise UnsupportedError(
-            f"Session of network {name!r} on backend 'nest'",
+            f"Session of network {name!r} in NEST",
             "NEST holds one network at a time, and a session made later has taken its place",
             "finish with one session before the next is compiled, or compile this one again",
         )
     if abs(nest.biological_time - now) > 1e-6 * max(1.0, now):
         raise UnsupportedError(
-            f"Session of network {name!r} on backend 'nest'",
+            f"Session of network {name!r} in NEST",
             "NEST's kernel was reset or run by other code than the session's",
             "compile it again",
         )

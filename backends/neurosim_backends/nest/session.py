@@ -52,6 +52,10 @@ class NestSession(PlanSession):
         What was found out before, for the provenance.
     """
 
+    backend = "nest"
+    """Name of the backend, for messages and the provenance."""
+    make = Built
+
     def __init__(
         self, network: Network, options: Options, approximations: list[dict[str, Any]]
     ) -> None:
@@ -66,11 +70,11 @@ class NestSession(PlanSession):
         for part, (how, bound) in self._built.clipped.items():
             entry = {"part": part, "how": how, "bound": bound, "unit": "nS"}
             self._approximations.append(entry)
-            warn(f"Backend 'nest', {part}: {how} (off by up to {bound:.3g} nS).")
+            warn(f"Backend {self.backend!r}, {part}: {how} (off by up to {bound:.3g} nS).")
         self._is_built()
 
     def _build(self) -> None:
-        self._built = Built(
+        self._built = self.make(
             self, self.network, self.plan, self._parameters, self._weights,
             trial=self.options.trial, threads=self.options.threads or 1,
         )  # fmt: skip
@@ -127,18 +131,25 @@ class NestSession(PlanSession):
 
     def _told(self, interrupted: bool, seconds: float) -> dict[str, Any]:
         return self._provenance(
-            "nest",
+            self.backend,
             seconds,
             (),
             threads=self.options.threads or 1,
             interrupted=interrupted,
             synapses=sum(self._built.n_connections.values()),
-            models={
-                self.plan.populations[k].name: b.row.model for k, b in self._built.bindings.items()
-            },
-            # A conda or source build of NEST has no distribution of that name.
-            versions={"nest-simulator": str(kernel.load().__version__)},
+            models=self._models(),
+            versions=self._versions(),
         )
+
+    def _models(self) -> dict[str, str]:
+        """Return what populations of neurons became, by name."""
+        found = self._built.bindings.items()
+        return {self.plan.populations[k].name: b.row.model for k, b in found}
+
+    def _versions(self) -> dict[str, str]:
+        """Return the versions of what computed it."""
+        # A conda or source build of NEST has no distribution of that name.
+        return {"nest-simulator": str(kernel.load().__version__)}
 
     def _piece_steps(self) -> int:
         per_step = 64 + sum(16 * d.ids.size for d in self.plan.drives)
@@ -372,7 +383,8 @@ class NestSession(PlanSession):
             )  # fmt: skip
         if p.plasticity.program.changes_weight and self._step:
             told = CAPABILITIES.declared("session:weights")
-            warn(f"Backend 'nest', Projection {p.name!r}: {told.how} (off by {told.bound}).")
+            where = f"Backend {self.backend!r}, Projection {p.name!r}"
+            warn(f"{where}: {told.how} (off by {told.bound}).")
         return self._built.learnt(projection)
 
     def _read(self, population: int, name: str, where: Ints) -> Floats:

@@ -14,6 +14,7 @@ from neurosim.fit.check import Terms
 from neurosim.fit.limits import Chip
 from neurosim.fit.report import Core, Fit, Misfit, Part
 from neurosim.lower.lowering import lower
+from neurosim.lower.plan import Plan
 from neurosim_backends.spinnaker.declared import CAPABILITIES
 from neurosim_backends.spinnaker.environment import ENVIRONMENT
 from neurosim_backends.spinnaker.graph import Edge, Vertex, edges_of, vertices_of
@@ -177,6 +178,15 @@ class Spinnaker2(_Spinnaker):
     machine = MACHINE_2
 
 
+def roundings(network: Network, plan: Plan) -> tuple[list[Misfit], list[str]]:
+    """Return whose weights SpiNNaker would round to 0, and the grids of all, in a sentence each."""
+    vertices = vertices_of(network, plan)
+    edges = (e for e in edges_of(plan, vertices) if isinstance(e, Edge))
+    facts = [facts_of(edge, vertices) for edge in edges]
+    grids = list(_grids(vertices, facts, plan.dt))
+    return list(_weights(vertices, facts, plan.dt)), grids
+
+
 def _refused(network: Network, options: Options) -> Iterator[Misfit]:
     for judged in judge(network, CAPABILITIES, (), options):
         if judged.level == "refused":
@@ -214,8 +224,8 @@ def _weights(vertices: Sequence[Vertex], facts: Sequence[Facts], dt: float) -> I
             )  # fmt: skip
 
 
-def _notes(vertices: Sequence[Vertex], facts: Sequence[Facts], dt: float) -> Iterator[str]:
-    """Yield the grid of weights of each receptor, and who needs delay extensions."""
+def _grids(vertices: Sequence[Vertex], facts: Sequence[Facts], dt: float) -> Iterator[str]:
+    """Yield the grid of weights of each receptor."""
     for k, vertex in enumerate(vertices):
         mine = [f for f in facts if f.edge.post == k]
         for side in ("excitatory", "inhibitory"):
@@ -223,6 +233,12 @@ def _notes(vertices: Sequence[Vertex], facts: Sequence[Facts], dt: float) -> Ite
             if of_side:
                 unit = finest(vertex, mine, side, dt) / abs(of_side[0].edge.per_weight)
                 yield f"Weights onto {vertex.name!r}, {side}: multiples of {unit:.3g}."
+
+
+def _notes(vertices: Sequence[Vertex], facts: Sequence[Facts], dt: float) -> Iterator[str]:
+    """Yield the grid of weights of each receptor, and who needs delay extensions."""
+    yield from _grids(vertices, facts, dt)
+    for k, vertex in enumerate(vertices):
         sent = [f for f in facts if f.edge.pre == k]
         late = [f for f in sent if f.delay > delay_slots(vertices[f.edge.post])]
         if late:
