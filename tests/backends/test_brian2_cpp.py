@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import tempfile
 from pathlib import Path
+from typing import Any, cast
 
 import brian2
 import numpy as np
@@ -81,3 +82,31 @@ def test_states_beyond_the_numbers_are_told_of_a_program() -> None:
     session = ns.compile(net, "brian2_cpp")
     with pytest.raises(ns.SimulationError, match=r"'cells', variable x, neuron 1.*finite"):
         session.run(5)
+
+
+def test_headers_are_read_once_by_gcc_and_others_do_without(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Brian2 asks the compiler for each flag by itself, so that a flag of two words is lost."""
+    from brian2.codegen.cpp_prefs import get_compiler_and_args
+
+    net = ns.Network("empty")
+    net.population("cells", 1, ns.LIF())
+    session = cast(Any, ns.compile(net, "brian2_cpp"))
+    for name, printed, expected in (("clang", "clang version 19", 0), ("absent", None, 0)):
+        session._folder = str(tmp_path / name)
+        (tmp_path / name).mkdir()
+        script = tmp_path / f"{name}.sh"
+        if printed:
+            script.write_text(f"#!/bin/sh\necho {printed}\n")
+            script.chmod(0o700)
+        monkeypatch.setenv("CXX", str(script))
+        assert len(session._headers(1)) == expected
+        assert not list((tmp_path / name).iterdir())
+    monkeypatch.delenv("CXX")
+    session._folder = str(tmp_path / "gcc")
+    (tmp_path / "gcc").mkdir()
+    flags = session._headers(1)
+    assert (tmp_path / "gcc" / "standard.h.gch").stat().st_size > 1e6
+    with session._settings():
+        assert set(flags) <= set(get_compiler_and_args()[1])
