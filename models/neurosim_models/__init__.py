@@ -45,6 +45,11 @@ from neurosim_models.fast_weights import FastWeights as FastWeights
 from neurosim_models.fast_weights import fast_weights as fast_weights
 from neurosim_models.hopfield_1982 import hopfield as hopfield
 from neurosim_models.microcircuit import potjans_diesmann as potjans_diesmann
+from neurosim_models.perturbation import Perturbation as Perturbation
+from neurosim_models.perturbation import perturbation_rule as perturbation_rule
+from neurosim_models.sign_constraints import every_small_network as every_small_network
+from neurosim_models.sign_constraints import truth_tables as truth_tables
+from neurosim_models.sign_constraints import xor_learner as xor_learner
 from neurosim_models.song_2000 import song_miller_abbott as song_miller_abbott
 from neurosim_models.spiking_memory import spike_overlaps as spike_overlaps
 from neurosim_models.spiking_memory import spiking_memory as spiking_memory
