@@ -84,6 +84,7 @@ _HOMES = {
     "neurosim.exporting": ("export",),
     "neurosim.fields": ("vector_field",),
     "neurosim.files": ("load",),
+    "neurosim.folders.verifying": ("FolderReport", "verify"),
     "neurosim.fit.check": ("check", "targets"),
     "neurosim.fit.report": ("Fit",),
     "neurosim.formats": ("from_nir", "to_nir", "verify_nir"),
@@ -241,6 +242,8 @@ if TYPE_CHECKING:
     from neurosim.fit.check import check as check
     from neurosim.fit.check import targets as targets
     from neurosim.fit.report import Fit as Fit
+    from neurosim.folders.verifying import FolderReport as FolderReport
+    from neurosim.folders.verifying import verify as verify
     from neurosim.formats import from_nir as from_nir
     from neurosim.formats import to_nir as to_nir
     from neurosim.formats import verify_nir as verify_nir

@@ -1,4 +1,4 @@
-"""`export`: a network as a script of another community's own."""
+"""`export`: a network as a script of another community's own, or as a folder for hardware."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from neurosim.capabilities import refuse, told
 from neurosim.describe.network import Network
 from neurosim.errors import DescriptionError, UnsupportedError, warn
 from neurosim.files import writable, write
+from neurosim.folders.package import Packer
 
 WIDTH = 97
 """Of the text in the head of a script."""
@@ -26,64 +27,97 @@ WIDTH = 97
 
 def export(
     network: Network,
-    backend: str,
+    backend: str | Backend,
     path: str | os.PathLike[str] | None = None,
     *,
     duration: Any = 1000.0,
     overwrite: bool = False,
+    inputs: Mapping[str, Any] | None = None,
+    certificate: bool = True,
     **options: Any,
 ) -> str:
-    """Write a network as a script that runs without neurosim.
+    """Write a network as a script that runs without neurosim, or as a folder for hardware.
 
     The script is meant to be read: it uses the native rules and generators of its simulator, so
     that it is the same network in distribution, not neuron by neuron. At its top it checks the
     versions it was written for. What it cannot be as described stands in its head, and is told as
     an `ApproximationWarning`; ``ns.explain(network, backend, script=True)`` tells it beforehand.
 
+    For a chip ("loihi") it is a folder: every integer, a script for Lava, the network as NIR where
+    that has words for it, a golden run neuron by neuron, a certificate, and a manifest with hashes,
+    scales and roundings. `verify` runs all of it again.
+
     Parameters
     ----------
     network : Network
         What to write.
-    backend : str
-        Whose script: a backend that exports, such as "brian2". The simulator need not be there.
+    backend : str or Backend
+        Whose script: a backend that exports, such as "brian2"; or "loihi". The simulator need not
+        be there.
     path : path, optional
-        Where to write it; left out, it is only returned.
+        Where to write it; left out, a script is only returned. A folder must be named.
     duration : float or quantity
-        How long the script simulates [ms].
+        How long the script simulates, and the golden run takes [ms].
     overwrite : bool
-        Whether a file that exists may be replaced.
+        Whether a file, or a folder that `export` wrote, may be replaced.
+    inputs : mapping of str to array, optional
+        For ``Input`` populations in the golden run, as in ``session.run``. Scripts have none.
+    certificate : bool
+        Whether to compare the integers with floating point, see `certify`: the longest part of
+        writing a folder.
     **options
         See `neurosim.Options`: dt, approximate, ...
 
     Returns
     -------
     str
-        The text.
+        The text of the script.
 
     Raises
     ------
     UnsupportedError
         If the backend writes no scripts, or has no form of a part of the network.
+    CapacityError
+        Naming the number that the chip cannot hold.
     DescriptionError
         If the file exists, or cannot be written.
     """
     if not isinstance(network, Network):
         raise DescriptionError("export: network", network, "a neurosim.Network")
+    own = ("path", "duration", "overwrite", "inputs", "certificate")
+    chosen = make_options(network, options, "export: option", own)
+    n_steps = whole_steps(duration, chosen.dt, "export: duration")
+    found = find_backend(backend)
+    if isinstance(found, Packer):
+        from neurosim.folders.writing import write_folder
+
+        package = write_folder(
+            network, found, path, n_steps, chosen, inputs or {}, certificate, overwrite
+        )
+        _tell(f"Folder for '{found.name}'", package.approximations)
+        return package.texts[found.main]
     target = None if path is None else writable(path, "export: path")
     if target is not None and target.exists() and not overwrite:
         raise DescriptionError(
             "export: path", str(target), "a file that does not exist yet",
             "To replace it: overwrite=True, or --overwrite on the command line.",
         )  # fmt: skip
-    exporter = find_exporter(backend)
-    chosen = make_options(network, options, "export: option", ("path", "duration", "overwrite"))
-    length = whole_steps(duration, chosen.dt, "export: duration") * chosen.dt
-    script = exporter.export(network, length, chosen)
-    for line in told(script.approximations):
-        warn(f"Script for '{find_backend(backend).name}', {line}.")
+    exporter = find_exporter(found)
+    if inputs is not None:
+        raise DescriptionError(
+            "export: inputs", inputs, "None: a script draws or replays its own input",
+            "Write spikes that are known into the network as SpikeTimes.",
+        )  # fmt: skip
+    script = exporter.export(network, n_steps * chosen.dt, chosen)
+    _tell(f"Script for '{found.name}'", script.approximations)
     if target is not None:
         write(target, script.text, "export: path")
     return script.text
+
+
+def _tell(what: str, approximations: Iterable[Mapping[str, Any]]) -> None:
+    for line in told(approximations):
+        warn(f"{what}, {line}.")
 
 
 def find_exporter(backend: str | Backend) -> Exporter:

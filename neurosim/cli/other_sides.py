@@ -71,17 +71,30 @@ def explain(
 def export(
     model: Model,
     path: Annotated[
-        Path | None, typer.Argument(metavar="[SCRIPT]", help="Left out, it is printed.")
+        Path | None,
+        typer.Argument(
+            metavar="[PATH]",
+            help="Of the script; left out, it is printed. Of the folder, for loihi.",
+        ),
     ] = None,
-    backend: Annotated[str, typer.Option(help="Whose script.")] = "brian2",
+    backend: Annotated[
+        str, typer.Option(help="Whose script; or loihi: a folder for hardware.")
+    ] = "brian2",
     duration: Duration = "1000",
     dt: TimeStep = None,
     seed: Seed = None,
     settings: Settings = None,
     approximate: Permissions = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    certificate: Annotated[
+        bool, typer.Option(help="Of a folder: compare the integers with floating point.")
+    ] = True,
 ) -> None:
-    """Write a network as a script of another simulator, which runs without neurosim."""
+    """Write a network as a script of another simulator, or as a folder for hardware (loihi).
+
+    The script runs without neurosim. The folder has every integer, a script for Lava, NIR, a golden
+    run and a certificate; `neurosim verify` runs it again.
+    """
     import neurosim
     from neurosim.cli import targets
 
@@ -90,9 +103,11 @@ def export(
     network = network_of(model, settings, seed, wanted)
     text = neurosim.export(
         network, backend, path, duration=targets.number_or_text(duration), overwrite=overwrite,
-        dt=wanted, approximate=approximate or (),
+        dt=wanted, approximate=approximate or (), certificate=certificate,
     )  # fmt: skip
     if path is None:
         typer.echo(text, nl=False)
+    elif path.is_dir():
+        typer.echo(f"Folder {path}: {len([*path.iterdir()])} files; neurosim verify runs it again")
     else:
         typer.echo(f"Script in {path}")

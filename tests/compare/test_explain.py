@@ -278,7 +278,7 @@ def test_export_refuses_what_cannot_be(tmp_path: Path) -> None:
     net, _ = cells()
     fake: Any = Fake({"neuron:*": refused("no neurons")}, exports=True)
     with pytest.raises(UnsupportedError, match="Backend 'fake': export: it writes no scripts"):
-        ns.export(net, Fake({}))  # type: ignore[arg-type]
+        ns.export(net, Fake({}))
     with pytest.raises(UnsupportedError, match=r"Population 'cells'.*no neurons"):
         ns.export(net, fake, tmp_path / "script.py")
     assert not (tmp_path / "script.py").exists()
@@ -287,11 +287,11 @@ def test_export_refuses_what_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(DescriptionError, match="the name of a file, not of a folder"):
         ns.export(net, fake, tmp_path, overwrite=True)
     with pytest.raises(DescriptionError, match="export: duration"):
-        ns.export(net, Fake({}, exports=True), duration=0.05)  # type: ignore[arg-type]
+        ns.export(net, Fake({}, exports=True), duration=0.05)
     with pytest.raises(UnknownNameError, match=r"export: option is 'overwrit'.* 'overwrite'\?"):
-        ns.export(net, Fake({}, exports=True), overwrit=True)  # type: ignore[arg-type]
+        ns.export(net, Fake({}, exports=True), overwrit=True)
     with pytest.raises(UnknownNameError, match="export: option is 'threds'"):
-        ns.export(net, Fake({}, exports=True), threds=2)  # type: ignore[arg-type]
+        ns.export(net, Fake({}, exports=True), threds=2)
 
 
 # --- explain, of a script -----------------------------------------------------------------------

@@ -50,6 +50,7 @@ FLOATING = replace(
 )
 
 if TYPE_CHECKING:
+    from neurosim.folders.package import Package, Repeated
     from neurosim_backends.lava.session import LavaSession
 
 
@@ -108,3 +109,10 @@ class Lava:
         from neurosim_backends.loihi.quantise import quantise
 
         return quantise(plan, self.epoch).approximations
+
+    def repeat(self, package: Package) -> Repeated:
+        """Run the package of a folder in Lava, and compare."""
+        from neurosim_backends.lava.jobs import repeat_in_lava
+        from neurosim_backends.lava.workers import shared_worker
+
+        return repeat_in_lava(shared_worker(), package, self.timeout)

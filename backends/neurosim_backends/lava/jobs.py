@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neurosim.folders.package import Package, Repeated
 from neurosim_backends.lava.client import Worker
 from neurosim_backends.loihi.chip import (
     NOTHING,
@@ -18,6 +19,7 @@ from neurosim_backends.loihi.chip import (
     Ints,
     Seen,
 )
+from neurosim_backends.loihi.packing import Golden, compared, of_what, opened
 
 
 def run_in_lava(
@@ -50,6 +52,29 @@ def run_in_lava(
         step=step, neuron=neuron, u=u, v=v, weights=weights,
         traces={k: (x[k], y[k]) for k in learning},
     )  # fmt: skip
+
+
+def repeat_in_lava(worker: Worker, package: Package, timeout: float) -> Repeated:
+    """Run the package of a folder in Lava, and compare.
+
+    Raises
+    ------
+    WorkerError
+        If Lava does not finish, with what it printed.
+    """
+    network, golden = opened(package)
+    seen = run_in_lava(
+        worker, network, golden.n_steps, golden.given, np.arange(network.size),
+        weights_after=[golden.n_steps], timeout=timeout,
+    )  # fmt: skip
+    again = Golden(
+        n_steps=golden.n_steps, given=golden.given, step=seen.step, neuron=seen.neuron,
+        u=seen.u[-1], v=seen.v[-1], weights={k: rows[-1] for k, rows in seen.weights.items()},
+    )  # fmt: skip
+    versions = ", ".join(f"{name} {v}" for name, v in worker.hello["versions"].items())
+    return Repeated(
+        differences=tuple(compared(network, golden, again)), told=f"{versions}; {of_what(golden)}"
+    )
 
 
 def given_arrays(

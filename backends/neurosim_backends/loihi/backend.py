@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from neurosim.backend import Options
@@ -12,8 +13,10 @@ from neurosim.errors import DescriptionError
 from neurosim.lower.plan import Plan
 from neurosim_backends.loihi.chip import EPOCH
 from neurosim_backends.loihi.declared import CAPABILITIES
+from neurosim_backends.loihi.script import MAIN
 
 if TYPE_CHECKING:
+    from neurosim.folders.package import Package, Repeated
     from neurosim_backends.loihi.session import LoihiSession
 
 
@@ -38,6 +41,8 @@ class Loihi:
 
     name = "loihi"
     capabilities = CAPABILITIES
+    main = MAIN
+    repeated_on = ("loihi", "lava")
 
     def __init__(self, epoch: int = 1) -> None:
         self.epoch = checked_epoch(epoch, "Loihi.epoch")
@@ -62,3 +67,25 @@ class Loihi:
         from neurosim_backends.loihi.quantise import quantise
 
         return quantise(plan, self.epoch).approximations
+
+    def pack(
+        self, network: Network, n_steps: int, options: Options, inputs: Mapping[str, Any],
+        certificate: bool,
+    ) -> Package:  # fmt: skip
+        """Return a network in integers, with a golden run of it, for a folder."""
+        from neurosim_backends.loihi.packing import pack
+
+        session = self.compile(network, options)
+        return pack(network, self, session, n_steps, options, inputs, certificate)
+
+    def texts(self, facts: Mapping[str, Any]) -> dict[str, str]:
+        """Return the script for Lava, and a page that tells what is in the folder."""
+        from neurosim_backends.loihi.packing import texts
+
+        return texts(facts)
+
+    def repeat(self, package: Package) -> Repeated:
+        """Run a package again on our own integers, and compare."""
+        from neurosim_backends.loihi.packing import repeat
+
+        return repeat(package)

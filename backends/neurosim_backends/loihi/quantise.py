@@ -141,6 +141,8 @@ class Quantised:
         The same -> places of those generators' targets in ``PlanDrive.ids``.
     stored : mapping of int to list of Stored
         Projection -> its groups.
+    units : tuple of (float, str)
+        Of each group, what a weight of 1 is, with its unit.
     approximations : list of dict
         For ``provenance["approximations"]``: part, how, bound, unit.
     """
@@ -148,6 +150,7 @@ class Quantised:
     network: IntegerNetwork
     meanings: Mapping[int, Meaning]
     stored: Mapping[int, list[Stored]]
+    units: tuple[tuple[float, str], ...]
     drives: Mapping[tuple[int, int], int]
     drive_targets: Mapping[tuple[int, int], Ints]
     approximations: list[dict[str, Any]]
@@ -230,6 +233,7 @@ def quantise(plan: Plan, epoch: int = 1) -> Quantised:
     meanings: dict[int, Meaning] = {}
     groups: list[Group] = []
     stored: dict[int, list[Stored]] = {}
+    units: list[tuple[float, str]] = []
     told: list[dict[str, Any]] = []
     for p in plan.populations:
         if p.spec is None:
@@ -245,8 +249,9 @@ def quantise(plan: Plan, epoch: int = 1) -> Quantised:
             if s.rule is not None:
                 group, more = _taught(group, s, s.rule, unit, plan, epoch)
                 entries += more
+            units.append((2.0**group.exponent / unit, s.unit))
             if s.projection >= 0:
-                kept = Stored(group=len(groups), places=s.places, unit=2.0**group.exponent / unit)
+                kept = Stored(group=len(groups), places=s.places, unit=units[-1][0])
                 stored.setdefault(s.projection, []).append(kept)
             groups.append(group)
             told += entries
@@ -254,6 +259,7 @@ def quantise(plan: Plan, epoch: int = 1) -> Quantised:
         network=IntegerNetwork(populations=(*populations, *generators), groups=tuple(groups)),
         meanings=meanings,
         stored=stored,
+        units=tuple(units),
         drives=drives,
         drive_targets=targets,
         approximations=_gathered(told),

@@ -59,7 +59,16 @@ class IntegerSession(PlanSession):
         """Where the session stands [ms]."""
         return self._step * self.dt
 
+    @property
+    def approximations(self) -> list[dict[str, Any]]:
+        """What is not as described, as in ``provenance["approximations"]``."""
+        return list(self._approximations)
+
     # --- running ------------------------------------------------------------------------------
+
+    def given(self, n_steps: int, inputs: Mapping[str, npt.NDArray[Any]]) -> Given:
+        """Return the spikes of generators in the next steps; the session itself stays behind."""
+        return self._given(self._replay.next(n_steps), inputs)[0]
 
     def _given(
         self, chunk: Chunk, inputs: Mapping[str, npt.NDArray[Any]]
