@@ -144,11 +144,11 @@ def side_of(port: Port, negative: bool) -> str:
     return "inhibitory" if inhibitory else "excitatory"
 
 
-def block(call: str, arguments: Iterable[str]) -> list[str]:
-    """Return a call with an argument on each line, if one line does not hold it."""
+def block(call: str, arguments: Iterable[str], width: int = 96) -> list[str]:
+    """Return a call with an argument on each line, if one line of that width does not hold it."""
     given = list(arguments)
     line = f"{call}({', '.join(given)})"
-    if len(line) <= 96 and "\n" not in line:
+    if len(line) <= width and "\n" not in line:
         return [line]
     lines = [f"{call}("]
     for argument in given:

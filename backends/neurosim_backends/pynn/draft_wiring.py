@@ -132,12 +132,12 @@ def synapse_type(draft: Draft, given: Projection, target: str, weight: str, dela
         return "\n".join(block("sim.StaticSynapse", words))
     if isinstance(rule, STDP):
         made = mechanism_of(rule)
-        timing = ", ".join(f"{k}={number(v)}" for k, v in made.timing.items())
+        timing = [f"{k}={number(v)}" for k, v in made.timing.items()]
         unit = draft.cell(draft.network.populations[target]).unit
         scale = f" * {draft.scales[target]}" if target in draft.scales else ""
         largest = f"{number(made.w_max * unit)}{scale}"
         parts = [
-            f"timing_dependence=sim.SpikePairRule({timing})",
+            "\n".join(block("timing_dependence=sim.SpikePairRule", timing, width=88)),
             f"weight_dependence=sim.{made.dependence}(w_min=0.0, w_max={largest})",
             "dendritic_delay_fraction=DENDRITIC",
         ]

@@ -158,7 +158,7 @@ _NAMELESS = (
 
 
 _DENDRITIC = (
-    'DENDRITIC = 0.0 if SIMULATOR == "brian2" else 1.0  # of a delay; PyNN\'s Brian2 takes no other',
+    'DENDRITIC = 0.0 if SIMULATOR == "brian2" else 1.0  # PyNN\'s Brian2 has axonal delays',
 )
 
 
