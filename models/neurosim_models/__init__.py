@@ -32,6 +32,8 @@ from neurosim_models.continuous_memories import attention_energy as attention_en
 from neurosim_models.continuous_memories import attention_memory as attention_memory
 from neurosim_models.continuous_memories import graded_energy as graded_energy
 from neurosim_models.continuous_memories import graded_hopfield as graded_hopfield
+from neurosim_models.contrastive_hebbian import ContrastiveHebbian as ContrastiveHebbian
+from neurosim_models.contrastive_hebbian import contrastive_hebbian as contrastive_hebbian
 from neurosim_models.davies_2025 import OneShotPatterns as OneShotPatterns
 from neurosim_models.davies_2025 import one_shot_patterns as one_shot_patterns
 from neurosim_models.diehl_cook_2015 import DiehlCook as DiehlCook
