@@ -20,30 +20,53 @@ from neurosim.kernels.jit import JIT, float32_at, float64_at, int32_at, kernel
 VECTORS = 8
 """Vectors of 64 bytes in a piece: half of the registers of AVX-512."""
 
-PIECE_BYTES = 64 * VECTORS
+LINE = 64
+"""Bytes of a vector. What is left beside pieces is done vector by vector."""
+
+PIECE_BYTES = LINE * VECTORS
 
 
 def _views(of: Any) -> Any:
     return float32_at if np.dtype(of) == np.float32 else float64_at
 
 
+def occupied_slowly(address: int, real: Any) -> int:
+    """Return which of 64 numbers are not 0, the first as the lowest bit."""
+    numbers = _views(real)(address, 64)
+    return sum(1 << k for k in range(64) if numbers[k] != 0)
+
+
+def lowest_slowly(bits: int) -> int:
+    """Return the place of the lowest bit that is set."""
+    return (bits & -bits).bit_length() - 1
+
+
 def gather_slowly(
-    out: int, rows: int, stride: int, column: int, value: int, first: int, last: int, real: Any
-) -> int:
+    out: int, rows: int, stride: int, column: int, value: int, first: int, last: int, real: Any,
+    size: int = PIECE_BYTES,
+) -> int:  # fmt: skip
     """Set a piece to the sum over k from `first` to `last` of value[k] * row[column[k]].
 
     out            : address of a piece, written
     rows, stride   : address of the piece in row 0, and bytes from one row to the next
     column, value  : addresses of (last,) int32 and real
     real           : np.float32 or np.float64
+    size           : bytes of the piece
     """
-    at, n = _views(real), PIECE_BYTES // np.dtype(real).itemsize
+    at, n = _views(real), size // np.dtype(real).itemsize
     total = np.zeros(n, real)
     for k in range(first, last):
         row = at(rows + stride * int(int32_at(column, last)[k]), n)
         total += at(value, last)[k] * row
     at(out, n)[:] = total
     return 0
+
+
+def gather_line_slowly(
+    out: int, rows: int, stride: int, column: int, value: int, first: int, last: int, real: Any
+) -> int:
+    """As `gather_slowly`, of one vector."""
+    return gather_slowly(out, rows, stride, column, value, first, last, real, LINE)
 
 
 def scatter_slowly(
@@ -60,24 +83,31 @@ def scatter_slowly(
     return 0
 
 
-def _written(context: Any, builder: Any, signature: Any, arguments: Any, *, gathers: bool) -> Any:
+def _real(of: Any) -> tuple[Any, int]:
+    """Return the type of a number in code, and its bytes."""
+    return (ir.FloatType(), 4) if of.dtype == types.float32 else (ir.DoubleType(), 8)
+
+
+def _written(
+    context: Any, builder: Any, signature: Any, arguments: Any, *, gathers: bool,
+    vectors: int = VECTORS,
+) -> Any:  # fmt: skip
     """Write the code of `gather` or `scatter`."""
-    single = signature.args[7].dtype == types.float32
-    real, size = (ir.FloatType(), 4) if single else (ir.DoubleType(), 8)
-    lanes = 64 // size
+    real, size = _real(signature.args[7])
+    lanes = LINE // size
     vector, half = ir.VectorType(real, lanes), ir.IntType(32)
     piece, rows, stride, column, value, first, last, _ = arguments
     fused = ("contract",)
 
     def place(address: Any, number: int) -> Any:
-        moved = builder.add(address, address.type(64 * number))
+        moved = builder.add(address, address.type(LINE * number))
         return builder.inttoptr(moved, vector.as_pointer())
 
     def element(address: Any, k: Any, kind: Any, width: int) -> Any:
         moved = builder.add(address, builder.mul(k, k.type(width)))
         return builder.load(builder.inttoptr(moved, kind.as_pointer()), align=width)
 
-    kept = [cgutils.alloca_once(builder, vector) for _ in range(VECTORS)]
+    kept = [cgutils.alloca_once(builder, vector) for _ in range(vectors)]
     for number, own in enumerate(kept):
         zero = ir.Constant(vector, None)
         start = zero if gathers else builder.load(place(piece, number), align=size)
@@ -104,7 +134,47 @@ def _written(context: Any, builder: Any, signature: Any, arguments: Any, *, gath
     return context.get_constant(types.int64, 0)
 
 
+def _bits(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """Write the code of `occupied`."""
+    real, size = _real(signature.args[1])
+    lanes, address = LINE // size, arguments[0]
+    vector, total = ir.VectorType(real, lanes), address.type(0)
+    for first in range(0, 64, lanes):
+        moved = builder.add(address, address.type(first * size))
+        there = builder.load(builder.inttoptr(moved, vector.as_pointer()), align=size)
+        differs = builder.fcmp_unordered("!=", there, ir.Constant(vector, None))
+        found = builder.zext(builder.bitcast(differs, ir.IntType(lanes)), address.type)
+        total = builder.or_(total, builder.shl(found, address.type(first)))
+    return total
+
+
 if JIT:
+
+    @intrinsic
+    def occupied(typing_context: Any, address: Any, real: Any) -> Any:
+        """As `occupied_slowly`."""
+        return types.int64(types.int64, real), _bits
+
+    @intrinsic
+    def lowest(typing_context: Any, bits: Any) -> Any:
+        """As `lowest_slowly`."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.cttz(arguments[0], ir.IntType(1)(1))
+
+        return types.int64(types.int64), generate
+
+    @intrinsic
+    def gather_line(
+        typing_context: Any, out: Any, rows: Any, stride: Any, column: Any, value: Any,
+        first: Any, last: Any, real: Any,
+    ) -> Any:  # fmt: skip
+        """As `gather_line_slowly`."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return _written(context, builder, signature, arguments, gathers=True, vectors=1)
+
+        return types.int64(*(types.int64,) * 7, real), generate
 
     @intrinsic
     def gather(
@@ -131,23 +201,35 @@ if JIT:
         return types.int64(*(types.int64,) * 7, real), generate
 
 else:
-    gather, scatter = gather_slowly, scatter_slowly
+    occupied, lowest = occupied_slowly, lowest_slowly
+    gather, gather_line, scatter = gather_slowly, gather_line_slowly, scatter_slowly
 
 
 @kernel
 def list_entries(x: Any, first: int, last: int, column: Any, value: Any, start: Any) -> None:
     """List what is not 0 in the rows from `first` to `last`.
 
-    x      : (rows, n) real
+    x      : (rows, n) real, row after row
     column : (n * (last - first),) int32, written
     value  : the same of reals, written
     start  : (last - first + 1,) int64, written      where each row begins in them
     """
+    n, size = x.shape[1], x.itemsize
+    whole = n // 64 * 64
     found = 0
     for r in range(first, last):
         start[r - first] = found
         row = x[r]
-        for i in range(row.size):
+        for left in range(0, whole, 64):
+            # Few are not 0: a branch for each number would be guessed wrongly for most of them.
+            bits = occupied(x.ctypes.data + (r * n + left) * size, x.dtype.type)
+            while bits != 0:
+                i = left + lowest(bits)
+                column[found] = i
+                value[found] = row[i]
+                found += 1
+                bits &= bits - 1
+        for i in range(whole, n):
             if row[i] != 0:
                 column[found] = i
                 value[found] = row[i]
@@ -159,7 +241,7 @@ def list_entries(x: Any, first: int, last: int, column: Any, value: Any, start: 
 def multiply_rows(x: Any, w: Any, first: int, last: int, out: Any) -> None:
     """Set the rows from `first` to `last` of `out` to those of x @ w, sums from left to right.
 
-    x   : (rows, n) real
+    x   : (rows, n) real, row after row
     w   : (n, m) real
     out : (rows, m) real, written
     """
@@ -182,19 +264,26 @@ def multiply_rows(x: Any, w: Any, first: int, last: int, out: Any) -> None:
                 column.ctypes.data, value.ctypes.data, start[r - first], start[r - first + 1],
                 x.dtype.type,
             )  # fmt: skip
-    for r in range(first, last):
-        for j in range(whole, m):
-            total = x[0, 0] * 0
-            for k in range(start[r - first], start[r - first + 1]):
-                total += value[k] * w[column[k], j]
-            out[r, j] = total
+    narrow = LINE // size
+    line, spare = np.empty((n, narrow), w.dtype), np.empty(narrow, w.dtype)
+    for left in range(whole, m, narrow):
+        right = min(m, left + narrow)
+        line[:] = 0
+        line[:, : right - left] = w[:, left:right]
+        for r in range(first, last):
+            gather_line(
+                spare.ctypes.data, line.ctypes.data, LINE,
+                column.ctypes.data, value.ctypes.data, start[r - first], start[r - first + 1],
+                x.dtype.type,
+            )  # fmt: skip
+            out[r, left:right] = spare[: right - left]
 
 
 @kernel
 def outer_rows(x: Any, g: Any, left: int, right: int, out: Any) -> None:
     """Set the columns from `left` to `right` of `out` to those of x.T @ g.
 
-    x   : (rows, n) real
+    x   : (rows, n) real, row after row
     g   : (rows, m) real
     out : (n, m) real, written
     """

@@ -21,7 +21,7 @@ from neurosim_backends._torch.scan_source import (
     input_names,
     straight,
 )
-from neurosim_backends._torch.sharing import in_shares
+from neurosim_backends._torch.sharing import empty, in_shares
 
 PIECE = 1 << 16
 """Margins whose slopes are computed at once: they stay in the cache."""
@@ -149,7 +149,7 @@ class Scan:
             hold = self._hold(size)
             values |= {"held": held.data_ptr(), "hold": hold.data_ptr()}
             keep.append(hold)
-        spikes = like.new_empty(shape if self.step.margin is not None else 0)
+        spikes = empty(like, shape if self.step.margin is not None else (0,))
         values["spikes"] = spikes.data_ptr()
         (self.kept if full else self.last)(n_steps, batch, size, values)
         if states is not None:
