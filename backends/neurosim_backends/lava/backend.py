@@ -11,7 +11,7 @@ from neurosim.describe.network import Network
 from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.lower.plan import Plan
 from neurosim_backends.lava.environment import ENVIRONMENT
-from neurosim_backends.loihi.backend import checked_epoch
+from neurosim_backends.loihi.backend import MARGIN, checked_epoch, checked_wish
 from neurosim_backends.loihi.declared import (
     CAPABILITIES,
     CASES,
@@ -61,8 +61,8 @@ class Lava:
     ----------
     timeout : float
         Seconds of wall time that one call of ``session.run`` may take.
-    epoch : int
-        As of `neurosim_backends.loihi.Loihi`.
+    epoch, calibrate, margin
+        As of `neurosim_backends.loihi.Loihi`; of integers only.
     precision : {"fixed_pt", "floating_pt"}
         Which of Lava's models: of the chip's integers, or of what was described.
     """
@@ -71,12 +71,14 @@ class Lava:
     capabilities = FIXED
 
     def __init__(
-        self, timeout: float = 3600.0, epoch: int = 1, precision: Precision = "fixed_pt"
-    ) -> None:
+        self, timeout: float = 3600.0, epoch: int = 1, precision: Precision = "fixed_pt",
+        calibrate: Any = None, margin: Any = MARGIN,
+    ) -> None:  # fmt: skip
         if not timeout > 0:
             raise DescriptionError("Lava.timeout", timeout, "seconds, above 0")
         self.timeout = timeout
         self.epoch = checked_epoch(epoch, "Lava.epoch")
+        self.wish = checked_wish(calibrate, margin, "Lava")
         if precision not in ("fixed_pt", "floating_pt"):
             raise UnknownNameError("Lava.precision", precision, ("fixed_pt", "floating_pt"))
         self.precision = precision
@@ -100,7 +102,7 @@ class Lava:
         from neurosim_backends.lava.session import LavaFloatSession, LavaSession
 
         kind = LavaFloatSession if self.precision == "floating_pt" else LavaSession
-        return kind(network, options, made, self.epoch, self.timeout)
+        return kind(network, options, made, self.epoch, self.timeout, self.wish)
 
     def foretell(self, plan: Plan, options: Options) -> list[dict[str, Any]]:
         """Return every rounding, with its bound."""
@@ -108,7 +110,7 @@ class Lava:
             return []
         from neurosim_backends.loihi.quantise import quantise
 
-        return quantise(plan, self.epoch).approximations
+        return quantise(plan, self.epoch, self.wish).approximations
 
     def repeat(self, package: Package) -> Repeated:
         """Run the package of a folder in Lava, and compare."""

@@ -18,6 +18,7 @@ from neurosim_backends.lava.client import Worker
 from neurosim_backends.lava.floating import FloatCompartments, describe, run_floats
 from neurosim_backends.lava.jobs import run_in_lava
 from neurosim_backends.lava.workers import shared_worker
+from neurosim_backends.loihi.calibration import Wish
 from neurosim_backends.loihi.chip import NOTHING, Chip, Generators, Given, Seen
 from neurosim_backends.loihi.session import IntegerSession
 
@@ -31,9 +32,9 @@ class LavaSession(IntegerSession):
 
     def __init__(
         self, network: Network, options: Options, approximations: list[dict[str, Any]],
-        epoch: int, timeout: float,
+        epoch: int, timeout: float, wish: Wish | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(network, options, approximations, epoch)
+        super().__init__(network, options, approximations, epoch, wish)
         self._timeout = timeout
         self._past = NOTHING
         self._seen: Seen | None = None

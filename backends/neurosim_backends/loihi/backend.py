@@ -17,7 +17,12 @@ from neurosim_backends.loihi.script import MAIN
 
 if TYPE_CHECKING:
     from neurosim.folders.package import Package, Repeated
+    from neurosim_backends.loihi.calibration import Wish
     from neurosim_backends.loihi.session import LoihiSession
+
+
+MARGIN = 2.0
+"""Room beyond what calibration saw, unless the caller says otherwise: one bit."""
 
 
 def checked_epoch(epoch: object, place: str) -> int:
@@ -29,14 +34,29 @@ def checked_epoch(epoch: object, place: str) -> int:
     return checked
 
 
+def checked_wish(calibrate: Any, margin: Any, place: str) -> Wish | None:
+    """Return what is calibrated with, if anything."""
+    if calibrate is None:
+        return None
+    from neurosim_backends.loihi.calibration import Wish
+
+    return Wish(calibrate, margin, place)
+
+
 class Loihi:
-    """Runs networks in the integers of Intel's Loihi, without a chip.
+    r"""Runs networks in the integers of Intel's Loihi, without a chip.
 
     Attributes
     ----------
     epoch : int
         Steps between two changes of weights that learn, 1 to 63. Of several spikes of a neuron in
         one epoch only the last has a time.
+    calibrate : number, quantity or mapping of str to array, optional
+        What scales are chosen from, besides the network: how long it runs in floating point [ms],
+        or what its ``Input`` populations are handed there, (n_steps, \\*shape). Then the largest
+        scales are taken with which no state that was seen wraps or is clipped.
+    margin : float
+        How many times as far as in calibration states may go.
     """
 
     name = "loihi"
@@ -44,8 +64,9 @@ class Loihi:
     main = MAIN
     repeated_on = ("loihi", "lava")
 
-    def __init__(self, epoch: int = 1) -> None:
+    def __init__(self, epoch: int = 1, calibrate: Any = None, margin: Any = MARGIN) -> None:
         self.epoch = checked_epoch(epoch, "Loihi.epoch")
+        self.wish = checked_wish(calibrate, margin, "Loihi")
 
     def compile(self, network: Network, options: Options) -> LoihiSession:
         """Turn the network into integers.
@@ -60,13 +81,13 @@ class Loihi:
         made = check(network, self.capabilities, options.approximate, options)
         from neurosim_backends.loihi.session import LoihiSession
 
-        return LoihiSession(network, options, made, self.epoch)
+        return LoihiSession(network, options, made, self.epoch, self.wish)
 
     def foretell(self, plan: Plan, options: Options) -> list[dict[str, Any]]:
         """Return every rounding, with its bound; of networks that are refused, none."""
         from neurosim_backends.loihi.quantise import quantise
 
-        return quantise(plan, self.epoch).approximations
+        return quantise(plan, self.epoch, self.wish).approximations
 
     def pack(
         self, network: Network, n_steps: int, options: Options, inputs: Mapping[str, Any],

@@ -13,7 +13,10 @@ t: so synapses onto currents have one step of delay more on the chip. Spikes are
 *The scale.* s V_th = 64 T with a whole T, and the register is T - 1, so that V_m = V_th fires:
 potentials from 64 (T - 1) + 1 on do. T is the one of [T_max / 2, T_max] with which weights and bias
 are rounded least. T_max is 2^15, a quarter of what v may reach, or less where a bias or weight
-would not fit.
+would not fit, or all weights of a neuron together.
+
+*Calibration.* Where a run in floating point has shown how far states go (`calibration`), T_max is
+the largest number, up to 2^17, with which nothing of it wraps or is clipped, with a margin.
 
 *Decays.* A decay that is rounded also changes what a constant input leads to, by 1/(1 - a). Inputs
 are scaled by (1 - a')/(1 - a), currents moreover by (1 - p')/(1 - p): time constants are off, mean
@@ -40,7 +43,9 @@ from neurosim.equations.evaluate import evaluate
 from neurosim.errors import CapacityError
 from neurosim.kernels.loihi import ALIGNMENT, DECAY_BITS, STATE_LIMIT
 from neurosim.lower.plan import Floats, Ints, Plan, PlanPopulation
+from neurosim_backends.loihi.calibration import Activity, Calibration, Jumping, Wish
 from neurosim_backends.loihi.chip import (
+    ARRIVING,
     BIAS_EXPONENT,
     DECAY,
     LARGEST,
@@ -61,6 +66,9 @@ REGISTER = 1 << ALIGNMENT
 
 HIGHEST = 1 << 15
 """Largest threshold that is chosen: inhibition has three times as much room below the reset."""
+
+MOST = 1 << 17
+"""Largest threshold there is."""
 
 CANDIDATES = 4096
 """Scales that are tried for a population."""
@@ -213,7 +221,7 @@ class Synapses:
     rule: STDP | None = None
 
 
-def quantise(plan: Plan, epoch: int = 1) -> Quantised:
+def quantise(plan: Plan, epoch: int = 1, wish: Wish | None = None) -> Quantised:
     """Turn a plan into integers.
 
     Parameters
@@ -221,6 +229,8 @@ def quantise(plan: Plan, epoch: int = 1) -> Quantised:
     plan : Plan
     epoch : int
         Steps between two changes of weights that learn.
+    wish : Wish, optional
+        What scales are calibrated with; else they follow from the network alone.
 
     Raises
     ------
@@ -229,6 +239,9 @@ def quantise(plan: Plan, epoch: int = 1) -> Quantised:
     """
     drives, targets, generators = drives_of(plan)
     synapses = synapses_of(plan, drives, targets)
+    calibration = None
+    if wish is not None:
+        calibration = wish.measured(plan, _jumping(plan, synapses, drives))
     populations: list[Compartments | Generators] = []
     meanings: dict[int, Meaning] = {}
     groups: list[Group] = []
@@ -241,7 +254,7 @@ def quantise(plan: Plan, epoch: int = 1) -> Quantised:
             continue
         mine = [s for s in synapses if s.post == p.index]
         step = step_of(p, plan.dt, injected(plan, p))
-        made, meanings[p.index], weights, entries = _compartments(plan, p, step, mine)
+        made, meanings[p.index], weights, entries = _compartments(plan, p, step, mine, calibration)
         populations.append(made)
         told += entries
         for s, unit in zip(mine, weights, strict=True):
@@ -426,7 +439,11 @@ def _unit(p: PlanPopulation, receptor: str) -> str:
 
 
 def _compartments(
-    plan: Plan, p: PlanPopulation, step: Step, synapses: Sequence[Synapses]
+    plan: Plan,
+    p: PlanPopulation,
+    step: Step,
+    synapses: Sequence[Synapses],
+    calibration: Calibration | None,
 ) -> tuple[Compartments, Meaning, list[float], list[dict[str, Any]]]:
     """Return registers, their meaning, what a weight of 1 is in what arrives, and roundings."""
     spec = p.spec
@@ -448,7 +465,12 @@ def _compartments(
         (abs(w * bound_of(s.rule)) for w, s in zip(per_weight, synapses, strict=True) if s.rule),
         default=0.0,
     )
-    T = _threshold(part, span, c, begins, weights, full)
+    room = _room(c, begins, weights, full, _together(p.size, synapses, weights))
+    if calibration is not None:
+        seen = calibration.activity[p.index]
+        room += _seen(seen, calibration.margin, step.zero, per_current)
+    most, limit = _most(part, span, room, HIGHEST if calibration is None else MOST)
+    T = _threshold(part, span, c, weights, full, most)
     scale = REGISTER * T / span
     mantissa, exponent = _bias(c * scale)
     bias = np.left_shift(mantissa, exponent)
@@ -473,6 +495,10 @@ def _compartments(
             np.abs(v / scale - begins).max(initial=0.0), "mV",
         ),
     ]  # fmt: skip
+    if calibration is not None:
+        told.append(
+            _entry(f"{part}: scale", _calibrated(calibration, seen, T, limit), 1.0 / scale, "mV")
+        )
     drops = (dv > 0) + (1.0 / (1.0 - kept_u) if currents else 0.0)
     if drops:
         forgets = 1.0 - kept_v
@@ -509,22 +535,87 @@ def _time_constant(part: str, decay: int, kept: float, dt: float) -> dict[str, A
     )  # fmt: skip
 
 
-def _threshold(
-    part: str, span: float, c: Floats, begins: Floats, weights: Sequence[Floats], full: float
-) -> int:
-    """Return T: the threshold in units of 64, see the head of the module.
+Room = list[tuple[str, float, int]]
+"""What, how large it is [mV], and the most of it in units of v that the chip holds."""
 
-    `full` is the largest bound of weights that learn [mV], or 0.
+
+def _room(c: Floats, begins: Floats, weights: Sequence[Floats], full: float, all_: float) -> Room:
+    """Return what is known of the network alone.
+
+    `full` is the largest bound of weights that learn, `all_` the most that all synapses of a neuron
+    could bring in one step [mV].
     """
-    per_mV = REGISTER / span  # units of v per mV and unit of T
     heaviest = LARGEST - 1 << WEIGHT_EXPONENT[1] + ALIGNMENT
-    room = [
+    return [
         ("I_e and E_L", float(np.abs(c).max(initial=0.0)), MANTISSA[1] << BIAS_EXPONENT[1]),
         ("V_m at the start", float(np.abs(begins).max(initial=0.0)), STATE_LIMIT - 1),
         *(("a weight", float(np.abs(w).max(initial=0.0)), heaviest) for w in weights),
         ("a bound of weights that learn", full, heaviest),
+        # Weights may be rounded up.
+        ("the sum of a neuron's weights", all_, int(0.95 * ARRIVING) << ALIGNMENT),
     ]  # fmt: skip
-    most = HIGHEST
+
+
+def _together(n: int, synapses: Sequence[Synapses], weights: Sequence[Floats]) -> float:
+    """Return the most that all synapses of one of `n` neurons could bring in one step."""
+    total = np.zeros(n)
+    for s, w in zip(synapses, weights, strict=True):
+        np.add.at(total, s.post_id, np.abs(w))
+    return float(total.max(initial=0.0))
+
+
+def _seen(seen: Activity, margin: float, zero: float, per_current: float) -> Room:
+    """Return what calibration saw, with the room that is left beyond it."""
+    limit = STATE_LIMIT - 1
+    return [
+        ("how far V_m fell", margin * max(0.0, zero - seen.lowest), limit),
+        ("the largest current", margin * seen.current * abs(per_current), limit),
+        ("what arrived in a step", margin * seen.jump, limit),
+    ]
+
+
+def _calibrated(calibration: Calibration, seen: Activity, T: int, limit: str) -> str:
+    """Return what was chosen, and from what."""
+    saw = [f"V_m down to {seen.lowest:.4g} mV"]
+    if seen.current:
+        saw.append(f"currents up to {seen.current:.4g} pA")
+    if seen.jump:
+        saw.append(f"arrivals up to {seen.jump:.4g} mV a step")
+    return (
+        f"a threshold of {T} << {ALIGNMENT}, limited by {limit}, after {calibration.n_steps} steps "
+        f"in floating point: {', '.join(saw)}; up to {calibration.margin:g} times that is held"
+    )
+
+
+def _jumping(
+    plan: Plan, synapses: Sequence[Synapses], drives: Mapping[tuple[int, int], int]
+) -> dict[int, list[Jumping]]:
+    """Return the synapses that move membranes, by the population they move."""
+    numbers = {generators: number for (number, _), generators in drives.items()}
+    jumps = {
+        p.index: step_of(p, plan.dt, injected(plan, p)).jumps
+        for p in plan.populations
+        if p.index in {s.post for s in synapses}
+    }
+    found: dict[int, list[Jumping]] = {}
+    for s in synapses:
+        if s.receptor not in jumps[s.post]:
+            continue
+        is_drive = s.pre in numbers
+        weight = s.weight if s.rule is None else np.full(s.weight.size, bound_of(s.rule))
+        found.setdefault(s.post, []).append(
+            Jumping.of(
+                numbers.get(s.pre, s.pre), s.places if is_drive else s.pre_id, s.post_id, s.delay,
+                weight * jumps[s.post][s.receptor], is_drive=is_drive,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _most(part: str, span: float, room: Room, most: int) -> tuple[int, str]:
+    """Return the largest T with which everything fits, and what limits it."""
+    per_mV = REGISTER / span  # units of v per mV and unit of T
+    limited_by = "the register"
     for what, largest, limit in room:
         if largest > 0:
             fitting = int(limit / (largest * per_mV))
@@ -534,7 +625,16 @@ def _threshold(
                     f"V_th in one step, which no register of Loihi holds. Use a smaller one, or a "
                     f"shorter dt."
                 )
-            most = min(most, fitting)
+            if fitting < most:
+                most, limited_by = fitting, what
+    return most, limited_by
+
+
+def _threshold(
+    part: str, span: float, c: Floats, weights: Sequence[Floats], full: float, most: int
+) -> int:
+    """Return T, at most `most`: the threshold in units of 64, see the head of the module."""
+    per_mV = REGISTER / span
     if full > 0:
         for bits in range(WEIGHT_EXPONENT[1], -1, -1):
             whole = round((LARGEST << bits) * span / full)

@@ -23,6 +23,7 @@ from neurosim.errors import UnsupportedError, warn
 from neurosim.lower.plan import Floats, Ints, PlanRecorder
 from neurosim.results import Run
 from neurosim.sessions import PlanSession, input_train, run_of
+from neurosim_backends.loihi.calibration import Wish
 from neurosim_backends.loihi.chip import Chip, Given
 from neurosim_backends.loihi.quantise import Meaning, quantise
 
@@ -42,9 +43,11 @@ class IntegerSession(PlanSession):
     """
 
     def __init__(
-        self, network: Network, options: Options, approximations: list[dict[str, Any]], epoch: int
-    ) -> None:
+        self, network: Network, options: Options, approximations: list[dict[str, Any]],
+        epoch: int, wish: Wish | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(network, options)
+        self._wish = wish
         self.quantised = self._quantise(epoch)
         self._approximations += [*approximations, *self.quantised.approximations]
         self._replay = Replay(self.plan, options.trial)
@@ -52,7 +55,7 @@ class IntegerSession(PlanSession):
 
     def _quantise(self, epoch: int) -> Any:
         """Return the network in integers."""
-        return quantise(self.plan, epoch)
+        return quantise(self.plan, epoch, self._wish)
 
     @property
     def time(self) -> float:
@@ -252,9 +255,10 @@ class LoihiSession(IntegerSession):
     """
 
     def __init__(
-        self, network: Network, options: Options, approximations: list[dict[str, Any]], epoch: int
-    ) -> None:
-        super().__init__(network, options, approximations, epoch)
+        self, network: Network, options: Options, approximations: list[dict[str, Any]],
+        epoch: int, wish: Wish | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(network, options, approximations, epoch, wish)
         self.chip = Chip(self.quantised.network)
         self._is_built()
 
