@@ -11,7 +11,7 @@ CORE := $(VENV)/.installed-core
 STAMP := $(VENV)/.installed
 LAVA := $(VENV)/.installed-lava
 SPINNAKER := $(VENV)/.installed-spinnaker
-EXTRAS := dev,analysis,brian2,datasets,nest,nir-readers,torch,tutorials
+EXTRAS := dev,analysis,brian2,datasets,nest,nir-readers,pynn,torch,tutorials
 WORKERS ?= 2
 PYTHON ?=
 

@@ -101,7 +101,8 @@ def test_learning_is_what_nest_learns() -> None:
 
 
 def test_what_pynn_has_no_form_of_is_refused_with_the_nearest() -> None:
-    three = ns.Receptors(**{n: ns.ExpCurrent.receptor(tau=2.0) for n in "abc"})
+    one = ns.ExpCurrent.receptor(tau=2.0)
+    three = ns.Receptors(a=one, b=one, c=one)
     for model, told in (
         (ns.LIF(synapses=three), "two receptors"),
         (ns.TraubMiles(t_ref=3.0), "t_ref=2"),

@@ -157,7 +157,7 @@ def weights(
     """Return a weight in PyNN's unit, and whether it is negative; None if PyNN lacks the words."""
     population = draft.network.populations[target]
     unit, scale = draft.cell(population).unit, draft.scales.get(target, "")
-    conductance = port.sides == ("in",) and float(port.factor) < 0  # type: ignore[arg-type]
+    conductance = port.sides == ("in",) and float(port.factor) < 0
     if not isinstance(value, Distribution):
         times = f" * {scale}" if scale else ""
         return f"{number(float(value) * unit)}{times}", float(value) < 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -226,13 +226,13 @@ def _populations(draft: Draft) -> list[str]:
 def _scale(draft: Draft, population: Population, name: str) -> list[str]:
     """Return what a jump of 1 mV is: on SpiNNaker the charge that makes it."""
     cell = draft.cell(population)
-    arrives = [p for p in draft.network.projections.values()
+    arrives: list[Any] = [p for p in draft.network.projections.values()
                if any(q.name == population.name for q, _ in p.post.segments)]  # fmt: skip
     arrives += [
         d
         for d in draft.network.drives
         if any(q.name == population.name for q, _ in d.target.segments)
-    ]  # type: ignore[misc]
+    ]
     if cell.name != "IF_curr_delta" or not arrives:
         return []
     ours = draft.plan.populations[population.index].parameters
@@ -297,7 +297,7 @@ def _initial_values(draft: Draft) -> list[str]:
         whole = {
             g.state for g in draft.network.initial_values
             if g.population.name == population.name and len(g.indices) == population.size
-            and (isinstance(g.value, Distribution) or not np.ndim(g.value))
+            and (isinstance(g.value, (Distribution, float)))
         }  # fmt: skip
         p = draft.plan.populations[population.index]
         assert p.spec is not None
@@ -316,7 +316,8 @@ def _initial_values(draft: Draft) -> list[str]:
 def _start(draft: Draft, given: InitialValue) -> list[str]:
     """Return the line that sets the initial values of a state of some cells."""
     part = f"Population {given.population.name!r}: initial value of {given.state}"
-    view, value = draft.some(given.population, given.indices), given.value
+    view = draft.some(given.population, given.indices)
+    value: Any = given.value  # a past is refused by declaration
     states = dict(draft.cell(given.population).states)
     binding = draft.bindings[given.population.name]
     letter, _, receptor = given.state.partition("_")

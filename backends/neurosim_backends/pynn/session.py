@@ -227,7 +227,7 @@ class PynnBuilt(Built):
         delay: Floats,
     ) -> None:  # fmt: skip
         rule, name = self._rules[k], self.plan.projections[k].name
-        learning = self.network.projections[name].plasticity
+        learning: Any = self.network.projections[name].plasticity
         port = self.bindings[p.index].ports[self.plan.projections[k].receptor]
         self._set_traces(p, rule, name)
         sim = self._sim
