@@ -212,7 +212,8 @@ class ContrastiveHebbian:
 
     def predict(self, images: Any) -> npt.NDArray[np.int64]:
         """Return the output that answers most to each image, (n,)."""
-        return np.argmax(self.respond(images), axis=1).astype(np.int64)
+        best: npt.NDArray[np.int64] = np.argmax(self.respond(images), axis=1)
+        return best
 
     def _schedule(self, n_images: int, strength: float) -> Iterator[Phase]:
         for k in range(n_images):

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 import neurosim as ns
+from neurosim.analysis.memory import DualForm
 from neurosim.describe.checks import to_int
 from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.units import to_scalar
@@ -118,6 +119,8 @@ class FastWeights:
     def __init__(self, *sizes: int, **options: Any) -> None:
         self.session = ns.compile(fast_weights(*sizes, **options), threads=1)
         self.session.freeze("memory")
+        self._stored: list[tuple[Floats, Floats]] = []
+        self._initial = self.weights
 
     def read(self, key: Any) -> Floats:
         """Return what is recalled of a key: (n_values,)."""
@@ -127,14 +130,58 @@ class FastWeights:
 
     def write(self, key: Any, value: Any) -> None:
         """Store a pair: what the key recalls is read, then the rule acts for one step."""
-        self.read(key)
-        self.session.set("values", v=np.asarray(value, np.float64))
+        recalled = self.read(key)
+        told = np.asarray(value, np.float64)
+        self.session.set("values", v=told)
         self.session.unfreeze("memory")
         self.session.run(1, progress=False)
         self.session.freeze("memory")
+        rule = self._rule
+        if "keep" not in RULES[rule.name]:
+            error = told if rule.name == "hebb" else told - recalled
+            feature = np.array(self.session.get("keys", "f"))
+            self._stored.append((feature, float(rule.parameters["rate"]) * error))
+
+    def dual(self) -> DualForm:
+        """Return the weights as the sum of what `write` has stored since they were last set.
+
+        Its keys are features phi(k), its values are rate v of Hebb's rule, rate (v - y) of the
+        delta rule; its weights have the shape (n_keys, n_values). Set ``weights`` to those with
+        other strengths, and the network recalls with them.
+
+        Raises
+        ------
+        DescriptionError
+            For rules with decay, which fade what was stored, and where nothing was.
+        """
+        if "keep" in RULES[self._rule.name]:
+            raise DescriptionError(
+                "FastWeights.dual: rule", self._rule.name, "'hebb' or 'delta', which keep all pairs"
+            )
+        if not self._stored:
+            raise DescriptionError("FastWeights.dual: pairs", 0, "at least one that was written")
+        keys, errors = (np.array(part) for part in zip(*self._stored, strict=True))
+        return DualForm(self._initial.T, keys, errors)
+
+    @property
+    def _rule(self) -> ns.PlasticityRule:
+        rule = self.session.network["memory"].plasticity
+        assert isinstance(rule, ns.PlasticityRule)
+        return rule
 
     @property
     def weights(self) -> Floats:
-        """W, (n_values, n_keys)."""
+        """W, (n_values, n_keys); setting it forgets which pairs had been stored."""
         shape = (len(self.session.network["keys"]), len(self.session.network["values"]))
         return np.array(self.session.get(self.session.network["memory"], "w")).reshape(shape).T
+
+    @weights.setter
+    def weights(self, values: Any) -> None:
+        new = np.array(values, np.float64)
+        if new.shape != self.weights.shape:
+            raise DescriptionError(
+                "FastWeights.weights", new, f"{self.weights.shape} numbers: (n_values, n_keys)"
+            )
+        self.session.set("memory", w=new.T.ravel())
+        self._stored.clear()
+        self._initial = new
