@@ -111,6 +111,9 @@ def main(
     name: Annotated[str, typer.Argument(help=f"one of {', '.join(NETWORKS)}")],
     backend: Annotated[str, typer.Argument(help="brian2, brian2_cpp, nest")],
     duration: Annotated[float, typer.Option(help="[ms]")] = DURATION,
+    keep: Annotated[
+        Path | None, typer.Option(help="folder of runs that are not made twice, to go on later")
+    ] = None,
     into: Annotated[Path, typer.Option(help="folder of the results")] = KEPT,
 ) -> None:
     """Certify one network on one backend, print the certificate and keep what came out."""
@@ -118,7 +121,7 @@ def main(
         raise typer.BadParameter(f"{name!r} is no network; there are: {', '.join(NETWORKS)}")
     title, build = NETWORKS[name]
     network = build()
-    certificate = ns.certify(network, backend, duration)
+    certificate = ns.certify(network, backend, duration, keep=keep)
     print(certificate, flush=True)
     row = {"name": name, "title": title, **summary(certificate, network, backend)}
     write(into / f"{name}-{backend}.json", {**row, **context(command_of(name, backend, duration))})

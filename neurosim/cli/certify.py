@@ -58,6 +58,10 @@ def certify(
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds to look for a cause, or as long as all before it.")
     ] = 120.0,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Folder in which runs are kept, to go on after a Ctrl-C."),
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as a page.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
@@ -107,6 +111,7 @@ def certify(
                 level=level,
                 resolution=resolution,
                 patience=patience,
+                keep=keep,
                 progress=False if quiet else None,
             )
     console = Console(quiet=quiet, highlight=False)

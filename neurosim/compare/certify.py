@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurosim.backend import Backend, make_options, whole_steps
@@ -15,6 +16,7 @@ from neurosim.compare.request import (
     Request,
     checked_backends,
     checked_choice,
+    checked_folder,
     checked_patience,
     checked_share,
     checked_trials,
@@ -39,6 +41,7 @@ def certify(
     level: float = 0.01,
     resolution: float = 0.05,
     patience: float = PATIENCE,
+    keep: str | Path | None = None,
     progress: bool | None = None,
     **options: Any,
 ) -> Certificate:
@@ -73,6 +76,11 @@ def certify(
     patience : float
         How long a cause is looked for [s of processor time], unless all that was done before it
         took longer. What was not tried by then is told; ``float("inf")`` tries everything.
+    keep : str or Path, optional
+        Folder in which whole runs are kept, for statistics need many: asked again, after a Ctrl-C
+        or with more trials, the certificate takes them from there. Runs of other versions of what
+        made them are made anew, and runs of backends that are handed over as objects with
+        settings of their own always.
     progress : bool, optional
         Whether to show what is being done; if left out, in terminals.
     **options
@@ -96,7 +104,7 @@ def certify(
     given = {"dt": dt, "approximate": approximate, **options}
     own = (
         "dt", "trials", "approximate", "inputs", "statistics", "level", "resolution", "patience",
-        "progress",
+        "keep", "progress",
     )  # fmt: skip
     chosen = make_options(network, given, "certify: option", own)
     n_steps = whole_steps(duration, chosen.dt, "certify: duration")
@@ -108,6 +116,7 @@ def certify(
         for name, share in (("level", level), ("resolution", resolution))
     ]
     seconds = checked_patience(patience)
+    folder = checked_folder(keep, "certify: keep")
     # Loaded here, with compilers and statistics: a mistake in the call is told at once.
     from neurosim.compare.comparing import Comparison
 
@@ -121,6 +130,7 @@ def certify(
         level=shares[0],
         resolution=shares[1],
         patience=seconds,
+        keep=folder,
     )
     with _shown(sys.stderr.isatty() if shown is None else shown) as say:
         return Comparison(request, others, say).certificate()

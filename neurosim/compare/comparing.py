@@ -285,7 +285,7 @@ class Comparison:
         with _quiet():
             run = spikes_of(
                 self.request.network, find_backend(REFERENCE), self.request.duration,
-                self.request.options,
+                self.request.options, self.request.keep,
             )  # fmt: skip
         return {name: len(run.spikes[name]) for name in self.populations}
 
@@ -316,7 +316,7 @@ class Comparison:
             with _quiet():
                 self._ensemble = find_ensemble(
                     self.request.network, find_backend(REFERENCE), self.request.duration,
-                    self.request.options,
+                    self.request.options, self.request.keep,
                 )  # fmt: skip
         return self._ensemble
 
@@ -432,7 +432,7 @@ class Comparison:
         with _quiet():
             spikes_of(
                 self.request.network, find_backend(REFERENCE), self.request.duration,
-                self.request.options,
+                self.request.options, self.request.keep,
             )  # fmt: skip
 
     def _run_provenance(self, backend: Backend) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,8 @@ class Request:
     level, resolution : float
     patience : float
         [s].
+    keep : Path or None
+        Folder of runs that are not made twice.
     """
 
     network: Network
@@ -51,6 +54,7 @@ class Request:
     level: float
     resolution: float
     patience: float = PATIENCE
+    keep: Path | None = None
 
 
 def checked_backends(given: Any) -> list[Backend]:
@@ -98,6 +102,21 @@ def checked_patience(given: Any) -> float:
     if isinstance(given, bool) or not isinstance(given, (int, float)) or not given >= 0:
         raise DescriptionError("certify: patience", given, "a number of seconds, 0 or more")
     return float(given)
+
+
+def checked_folder(given: Any, place: str) -> Path | None:
+    """Return a folder, made if it does not exist, or None."""
+    if given is None:
+        return None
+    expected = "a folder"
+    if not isinstance(given, (str, Path)) or not str(given):
+        raise DescriptionError(place, given, expected)
+    folder = Path(given)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as reason:
+        raise DescriptionError(place, str(given), expected, f"{reason}.") from None
+    return folder
 
 
 def checked_choice(given: Any, place: str) -> bool | None:

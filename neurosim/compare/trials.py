@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from neurosim.backend import Backend, Options, whole_steps
 from neurosim.compare.horizon import advance, make_engine, perturbed
+from neurosim.compare.kept import kept_or_made
 from neurosim.compare.observing import whole
 from neurosim.describe.network import Network
 from neurosim.lower.lowering import lower
@@ -48,6 +50,8 @@ class Ensemble:
         Whether realisations of drive and noise make a difference.
     constant : tuple of str
         Populations that fire and whose spikes are the same in the trials that were looked at.
+    keep : Path or None
+        Folder of runs that are not made twice.
     """
 
     network: Network
@@ -56,6 +60,7 @@ class Ensemble:
     size: float
     driven: bool
     constant: tuple[str, ...] = ()
+    keep: Path | None = None
 
     @property
     def varied(self) -> str:
@@ -72,7 +77,7 @@ class Ensemble:
     def run(self, backend: Backend, k: int) -> Run:
         """Run trial `k`."""
         options = replace(self.options, trial=self.options.trial + k)
-        return spikes_of(self.trial_network(k), backend, self.duration, options)
+        return spikes_of(self.trial_network(k), backend, self.duration, options, self.keep)
 
     def run_changed(self, change: Callable[[Plan], Plan], k: int) -> Run:
         """Run trial `k` on our core, with its plan changed."""
@@ -95,7 +100,7 @@ class Ensemble:
 
 
 def find_ensemble(
-    network: Network, backend: Backend, duration: float, options: Options
+    network: Network, backend: Backend, duration: float, options: Options, keep: Path | None = None
 ) -> Ensemble:
     """Return trials that differ soon in every population that fires, and all from one another.
 
@@ -109,8 +114,12 @@ def find_ensemble(
     duration : float
         [ms].
     options : Options
+    keep : Path, optional
+        Folder of runs that are not made twice.
     """
-    made = Ensemble(network=network, duration=duration, options=options, size=0.0, driven=True)
+    made = Ensemble(
+        network=network, duration=duration, options=options, size=0.0, driven=True, keep=keep
+    )
     first = _all_spikes(made.run(backend, 0), options.dt)
     driven = False
     best: tuple[int, int] | None = None
@@ -158,10 +167,16 @@ def _parting(trials: list[tuple[Ints, Ints]]) -> int | None:
     return latest
 
 
-def spikes_of(network: Network, backend: Backend, duration: float, options: Options) -> Run:
+def spikes_of(
+    network: Network, backend: Backend, duration: float, options: Options, keep: Path | None = None
+) -> Run:
     """Run a network with the spikes of all its neurons recorded, and nothing else."""
-    session = backend.compile(spiking(network), options)
-    return whole(session.run(duration, progress=False))
+    recording = spiking(network)
+
+    def make() -> Run:
+        return whole(backend.compile(recording, options).run(duration, progress=False))
+
+    return kept_or_made(keep, recording, backend, duration, options, make)
 
 
 def spiking(network: Network) -> Network:
