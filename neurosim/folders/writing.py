@@ -56,6 +56,8 @@ def write_folder(
         nir = _write_nir(network, partial / NIR, options)
         if nir["file"] is not None:
             contents[NIR] = (partial / NIR).read_bytes()
+            (partial / NIR).unlink()  # for its owner alone
+            (partial / NIR).write_bytes(contents[NIR])
         manifest = {
             "schema": SCHEMA,
             "backend": packer.name,
