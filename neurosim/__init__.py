@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _HOMES = {
+    "neurosim.accuracy": ("Accuracies", "compare_accuracy"),
     "neurosim.adaptive": ("solve",),
     "neurosim.backend": ("Connections", "Options", "Session", "backends", "compile", "run"),
     "neurosim.closed_loop": ("ClosedLoop", "Episode"),
@@ -103,6 +104,8 @@ if TYPE_CHECKING:
     from neurosim import analysis as analysis
     from neurosim import io as io
     from neurosim import plot as plot
+    from neurosim.accuracy import Accuracies as Accuracies
+    from neurosim.accuracy import compare_accuracy as compare_accuracy
     from neurosim.adaptive import solve as solve
     from neurosim.backend import Connections as Connections
     from neurosim.backend import Options as Options
