@@ -45,6 +45,8 @@ from neurosim_models.discrete_memories import willshaw_memory as willshaw_memory
 from neurosim_models.evolution import EvolutionStrategy as EvolutionStrategy
 from neurosim_models.fast_weights import FastWeights as FastWeights
 from neurosim_models.fast_weights import fast_weights as fast_weights
+from neurosim_models.gaussian_filter import GaussianFilter as GaussianFilter
+from neurosim_models.gaussian_filter import gaussian_filter as gaussian_filter
 from neurosim_models.hopfield_1982 import hopfield as hopfield
 from neurosim_models.microcircuit import potjans_diesmann as potjans_diesmann
 from neurosim_models.perturbation import Perturbation as Perturbation
