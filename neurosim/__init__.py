@@ -95,8 +95,8 @@ _HOMES = {
 }  # fmt: skip
 """Where each name of the front door stands; the block below tells type checkers the same."""
 
-_PARTS = ("analysis", "io", "plot")
-"""Modules of functions on plain arrays, reached as ``ns.plot.raster`` and so on."""
+_PARTS = ("analysis", "io", "plot", "training")
+"""Modules reached as a whole: ``ns.plot.raster`` and so on."""
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -104,6 +104,7 @@ if TYPE_CHECKING:
     from neurosim import analysis as analysis
     from neurosim import io as io
     from neurosim import plot as plot
+    from neurosim import training as training
     from neurosim.accuracy import Accuracies as Accuracies
     from neurosim.accuracy import compare_accuracy as compare_accuracy
     from neurosim.adaptive import solve as solve

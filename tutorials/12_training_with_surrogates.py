@@ -208,6 +208,57 @@ def _(BLUE, GREY, choice, labels, plt, seen_by_core, x):
 @app.cell(hide_code=True)
 def _(mo):
     mo.md(r"""
+    ## Without a surrogate: when, not whether
+
+    *Whether* a neuron fires is a step, but *when* it fires is smooth. Between two spikes the course
+    of a membrane with exponential currents is a formula, so the moment at which it reaches the
+    threshold can be found, and differentiated (EventProp, Wunderlich & Pehle 2021, Sci. Rep.
+    11:12829). `session.event_module()` is the network without a time step: spike times go in and
+    come out, and their gradients are exact. Here one neuron learns to fire at 12 ms.
+    """)
+    return
+
+
+@app.cell
+def _(ns, torch):
+    timed = ns.Network("one spike", seed=2, dt=0.1)
+    _sources = timed.population("in", 5, ns.Input("spikes"))
+    _cell = timed.population("cell", 1, ns.LIF(
+        tau_m=20, C_m=1, E_L=0, V_reset=0, V_th=1, t_ref=40, synapses=ns.ExpCurrent(exc=10, inh=10)
+    ))  # fmt: skip
+    timed.project(_sources, _cell, ns.AllToAll(), weight=0.08, receptor="exc")
+    events = ns.compile(timed, "snntorch").event_module()
+    given = torch.tensor([[1.0, 3.0, 5.0, 7.0, 9.0]])
+    (weight,) = events.parameters()
+    adam = torch.optim.Adam([weight], lr=0.001)
+    moments = []
+    for _ in range(100):
+        spike = events(given, 40.0)["cell"][0, 0, 0]
+        adam.zero_grad()
+        ((spike - 12) ** 2).backward()
+        adam.step()
+        moments.append(spike.item())
+    return adam, events, given, moments, weight
+
+
+@app.cell
+def _(BLUE, GREY, moments, plt):
+    _figure, _ax = plt.subplots(figsize=(5.5, 2.6), layout="constrained")
+    _ax.axhline(12, color=GREY, linewidth=1)
+    _ax.plot(moments, color=BLUE)
+    _ax.set(xlabel="step of the optimiser", ylabel="time of the spike [ms]")
+    _ax.spines[["top", "right"]].set_visible(False)
+    _figure
+    return
+
+
+@app.cell(hide_code=True)
+def _(mo):
+    mo.md(r"""
+    A neuron that does not fire has no time, and so no gradient: such networks begin with weights
+    by which all neurons fire. `ns.training.latency_loss` makes the neuron of the right class fire
+    first.
+
     ## Exercises
 
     1. Break the trick: `SnnTorch(surrogate="fast_sigmoid", slope=1000)` as the backend. What
@@ -217,6 +268,8 @@ def _(mo):
     3. Answer early: take the class that is ahead after 5, 10 and 15 steps.
     4. Take `"norse"` for the backend. Does the trained network fire the same spikes?
     5. Run `trained` on the backend `"loihi"`, which has whole numbers of 8 bits for weights.
+    6. Lower the weight of the last network until the spike is gone. What does its gradient do on
+       the way, and why?
     """)
     return
 
@@ -240,6 +293,21 @@ def test_digits_are_learned(accuracy, losses, np):
 @app.cell
 def test_the_core_fires_the_same_spikes(in_torch, on_core):
     assert on_core.tolist() == in_torch.tolist()
+    return
+
+
+@app.cell
+def test_the_gradient_of_a_spike_time_is_exact(adam, events, given, moments, torch, weight):
+    assert abs(moments[-1] - 12) < 0.2 < abs(moments[0] - 12)
+    adam.zero_grad()
+    events(given, 40.0)["cell"].sum().backward()
+    with torch.no_grad():
+        weight[0] += 1e-6
+        later = events(given, 40.0)["cell"].item()
+        weight[0] -= 2e-6
+        slope = (later - events(given, 40.0)["cell"].item()) / 2e-6
+        weight[0] += 1e-6
+    assert abs(weight.grad[0].item() / slope - 1) < 1e-5
     return
 
 

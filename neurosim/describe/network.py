@@ -21,6 +21,7 @@ from neurosim.describe.inputs import (
     make_initial_values,
     make_injection,
 )
+from neurosim.describe.parameters import Replaced, with_values
 from neurosim.describe.population import Population, Selectable, View, require_view
 from neurosim.describe.positions import place
 from neurosim.describe.projection import Projection, make_projection
@@ -336,6 +337,43 @@ class Network(Contents):
                 receptor=p.receptor, source=p.source, plasticity=p.plasticity, release=p.release,
                 where=_caller(),
             )  # fmt: skip
+        return other
+
+    @explained_call("net.with_parameters")
+    def with_parameters(self, values: Mapping[str, Mapping[str, Any]]) -> Network:
+        """Return the same network with other parameters of some neurons.
+
+        Parameters
+        ----------
+        values : mapping
+            Population -> {parameter of its equations: number, or one per neuron}, such as
+            ``session.learned()`` on snnTorch and Norse tells after a training.
+
+        Returns
+        -------
+        Network
+            A new one. Other populations are the same objects.
+
+        Raises
+        ------
+        UnknownNameError
+            For a population or parameter that does not exist.
+        DescriptionError
+            If a model refuses a value.
+        """
+        other = self.copy()
+        for name, of_population in values.items():
+            if name not in self._populations:
+                raise UnknownNameError("net.with_parameters", name, self._populations)
+            if of_population:
+                made = with_values(self._populations[name], of_population)
+                other._populations[name] = made
+        replaced = Replaced(other._populations)
+        other._projections = {n: replaced.of(p) for n, p in self._projections.items()}
+        other._initial_values = [replaced.of(part) for part in self._initial_values]
+        other._drives = [replaced.of(part) for part in self._drives]
+        other._injections = [replaced.of(part) for part in self._injections]
+        other._recorders = [replaced.of(part) for part in self._recorders]
         return other
 
     def estimate(

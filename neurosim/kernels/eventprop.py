@@ -45,7 +45,7 @@ def gain(a: float, b: float, t: float) -> float:
 def potential(t: float, v: float, i_1: float, i_2: float, p: Any) -> float:
     """Return V after t [ms] without events; p is the row of the neuron."""
     a = p[A]
-    found = p[REST] + (v - p[REST]) * math.exp(-a * t)
+    found: float = p[REST] + (v - p[REST]) * math.exp(-a * t)
     if i_1 != 0.0:
         found += p[C] * i_1 * gain(a, p[B_1], t)
     if i_2 != 0.0:
@@ -56,15 +56,23 @@ def potential(t: float, v: float, i_1: float, i_2: float, p: Any) -> float:
 @kernel
 def slope(v: float, i_1: float, i_2: float, p: Any) -> float:
     """Return dV/dt."""
-    return p[A] * (p[REST] - v) + p[C] * (i_1 + i_2)
+    found: float = p[A] * (p[REST] - v) + p[C] * (i_1 + i_2)
+    return found
 
 
 @kernel
 def slope_after(t: float, v: float, i_1: float, i_2: float, p: Any) -> float:
-    """Return dV/dt after t [ms] without events."""
-    return slope(
-        potential(t, v, i_1, i_2, p), i_1 * math.exp(-p[B_1] * t), i_2 * math.exp(-p[B_2] * t), p
-    )
+    """Return dV/dt after t [ms] without events.
+
+    As exp(-a t) dV/dt - c sum_r b_r I_r g_r(t), of which the sign is right long after, too, when V
+    cannot be told from where it rests.
+    """
+    found: float = slope(v, i_1, i_2, p) * math.exp(-p[A] * t)
+    if i_1 != 0.0:
+        found -= p[C] * p[B_1] * i_1 * gain(p[A], p[B_1], t)
+    if i_2 != 0.0:
+        found -= p[C] * p[B_2] * i_2 * gain(p[A], p[B_2], t)
+    return found
 
 
 @kernel
@@ -93,7 +101,8 @@ def crossing(low: float, high: float, v: float, i_1: float, i_2: float, p: Any) 
     V(low) <= V_th < V(high). Newton's steps, and the middle of the bracket where one would leave
     it, or be more than half of the last but one: so it always ends.
     """
-    threshold, a = p[THRESHOLD], p[A]
+    threshold: float = p[THRESHOLD]
+    a: float = p[A]
     if i_2 == 0.0 and i_1 != 0.0 and p[B_1] == 2.0 * a:
         # tau_m = 2 tau_s: with x = exp(-a t), k x^2 - (V - A + k) x + V_th - A = 0.
         k, h = p[C] * i_1 / a, threshold - p[REST]
@@ -102,7 +111,7 @@ def crossing(low: float, high: float, v: float, i_1: float, i_2: float, p: Any) 
         # The larger x comes first; written so that nothing cancels.
         x = 0.5 * (s + root) / k if k > 0.0 and s > 0.0 else 2.0 * h / (s - root)
         if x > 0.0:
-            found = -math.log(x) / a
+            found: float = -math.log(x) / a
             if low <= found <= high:
                 return found
     t, step, before = 0.5 * (low + high), high - low, high - low
@@ -153,7 +162,7 @@ def first_crossing(t: float, v: float, i_1: float, i_2: float, p: Any) -> float:
         return crossing(extreme, t, v, i_1, i_2, p)
     turn = t
     ratio = -p[B_2] * i_2 / (p[B_1] * i_1)
-    if ratio > 0.0:
+    if ratio > 0.0 and p[B_1] != p[B_2]:
         when = math.log(ratio) / (p[B_2] - p[B_1])
         if 0.0 < when < t:
             turn = when

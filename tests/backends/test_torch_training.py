@@ -10,6 +10,8 @@ import torch
 from sklearn.datasets import load_digits
 
 import neurosim as ns
+from neurosim.errors import DescriptionError, SimulationError, UnknownNameError, UnsupportedError
+from neurosim_backends.norse import Norse
 from neurosim_backends.snntorch import SnnTorch
 
 pytestmark = pytest.mark.compiled
@@ -124,3 +126,324 @@ def test_digits_are_learned_and_told_alike_on_the_core() -> None:
         run = core.run(steps, inputs={"pixels": images[1500 + k] / 16.0})
         told = np.bincount(run.spikes["out"].ids, minlength=10)
         np.testing.assert_array_equal(told, counts[k].numpy())
+
+
+# --- parameters of neurons ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [SnnTorch, Norse])
+def test_gradients_of_parameters_are_those_of_differences(make: Any) -> None:
+    """Below threshold, by scans and by single steps; then the core runs what was learned.
+
+    One time constant for each neuron, one for all; exact and exponential Euler steps; a state that
+    begins at a trained parameter.
+    """
+    net = ns.Network("smooth", seed=3, dt=1.0)
+    source = net.population("in", 3, ns.Input("spikes"))
+    a = net.population("a", 2, ns.LIF(V_th=1e3, tau_m=np.array([8.0, 12.0]), E_L=-60.0))
+    b = net.population("b", 2, ns.LIF(synapses=ns.ExpConductance(), V_th=1e3))
+    net.project(source, a, ns.AllToAll(), weight=ns.Uniform(10, 50), receptor="exc")
+    net.project(source, b, ns.AllToAll(), weight=ns.Uniform(1, 5), receptor="exc")
+    net.record(a + b, "V_m")
+    learn = {"a": ("tau_m", "C_m", "E_L", "tau_exc"), "b": ("tau_m", "tau_exc", "E_exc")}
+    session = compiled(net, make(learn=learn))
+    module = session.module
+    counts = np.random.default_rng(1).integers(0, 3, (12, 3))
+    x = torch.tensor(counts)[:, None]
+    record = [("a", "V_m"), ("b", "V_m")]
+    before = ns.run(net, 12, inputs={"in": counts}).states
+    with torch.no_grad():  # the numbers of the description, to the bit
+        for key, found in module(x, record=record).states.items():
+            np.testing.assert_allclose(found[:, 0], before[key[0]]["V_m"].array, rtol=1e-9)
+
+    def loss() -> Any:
+        return sum((v**2).mean() for v in module(x, record=record).states.values())
+
+    trained = {n: p for n, p in module.named_parameters() if "learned" in n}
+    assert len(trained) == 7
+    for module.fused in (True, False):
+        module.zero_grad()
+        loss().backward()
+        for parameter in trained.values():
+            flat = parameter.data.view(-1)
+            for k in range(flat.numel()):
+                at, h, values = float(flat[k]), 1e-5, []
+                for moved in (at - h, at + h):
+                    flat[k] = moved
+                    with torch.no_grad():
+                        values.append(float(loss()))
+                flat[k] = at
+                slope = (values[1] - values[0]) / (2 * h)
+                assert float(parameter.grad.view(-1)[k]) == pytest.approx(slope, rel=1e-6)
+    with torch.no_grad():
+        for parameter in trained.values():
+            parameter -= 3.0  # a time constant is 20 times shorter, and not below 0
+        told = module(x, record=record).states
+    learned = session.learned()
+    assert np.all(learned["a"]["tau_m"] > 0.3)
+    assert learned["b"]["E_exc"] == -3.0
+    core = ns.run(net.with_parameters(learned), 12, inputs={"in": counts}).states
+    for key, found in told.items():
+        np.testing.assert_allclose(found[:, 0], core[key[0]]["V_m"].array, rtol=1e-8)
+        assert not np.allclose(found[:, 0], before[key[0]]["V_m"].array)
+
+
+def test_thresholds_and_time_constants_are_trained_with_spikes() -> None:
+    """More spikes are wanted: the threshold falls, and the core fires what the module fires."""
+    leaky = ns.LIF(synapses=ns.Delta(), tau_m=5.0, E_L=0.0, V_reset=0.0, V_th=1.0, t_ref=0.0)
+    net = ns.Network("fires", seed=1, dt=0.1)
+    source = net.population("in", 4, ns.Input("spikes"))
+    cells = net.population("cells", 3, leaky)
+    net.project(source, cells, ns.AllToAll(), weight=ns.Uniform(0.2, 0.5))
+    net.record(cells, "spikes")
+    session = compiled(net, SnnTorch(learn=("tau_m", "V_th")))
+    assert session.module.cells["cells"].layer.startswith("PlanNeuron")
+    counts = np.random.default_rng(1).random((60, 4)) < 0.1
+    x, parameters = torch.tensor(counts)[:, None], list(session.module.parameters())
+    optimiser = torch.optim.Adam(parameters, lr=0.02)
+    first = ns.training.train(
+        session.module, [(x, None)], lambda out, _: -out.spikes["cells"].mean(), epochs=8,
+        optimiser=optimiser,
+    ).losses[0]  # fmt: skip
+    learned = session.learned()["cells"]
+    assert learned["V_th"] < 0.95
+    assert learned["tau_m"] > 5.1
+    with torch.no_grad():
+        told = session.module(x).spikes["cells"][:, 0].numpy()
+    assert told.mean() > -first
+    trained = net.with_parameters(session.learned()).with_weights(session.weights())
+    run = ns.run(trained, 6.0, inputs={"in": counts})
+    steps, ids = np.nonzero(told)
+    assert np.rint(run.spikes["cells"].times * 10).tolist() == (steps + 1).tolist()
+    assert run.spikes["cells"].ids.tolist() == ids.tolist()
+    with pytest.raises(UnsupportedError, match=r"with_parameters before ns\.compile"):
+        session.set(cells, tau_m=3.0)
+
+
+def test_parameters_that_cannot_be_trained() -> None:
+    net = ns.Network("n", dt=1.0)
+    net.population("a", 1, ns.LIF())
+    for learn, error, message in (
+        (("tau",), UnknownNameError, "tau_m"),
+        ({"b": ("tau_m",)}, UnknownNameError, "'a'"),
+        ("tau_m", DescriptionError, "names of parameters"),
+        (("t_ref",), UnsupportedError, "whole steps"),
+    ):
+        with pytest.raises(error, match=message):
+            ns.compile(net, SnnTorch(learn=learn))
+
+
+def test_parameters_go_back_into_every_part_of_a_network() -> None:
+    """Views, drives, injections, initial values and recorders name the new populations."""
+    net = ns.Network("all", seed=2, dt=0.1)
+    a = net.population("a", 4, ns.LIF(synapses=ns.ExpCurrent(exc=3.0)))
+    own = ns.NeuronModel("own", equations="dv/dt = -v/tau : 1\ntau : ms", parameters={"tau": 5.0},
+                         inputs={"in": "jump v"}, threshold="v > 1", reset="v = 0")  # fmt: skip
+    b = net.population("b", 2, own)
+    net.project(a[1:] + a[:1], b, ns.AllToAll(), weight=0.1, name="p")
+    net.drive(a[:2], ns.Poisson(rate=2000), weight=60.0, receptor="exc")
+    net.inject(a, ns.ConstantCurrent(amplitude=400.0))
+    net.initialise(a[2:], V_m=-56.0)
+    net.record(a, ["spikes", "V_m"])
+    values: dict[str, dict[str, Any]] = {
+        "a": {"tau_exc": 1.5, "tau_m": [9.0, 10.0, 11.0, 12.0]},
+        "b": {"tau": 7.0},
+    }
+    other = net.with_parameters(values)
+    session, core = ns.compile(net), ns.compile(other)
+    for name, of in values.items():
+        for parameter, value in of.items():
+            session.set(net[name], **{parameter: value})
+            assert core.get(other[name], parameter).tolist() == np.broadcast_to(
+                value, len(net[name])
+            ).tolist()  # fmt: skip
+    mine, wanted = core.run(30), session.run(30)
+    assert wanted.spikes["a"].times.size > 3
+    np.testing.assert_array_equal(mine.states["a"]["V_m"].array, wanted.states["a"]["V_m"].array)
+    with pytest.raises(UnknownNameError, match="tau_m"):
+        net.with_parameters({"a": {"tau_mm": 1.0}})
+    with pytest.raises(DescriptionError, match="above 0"):
+        net.with_parameters({"a": {"tau_m": -1.0}})
+
+
+def test_a_scan_takes_a_step_that_single_precision_does_not_have() -> None:
+    """dt = 0.1 stands in Euler's program: the states of the core, to the bit."""
+    net = ns.Network("euler", dt=0.1)
+    source = net.population("in", 2, ns.Input("spikes"))
+    cells = net.population("cells", 2, ns.LIF(method="euler"))
+    net.project(source, cells, ns.AllToAll(), weight=256.0, receptor="exc")
+    net.record(cells, "V_m")
+    counts = np.ones((50, 2), np.int64)
+    with torch.no_grad():
+        out = compiled(net, SnnTorch()).module(
+            torch.tensor(counts)[:, None], record=[("cells", "V_m")]
+        )
+    core = ns.run(net, 5.0, inputs={"in": counts}).states["cells"]["V_m"].array
+    np.testing.assert_array_equal(out.states["cells", "V_m"][:, 0].numpy(), core)
+
+
+# --- losses and the loop --------------------------------------------------------------------------
+
+
+def test_losses_are_what_they_say() -> None:
+    """By hand, for three steps, one sample and two neurons; the first fires twice."""
+    spikes = torch.tensor([[[0.0, 0.0]], [[1.0, 0.0]], [[1.0, 0.0]]], requires_grad=True)
+    t = ns.training
+    label = torch.tensor([0])
+    softplus = np.log1p(np.exp(-2.0))
+    assert t.count_loss(spikes, label).item() == pytest.approx(softplus)
+    assert t.count_loss(spikes, label, scale=0.5).item() == pytest.approx(np.log1p(np.exp(-1.0)))
+    rates = 1000 * 2 / 3, 0.0
+    wanted = ((rates[0] - 500) ** 2 + (rates[1] - 100) ** 2) / 2 / 500**2
+    assert t.rate_loss(spikes, label, right=500, wrong=100).item() == pytest.approx(wanted)
+    reductions: Any = (("max", (1, 0)), ("mean", (2 / 3, 0)), ("last", (1, 0)))
+    for reduce, logits in reductions:
+        found = t.membrane_loss(spikes, label, reduce=reduce)
+        assert found.item() == pytest.approx(np.log1p(np.exp(logits[1] - logits[0])))
+    first = t.first_spikes(spikes, dt=0.5)
+    assert first.tolist() == [[1.0, 2.0]]
+    (slope,) = torch.autograd.grad(first[0, 0], spikes, retain_graph=True)
+    # What comes after the first spike plays no part; an earlier one would save two steps.
+    assert slope[:, 0, 0].tolist() == [-0.5, -0.5, 0.0]
+    found = t.latency_loss(first, label, tau=0.5, late=1.5, pull=0.1, pull_tau=2.0)
+    assert found.item() == pytest.approx(np.log1p(np.exp(-1.0)) + 0.1 * np.expm1(0.5))
+    exact = torch.tensor([[[3.0, 5.0], [np.inf, np.inf]]])
+    assert t.first_spikes(exact).tolist() == [[3.0, np.inf]]
+    found = t.time_loss(t.first_spikes(exact), torch.tensor([[2.0, np.inf]]), late=9.0)
+    assert found.item() == pytest.approx(0.5)
+    with pytest.raises(DescriptionError, match="0 to 1, one for each output neuron"):
+        t.count_loss(spikes, torch.tensor([2]))
+    with pytest.raises(DescriptionError, match="whole numbers"):
+        t.latency_loss(first, torch.tensor([0.0]), late=1.0)
+    with pytest.raises(UnknownNameError, match="max"):
+        t.membrane_loss(spikes, label, reduce="min")  # type: ignore[arg-type]
+
+
+def test_truncation_cuts_the_past_off() -> None:
+    """Gradients are those of pieces that begin at the states they found, and not of the whole."""
+    net = ns.Network("smooth", seed=3, dt=1.0)
+    source = net.population("in", 2, ns.Input("spikes"))
+    cells = net.population("a", 2, ns.LIF(V_th=1e3))
+    net.project(source, cells, ns.AllToAll(), weight=ns.Uniform(10, 50), receptor="exc")
+    module = compiled(net, SnnTorch()).module
+    (weight,) = module.parameters()
+    # Without spikes the states are linear in the weights: those of the pieces, taken by hand.
+    x = torch.tensor(np.random.default_rng(1).integers(0, 3, (6, 1, 2)))
+
+    def loss(out: Any, labels: Any) -> Any:
+        return out.state.cells[1].values[0].sum()
+
+    found = {}
+    for steps in (None, 6, 3):
+        optimiser = torch.optim.SGD(module.parameters(), lr=0.0)
+        ns.training.train(module, [(x, None)], loss, epochs=1, optimiser=optimiser, truncate=steps)
+        found[steps] = weight.grad.clone()
+    assert torch.equal(found[None], found[6])
+    first = module(x[:3])
+    rest = module(x[3:], first.state.detach())
+    wanted = torch.autograd.grad((loss(first, None) + loss(rest, None)) / 2, weight)[0]
+    torch.testing.assert_close(found[3], wanted)
+    assert not torch.allclose(found[3], found[6])
+
+
+def test_training_stops_early_and_keeps_the_best() -> None:
+    module = torch.nn.Linear(1, 1, bias=False)
+    module.weight.data.fill_(3.0)
+    optimiser = torch.optim.SGD(module.parameters(), lr=1.0)
+    scores = iter([1.0, 5.0, 4.0, 4.5, 9.0])
+
+    def loss(output: Any, labels: Any) -> Any:
+        return output.sum()
+
+    batches = [(torch.ones(1, 1), None)]
+    told = ns.training.train(
+        module, batches, loss, epochs=9, optimiser=optimiser, score=lambda: next(scores),
+        patience=2, progress=False,
+    )  # fmt: skip
+    assert told.stopped
+    assert (told.best, told.scores, told.losses) == (1, (1.0, 5.0, 4.0, 4.5), (3.0, 2.0, 1.0, 0.0))
+    assert module.weight.item() == 1.0  # after two epochs
+    for change, error, message in (
+        ({"batches": []}, DescriptionError, "at least one batch"),
+        ({"batches": iter(batches)}, DescriptionError, "used up after the first epoch"),
+        ({"epochs": 0}, DescriptionError, "epochs"),
+        ({"patience": 1}, DescriptionError, "without score"),
+        ({"truncate": 2, "call": module}, DescriptionError, "None with call="),
+        ({"loss": lambda a, b: a.sum() * float("nan")}, SimulationError, "the loss is not finite"),
+        ({"score": lambda: float("nan")}, SimulationError, "score is nan"),
+    ):
+        given: dict[str, Any] = {"batches": batches, "loss": loss, "epochs": 2, **change}
+        with pytest.raises(error, match=message):
+            ns.training.train(module, **given)
+
+
+# --- pretraining ----------------------------------------------------------------------------------
+
+
+def test_a_pretrained_network_is_taken_up_by_spiking_neurons() -> None:
+    """Sharpened units on the 8x8 digits: |ANN - spiking| < 0.03 without training further.
+
+    After Lin et al. (2022), IEEE Trans. Neural Netw. Learn. Syst.: annealed to low = 0.3, high =
+    0.7, 6 steps (and two in which spikes reach the output); far above a spiking network of the same
+    form after its first epoch.
+    """
+    images, labels = load_digits(return_X_y=True)
+    order = torch.tensor(np.random.default_rng(0).permutation(len(labels)))
+    x, y = torch.tensor(images / 16.0)[order], torch.tensor(labels)[order]
+    seen = torch.arange(1400).split(100)
+    t = ns.training
+
+    def fresh() -> Any:
+        torch.manual_seed(0)
+        layers: list[Any] = []
+        for n_in in (64, 32):
+            layers += [torch.nn.Linear(n_in, 32), torch.nn.BatchNorm1d(32), t.SharpenedReLU()]
+        return torch.nn.Sequential(*layers, torch.nn.Linear(32, 10)).double()
+
+    def share(logits: Any) -> float:
+        return float((logits.argmax(1) == y[1400:]).double().mean())
+
+    def pretrained() -> tuple[Any, float]:
+        model = fresh()
+        optimiser = torch.optim.Adam(model.parameters(), lr=0.005)
+        for epoch in range(12):
+            t.sharpen(model, 0.3 * epoch / 11)
+            t.train(model, [(x[k], y[k]) for k in seen], torch.nn.functional.cross_entropy,
+                    epochs=1, optimiser=optimiser)  # fmt: skip
+        model.eval()
+        with torch.no_grad():
+            return model, share(model(x[1400:]))
+
+    def shown(session: Any, images: Any) -> Any:
+        out = session.module(images.expand(8, -1, -1), record=[("output", "V_m")])
+        return out.states["output", "V_m"]
+
+    def accuracy(session: Any) -> float:
+        with torch.no_grad():
+            return share(shown(session, x[1400:])[-1])
+
+    model, of_model = pretrained()
+    assert of_model > 0.95
+    transferred = accuracy(compiled(t.spiking(model), SnnTorch()))
+    assert abs(of_model - transferred) < 0.03
+    scratch = compiled(t.spiking(fresh().eval()), SnnTorch())
+    optimiser = torch.optim.Adam(scratch.module.parameters(), lr=0.005)
+    for k in seen:
+        loss = t.membrane_loss(shown(scratch, x[k]), y[k], reduce="last", scale=1 / 8)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert transferred > accuracy(scratch)
+
+
+def test_models_that_no_spiking_network_follows() -> None:
+    nn, t = torch.nn, ns.training
+    for model, message in (
+        (nn.Linear(2, 2), "Sequential"),
+        (nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 2)), r"model\[1\], Tanh"),
+        (nn.Sequential(nn.Linear(2, 2), t.SharpenedReLU()), "a Linear at the end"),
+    ):
+        with pytest.raises(UnsupportedError, match=message):
+            t.spiking(model)
+    with pytest.raises(DescriptionError, match=r"below 0\.5"):
+        t.sharpen(nn.Sequential(t.SharpenedReLU()), 0.5)

@@ -11,7 +11,7 @@ import torch
 from neurosim.equations.spec import ModelSpec, Value
 from neurosim.lower.plan import PlanPopulation
 from neurosim.lower.values import LONGEST_HOLD, nearest_steps
-from neurosim_backends._torch.expressions import Step, step_of
+from neurosim_backends._torch.expressions import Step, differentiable_constants, step_of
 
 
 class CellState(NamedTuple):
@@ -28,6 +28,40 @@ class CellState(NamedTuple):
     values: tuple[torch.Tensor, ...]
     held: torch.Tensor | None = None
 
+
+class Learned:
+    """A parameter of neurons that is trained.
+
+    Times, capacitances and the like, which are above 0, are trained as their logarithms, and so
+    stay there; potentials and currents as they are.
+
+    Attributes
+    ----------
+    parameter : Parameter
+        () where the description has one number, else (size,).
+    """
+
+    def __init__(self, value: Value, unit: str) -> None:
+        start = torch.tensor(np.asarray(value, np.float64))
+        self.positive = unit in POSITIVE and bool((start > 0).all())
+        # The logarithm alone would not bring back the number that was written.
+        self.start = start
+        self.parameter = torch.nn.Parameter(torch.zeros_like(start) if self.positive else start)
+
+    def value(self) -> torch.Tensor:
+        """Return the parameter as the equations have it."""
+        if self.positive:
+            return self.start.to(self.parameter) * torch.exp(self.parameter)
+        return self.parameter
+
+    def told(self) -> Value:
+        """Return it as a number or array."""
+        found = self.value().detach().double().cpu().numpy()
+        return float(found) if found.ndim == 0 else found
+
+
+POSITIVE = ("ms", "pF", "nS", "GOhm")
+"""Units of what is above 0."""
 
 Surrogate = Callable[[torch.Tensor], torch.Tensor]
 """Margin above the threshold -> spikes, with the gradient that stands in for that of a step."""
@@ -54,9 +88,9 @@ class Cell:
 
     def take(
         self, population: PlanPopulation, parameters: Mapping[str, Value], dt: float,
-        given: Collection[str], surrogate: Surrogate,
+        given: Collection[str], surrogate: Surrogate, learn: Collection[str] = (),
     ) -> None:  # fmt: skip
-        """Take on a population; the module is there."""
+        """Take on a population; the module is there. Parameters in `learn` are trained."""
         assert population.spec is not None
         self.spec: ModelSpec = population.spec
         self.population = population.name
@@ -65,6 +99,11 @@ class Cell:
         self.dt = dt
         self.surrogate = surrogate
         self.parameters_now = dict(parameters)
+        self.learned = {
+            name: Learned(parameters[name], self.spec.units[name]) for name in sorted(learn)
+        }
+        for name, raw in self.learned.items():
+            self._module.register_parameter(f"learned_{name}", raw.parameter)
         self.step: Step = step_of(self.spec, self.given)
         self.prepare()
 
@@ -115,8 +154,32 @@ class Cell:
         """Return what does not change in a run, by the names of the program."""
         buffers = self._module._buffers
         found: dict[str, Any] = {name: buffers[f"c_{name}"] for name in self.step.reads}
+        if self.learned:
+            found |= self._trained_constants()
         found["dt"] = self.dt
         return found
+
+    def _trained_constants(self) -> dict[str, Any]:
+        """Return what depends on trained parameters: the core's numbers, with torch's gradients."""
+        values = {name: raw.value() for name, raw in self.learned.items()}
+        found: dict[str, Any] = {n: v for n, v in values.items() if n in self.step.reads}
+        if self._like.device.type == "meta":
+            return found
+        now = self.values_now()
+        known = self.spec.constants(now, self.dt)
+        smooth = differentiable_constants(self.spec, {**now, **values}, self.dt)
+        for name, value in known.items():
+            if name in self.step.reads:
+                found[name] = torch.tensor(value, dtype=torch.float64).to(self._like)
+                if name in smooth:
+                    # The step has the bits of the core; how they change is what torch knows.
+                    slope = smooth[name].to(self._like)
+                    found[name] = found[name] + (slope - slope.detach())
+        return found
+
+    def values_now(self) -> dict[str, Any]:
+        """Return parameter -> float or (size,) float64, as they are now."""
+        return {**self.parameters_now, **{n: raw.told() for n, raw in self.learned.items()}}
 
     def forward(
         self, inputs: Mapping[str, torch.Tensor], state: CellState

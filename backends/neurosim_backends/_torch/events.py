@@ -227,7 +227,7 @@ class _Fired(torch.autograd.Function):  # type: ignore[misc]
                 lo: int, hi: int, read: Any = read, written: Any = (times, rises, returns),
                 most: list[int] = most,
             ) -> None:  # fmt: skip
-                most.append(fire(*read, lo, hi, *written))
+                most.append(fire(*(*read, lo, hi, *written)))
 
             in_shares(work, batch, (when.size + batch) * n)
             if TOO_MANY not in most:
@@ -256,10 +256,11 @@ class _Fired(torch.autograd.Function):  # type: ignore[misc]
 
         def work(lo: int, hi: int) -> None:
             shares[lo] = np.zeros_like(weights)
-            fire_backward(*ctx.read, lo, hi, *ctx.written, given, shares[lo], of_arrivals)
+            given_all = (*ctx.read, lo, hi, *ctx.written, given, shares[lo], of_arrivals)
+            fire_backward(*given_all)
 
         in_shares(work, batch, (when.size + batch) * len(weights))
-        of_weights = sum(shares[lo] for lo in sorted(shares))  # in one order: the same bits
+        of_weights = np.sum([shares[lo] for lo in sorted(shares)], axis=0)  # the same bits always
         batch, n_rows, k = ctx.shape
         of_flat = np.zeros((batch, n_rows * k))
         np.put_along_axis(of_flat, ctx.order, of_arrivals, 1)
@@ -277,7 +278,7 @@ def _given(trains: tuple[Floats, ...], batch: int) -> torch.Tensor:
 def _neurons(module: PlanModule, layer: Layer) -> tuple[Floats, dict[str, int]]:
     """Return the table of a layer's neurons, as they are now, and the current of each receptor."""
     p = module.plan.populations[layer.population]
-    v: dict[str, Any] = module.cell(layer.population).parameters_now
+    v: dict[str, Any] = module.cell(layer.population).values_now()
     columns: dict[str, Any] = {
         "a": 1 / v["tau_m"], "rest": v["E_L"] + v["tau_m"] * v["I_e"] / v["C_m"],
         "threshold": v["V_th"], "reset": v.get("V_reset", 0.0), "hold": v["t_ref"],

@@ -247,3 +247,77 @@ def _expression(expression: Any, names: Mapping[str, str]) -> Callable[[Mapping[
     text = emitter.number(expression)
     lines = ["def value(v):", *(f"    {line}" for line in emitter.lines), f"    return {text}"]
     return _function("value", lines)
+
+
+def differentiable_constants(
+    spec: ModelSpec, values: Mapping[str, Any], dt: float
+) -> dict[str, torch.Tensor]:
+    """Return the constants of a step (`spec.constants`) as functions of trained parameters.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    values : mapping
+        Parameter -> float, array, or tensor through which gradients are to pass.
+    dt : float
+        [ms].
+
+    Returns
+    -------
+    dict
+        Constant -> tensor () or (n,); equal to those of the core up to rounding. Factors of noise
+        are left out: no gradient passes them.
+    """
+    v: dict[str, Any] = {
+        name: value if isinstance(value, torch.Tensor) else torch.tensor(value, dtype=torch.float64)
+        for name, value in values.items()
+    }
+    v = {name: value.double() for name, value in v.items()}
+    v["dt"] = dt
+    made: Any = spec.constants_function
+    names = {name: f"v[{name!r}]" for name in v}
+    found = {name: _expression(e, names)(v) for name, e in getattr(made, "direct", ())}
+    system = getattr(made, "system", None)
+    if system is not None:
+        found |= _propagated(system, v, names, dt)
+    return {name: torch.as_tensor(value, dtype=torch.float64) for name, value in found.items()}
+
+
+def _propagated(system: Any, v: Mapping[str, Any], names: Mapping[str, str], dt: float) -> Any:
+    """Return what a step reads of a linear system: of exp(A dt) and its integral."""
+    count, found = len(system.states), {}
+
+    def filled(entries: Any, columns: int) -> torch.Tensor:
+        parts = []
+        for e in entries:
+            value = _expression(e.expression, names)(v)
+            parts.append((e.row, e.column, torch.as_tensor(value, dtype=torch.float64)))
+        size = max((p.numel() for _, _, p in parts if p.ndim), default=1)
+        zero = torch.zeros(size, dtype=torch.float64)
+        table = [[zero] * columns for _ in range(count)]
+        for row, column, part in parts:
+            table[row][column] = part.expand(size)
+        return torch.stack([torch.stack(row, 1) for row in table], 1)
+
+    for held in (False, True):
+        wanted = [o for o in system.outputs if o.held == held and o.kind != "noise"]
+        if not wanted:
+            continue
+        still = system.clamped if held else ()
+        drift = filled([e for e in system.drift if e.row not in still], count)
+        # exp of ((A, 1), (0, 0)) dt has exp(A dt), and beside it the integral of exp(A s) ds.
+        one = torch.eye(count, dtype=torch.float64).expand_as(drift)
+        upper = torch.cat([drift, one], 2)
+        both = torch.matrix_exp(torch.cat([upper, torch.zeros_like(upper)], 1) * dt)
+        passage, response = both[:, :count, :count], both[:, :count, count:]
+        for o in wanted:
+            if o.kind == "propagator":
+                value = passage[:, o.row, o.column]
+            elif o.kind == "response":
+                value = response[:, o.row, o.column]
+            else:
+                entries = [e for e in system.offsets if e.column == o.column and e.row not in still]
+                offset = filled([type(e)(e.row, 0, e.expression) for e in entries], 1)[:, :, 0]
+                value = (response[:, o.row, :] * offset).sum(1)
+            found[o.name] = value[0] if value.numel() == 1 else value
+    return found

@@ -301,10 +301,7 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
         for p in self.plan.populations:
             if p.spec is None:
                 continue
-            values = tuple(
-                torch.tensor(np.broadcast_to(p.initial[s], (batch, p.size)).copy()).to(self.like)
-                for s in p.spec.states
-            )
+            values = tuple(self._initial(p, s, batch) for s in p.spec.states)
             held = None
             if p.spec.refractory is not None:
                 held = self.like.new_zeros((batch, p.size))
@@ -313,6 +310,16 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
             key: part.start(batch) for key, part in self.parts.items() if key in self.receptors
         }
         return NetworkState(0, cells, under_way)
+
+    def _initial(self, p: PlanPopulation, state: str, batch: int) -> torch.Tensor:
+        """Return a state at the start; one that begins at a trained parameter moves with it."""
+        assert p.spec is not None
+        first: Any = p.initial[state]
+        of = p.spec.initial.get(state)
+        learned = self.cell(p.index).learned
+        if of in learned and np.array_equal(first, p.parameters[str(of)]):
+            return learned[str(of)].value().to(self.like).expand(batch, p.size)
+        return torch.tensor(np.broadcast_to(first, (batch, p.size)).copy()).to(self.like)
 
     # --- running ------------------------------------------------------------------------------
 

@@ -103,7 +103,10 @@ class Scan:
         """
         like = self.cell._like
         rows = [
-            torch.as_tensor(constants[name]).to(like).expand(self.cell.size).contiguous()
+            torch.as_tensor(constants[name], dtype=torch.float64)
+            .to(like)
+            .expand(self.cell.size)
+            .contiguous()
             for name in self.step.constants
         ]
         inputs = [tables[self.inputs[name]] for name in self.step.inputs]

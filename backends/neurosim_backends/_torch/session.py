@@ -18,7 +18,7 @@ from neurosim.describe.projection import Projection
 from neurosim.engine.clock import Recorded
 from neurosim.engine.progress import interruptible, reporter
 from neurosim.engine.taps import check_recording, n_samples
-from neurosim.errors import DescriptionError, SimulationError
+from neurosim.errors import DescriptionError, SimulationError, UnsupportedError
 from neurosim.lower.plan import Floats, Ints, PlanRecorder
 from neurosim.results import Run
 from neurosim.sessions import PlanSession, connections_of, run_of
@@ -166,6 +166,17 @@ class TorchSession(PlanSession):
         names = [p.name for p in self.plan.projections] + [c.name for c in self.plan.couplings]
         return {name: self.connections(name) for name in names}
 
+    def learned(self) -> dict[str, dict[str, Any]]:
+        """Return the trained parameters of neurons, for ``net.with_parameters``."""
+        cells = {
+            p.name: self.module.cell(p.index) for p in self.plan.populations if p.spec is not None
+        }
+        return {
+            name: {n: raw.told() for n, raw in cell.learned.items()}
+            for name, cell in cells.items()
+            if cell.learned
+        }
+
     def event_module(self) -> EventModule:
         """Return the network as a module of spike times, with exact gradients; see there.
 
@@ -187,7 +198,7 @@ class TorchSession(PlanSession):
             found: Floats = _array(cell.values[states.index(name)])[0][where]
             return found
         size = self.plan.populations[population].size
-        row = np.broadcast_to(self.module.cell(population).parameters_now[name], size)
+        row = np.broadcast_to(self.module.cell(population).values_now()[name], size)
         return np.asarray(row, np.float64)[where]
 
     def _write(self, population: int, name: str, value: Any, where: Ints) -> None:
@@ -195,13 +206,21 @@ class TorchSession(PlanSession):
         row = self._read(population, name, np.arange(self.plan.populations[population].size))
         row = row.copy()
         row[where] = value
-        parameters = dict(self.module.cell(population).parameters_now)
+        parameters = dict(self.module.cell(population).values_now())
+        if self.module.cell(population).learned and name not in states:
+            raise UnsupportedError(
+                f"Population {self.plan.populations[population].name!r}: {name}",
+                "parameters of a population of which some are trained are not set between runs",
+                "net.with_parameters before ns.compile",
+            )
         if name in states:
             values = list(cell.values)
             values[states.index(name)] = torch.tensor(row).to(self.module.like)[None]
             self._state.cells[population] = cell._replace(values=tuple(values))
         else:
             parameters[name] = float(row[0]) if np.all(row == row[0]) else row
+        if self.module.cell(population).learned:
+            return  # made anew it would forget what it learned
         now = {
             s: _array(v)[0]
             for s, v in zip(states, self._state.cells[population].values, strict=True)

@@ -61,8 +61,13 @@ class PlanIAF(MembraneCell, torch.nn.Module):  # type: ignore[misc]
         return spikes, CellState((after.v,), state.held), (after.v,)
 
 
-def layer_maker(method: str, alpha: float, dt: float) -> MakeCell:
-    """Return what makes the module of a population."""
+def layer_maker(
+    method: str, alpha: float, dt: float, learned: Mapping[str, tuple[str, ...]]
+) -> MakeCell:
+    """Return what makes the module of a population.
+
+    The neurons of the library hold numbers, so those of which parameters are trained are ours.
+    """
 
     def surrogate(margin: torch.Tensor) -> torch.Tensor:
         found: torch.Tensor = threshold(margin, method, torch.as_tensor(alpha).to(margin))
@@ -74,11 +79,12 @@ def layer_maker(method: str, alpha: float, dt: float) -> MakeCell:
     ) -> Cell:  # fmt: skip
         membrane = membrane_of(population, parameters, dt)
         made: Cell
-        if membrane is not None and np.all(membrane.decay == 1):
+        learn = learned.get(population.name, ())
+        if membrane is not None and not learn and np.all(membrane.decay == 1):
             made = PlanIAF(membrane, method, alpha)
         else:
             made = PlanCell()
-        made.take(population, parameters, dt, given, spike)
+        made.take(population, parameters, dt, given, spike, learn)
         return made
 
     spike: Surrogate = surrogate

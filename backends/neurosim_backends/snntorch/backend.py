@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from neurosim.capabilities import Requirement
-from neurosim_backends._torch.backend import TorchBackend
+from neurosim_backends._torch.backend import Learn, TorchBackend
 from neurosim_backends._torch.declared import declaration
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ class SnnTorch(TorchBackend):
         Its steepness, in 1/unit of the threshold; None for snnTorch's own.
     device : str
         As in ``torch.device``.
+    learn : sequence of str, or mapping of population to such
+        Parameters of neurons that are trained with the weights, such as ``("tau_m", "V_th")``: of
+        all populations that have them, or by population.
     """
 
     name = "snntorch"
@@ -37,11 +41,16 @@ class SnnTorch(TorchBackend):
     )
 
     def __init__(
-        self, *, surrogate: str = "fast_sigmoid", slope: float | None = None, device: str = "cpu"
+        self,
+        *,
+        surrogate: str = "fast_sigmoid",
+        slope: float | None = None,
+        device: str = "cpu",
+        learn: Learn = (),
     ) -> None:
-        super().__init__(surrogate, slope, device)
+        super().__init__(surrogate, slope, device, learn)
 
-    def _maker(self, dt: float) -> MakeCell:
+    def _maker(self, dt: float, learned: Mapping[str, tuple[str, ...]]) -> MakeCell:
         from neurosim_backends.snntorch.layers import layer_maker
 
-        return layer_maker(self.surrogate, self.slope, dt)
+        return layer_maker(self.surrogate, self.slope, dt, learned)

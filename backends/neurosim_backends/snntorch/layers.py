@@ -83,8 +83,13 @@ def surrogate_of(name: str, slope: float | None) -> Surrogate:
     return made() if slope is None else made(slope)
 
 
-def layer_maker(name: str, slope: float | None, dt: float) -> MakeCell:
-    """Return what makes the module of a population."""
+def layer_maker(
+    name: str, slope: float | None, dt: float, learned: Mapping[str, tuple[str, ...]]
+) -> MakeCell:
+    """Return what makes the module of a population.
+
+    The neurons of the library hold numbers, so those of which parameters are trained are ours.
+    """
     spike_grad = surrogate_of(name, slope)
 
     def make(
@@ -93,11 +98,12 @@ def layer_maker(name: str, slope: float | None, dt: float) -> MakeCell:
     ) -> Cell:  # fmt: skip
         membrane = membrane_of(population, parameters, dt)
         made: Cell
-        if membrane is not None and membrane.resets_to_zero_below(states):
+        learn = learned.get(population.name, ())
+        if membrane is not None and not learn and membrane.resets_to_zero_below(states):
             made = PlanLeaky(membrane, spike_grad)
         else:
             made = PlanNeuron(spike_grad)
-        made.take(population, parameters, dt, given, spike_grad)
+        made.take(population, parameters, dt, given, spike_grad, learn)
         return made
 
     return make
