@@ -39,8 +39,9 @@ _HOMES = {
     "neurosim.describe.homeostasis": ("homeostatic",),
     "neurosim.describe.interactions": ("ExponentialInteraction", "Linear", "Polynomial"),
     "neurosim.describe.learning": (
-        "AntiHebb", "AntiHebbianSTDP", "BCM", "Covariance", "Hebb", "InhibitorySTDP", "Oja",
-        "RewardModulatedSTDP", "STDP", "SymmetricSTDP", "TripletSTDP", "TsodyksMarkram",
+        "AntiHebb", "AntiHebbianSTDP", "BCM", "Clopath", "Covariance", "DopamineSTDP", "EProp",
+        "Hebb", "InhibitorySTDP", "Oja", "RewardModulatedSTDP", "STDP", "SymmetricSTDP",
+        "TripletSTDP", "TsodyksMarkram",
     ),
     "neurosim.describe.network": ("Network",),
     "neurosim.describe.neurons": (
@@ -150,7 +151,10 @@ if TYPE_CHECKING:
     from neurosim.describe.learning import STDP as STDP
     from neurosim.describe.learning import AntiHebb as AntiHebb
     from neurosim.describe.learning import AntiHebbianSTDP as AntiHebbianSTDP
+    from neurosim.describe.learning import Clopath as Clopath
     from neurosim.describe.learning import Covariance as Covariance
+    from neurosim.describe.learning import DopamineSTDP as DopamineSTDP
+    from neurosim.describe.learning import EProp as EProp
     from neurosim.describe.learning import Hebb as Hebb
     from neurosim.describe.learning import InhibitorySTDP as InhibitorySTDP
     from neurosim.describe.learning import Oja as Oja

@@ -303,6 +303,15 @@ class Judgement:
         return self.support.if_asked if self.asked else self.support.how
 
 
+def learns_at_spikes_only() -> dict[str, Support]:
+    """Return what a backend declares whose plastic synapses know of nothing but spikes."""
+    told = refused(
+        "its synapses learn from the spikes of both sides, and from nothing else",
+        "a rule of pre, post, on_pre and on_post, or backend='cpu'",
+    )
+    return dict.fromkeys(("synapse:following", "synapse:stepwise", "synapse:modulated"), told)
+
+
 def judge(
     network: Network,
     capabilities: Capabilities,

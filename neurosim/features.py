@@ -161,6 +161,9 @@ _TITLES = {
     "delay:drawn": "drawn from a distribution",
     "synapse:static": "static synapses",
     "synapse:plastic": "plastic synapses (plasticity)",
+    "synapse:following": "plastic synapses that follow the postsynaptic membrane (V_post)",
+    "synapse:stepwise": "plastic synapses that change in every step (on_step)",
+    "synapse:modulated": "plastic synapses with a modulating population (modulator)",
     "synapse:sign": 'plastic synapses that keep their sign (sign="fixed")',
     "synapse:release": "synapses that fail (release)",
     "synapse:autapses": "neurons that may connect to themselves",
@@ -408,11 +411,16 @@ def _source_uses(source: Any, part: str, subject: Any) -> Iterator[Use]:
 def _projection_uses(projection: Any) -> Iterator[Use]:
     part = f"Projection {projection.name!r}"
     rule = projection.rule
-    if (
-        projection.plasticity is not None
-        and projection.plasticity.plasticity_rule().sign == "fixed"
-    ):
-        yield Use("synapse:sign", part, projection)
+    if projection.plasticity is not None:
+        learned = projection.plasticity.plasticity_rule()
+        if learned.sign == "fixed":
+            yield Use("synapse:sign", part, projection)
+        if learned.program.follows:
+            yield Use("synapse:following", part, projection)
+        if learned.program.why_stepwise:
+            yield Use("synapse:stepwise", part, projection)
+        if learned.program.needs_modulator:
+            yield Use("synapse:modulated", part, projection)
     yield Use(f"rule:{type(rule).__name__}", part, projection)
     for view in (projection.pre, projection.post):
         yield from _view_uses(view, part, projection)

@@ -112,6 +112,8 @@ def rich_networks() -> Iterator[ns.Network]:
     ):  # fmt: skip
         net.inject(a, current)
     net.project(a, b, ns.OneToOne(), weight=0.5, plasticity=ns.STDP(sign="fixed"), name="learned")
+    net.project(a, b, ns.OneToOne(), weight=0.5, plasticity=ns.Clopath())
+    net.project(a, b, ns.OneToOne(), weight=0.5, plasticity=ns.DopamineSTDP(), modulator=a)
     net.record(a[:2], ["spikes", "V_m"], every=1, initial=True)
     net.record(b, "V_m", reduce="mean")
     net.record(net["a->b"], "weight")

@@ -23,7 +23,7 @@ from neurosim.engine.progress import announce_compilation, interruptible, report
 from neurosim.engine.sources import INPUT_LIMIT
 from neurosim.engine.taps import check_recording
 from neurosim.errors import DescriptionError, UnknownNameError
-from neurosim.lower.plan import Floats, Ints, Plan
+from neurosim.lower.plan import Floats, Ints, Plan, PlanProjection
 from neurosim.lower.stages import together
 from neurosim.results import Run
 from neurosim.sessions import PlanSession, input_train, run_of
@@ -82,7 +82,19 @@ class CPU:
         )  # fmt: skip
         for name, found in formats.items():
             told.append(stored(name, found.format, found.bound))
+        told += [path_of(p) for p in plan.projections if p.plasticity is not None]
         return told
+
+
+def path_of(projection: PlanProjection) -> dict[str, Any]:
+    """Return the entry that tells when plastic synapses are seen to, and why."""
+    assert projection.plasticity is not None
+    how = "a synapse waits for its next presynaptic spike, and makes up for what it missed"
+    why = projection.plasticity.stepwise
+    if why:
+        how = f"all synapses are seen to in every step: {why}"
+    part = f"Projection {projection.name!r}: updates"
+    return {"part": part, "how": how, "bound": 0.0, "unit": "relative"}
 
 
 def stored(projection: str, form: str, bound: float) -> dict[str, Any]:

@@ -113,7 +113,8 @@ def network_content(network: Contents, arrays: list[np.ndarray[Any, Any]]) -> di
             {"name": p.name, "pre": view(p.pre), "post": view(p.post), "rule": encoded(p.rule),
              "weight": encoded(p.weight), "delay": encoded(p.delay), "receptor": p.receptor,
              "source": encoded(p.source), "release": p.release,
-             "plasticity": encoded(p.plasticity)}
+             "plasticity": encoded(p.plasticity),
+             "modulator": None if p.modulator is None else view(p.modulator)}
             for p in network.projections.values()
         ],
         "initial_values": [

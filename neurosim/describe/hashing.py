@@ -110,8 +110,14 @@ def _feed(value: Any, state: hashlib._Hash) -> None:
 
 
 def _counts(field: Any, value: Any) -> bool:
-    """Whether a field is part of the meaning: what is derived, or has `compare=False`, is not."""
-    return bool(field.compare and field.init) and hasattr(value, field.name)
+    """Whether a field is part of the meaning: what is derived, or has `compare=False`, is not.
+
+    Nor is one whose value says that there is nothing ("absent" in its metadata): fields that came
+    later than the hash.
+    """
+    if not (field.compare and field.init and hasattr(value, field.name)):
+        return False
+    return "absent" not in field.metadata or getattr(value, field.name) != field.metadata["absent"]
 
 
 def _feed_array(value: np.ndarray[Any, Any], state: hashlib._Hash) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from neurosim.describe.plasticity import Coincidence, PlasticityRule, Side, Sign
@@ -49,14 +51,16 @@ class Learning(Value):
 
     def _rule(
         self, *, pre: str = "", post: str = "", synapse: str = "", on_pre: str = "",
-        on_post: str = "", on_signal: str = "", signals: tuple[str, ...] = (),
-        parameters: dict[str, float],
+        on_post: str = "", on_signal: str = "", on_step: str = "", modulator: str = "",
+        on_modulator: str = "", signals: tuple[str, ...] = (), parameters: dict[str, float],
+        initial: Mapping[str, str | float] = MappingProxyType({}),
     ) -> PlasticityRule:  # fmt: skip
         return PlasticityRule(
             type(self).__name__, pre=pre, post=post, synapse=synapse, on_pre=on_pre,
-            on_post=on_post, on_signal=on_signal, signals=signals, parameters=parameters,
-            w_min=self.w_min, w_max=self.w_max, delay=self.delay, coincidence=self.coincidence,
-            sign=self.sign,
+            on_post=on_post, on_signal=on_signal, on_step=on_step,
+            modulator=modulator, on_modulator=on_modulator, signals=signals,
+            parameters=parameters, initial=initial, w_min=self.w_min, w_max=self.w_max,
+            delay=self.delay, coincidence=self.coincidence, sign=self.sign,
         )  # fmt: skip
 
 
@@ -333,6 +337,211 @@ class RewardModulatedSTDP(Learning):
             pre=_PRE_TRACE, post=_POST_TRACE, synapse="dc/dt = -c/tau_c : 1\ntau_c : ms",
             on_pre="c -= a_minus*y; x += 1", on_post="c += a_plus*x; y += 1",
             on_signal="w += reward*c", signals=("reward",),
+            parameters={name: getattr(self, name) for name in names},
+        )  # fmt: skip
+
+
+@described
+class DopamineSTDP(Learning):
+    """STDP into an eligibility trace, which dopamine turns into weights as long as it is there.
+
+        on_pre:  c -= a_minus y; x += 1
+        on_post: c += a_plus x;  y += 1       dc/dt = -c/tau_c
+        dw/dt = c (d - baseline)              dd/dt = -d/tau_d
+
+    Every spike of the population that ``net.project(..., modulator=population)`` names raises the
+    concentration d by `amount`.
+
+    Attributes
+    ----------
+    tau_plus, tau_minus, tau_c, tau_d : float
+        [ms]
+    a_plus, a_minus : float
+        Change of the trace at a pair without interval, in the unit of the weight per ms.
+    amount, baseline : float
+        What a spike of the population adds to d; the concentration at which nothing changes.
+    w_min, w_max, coincidence, sign
+        See `Learning`. The delay is axonal.
+
+    Source: Izhikevich (2007), Cereb. Cortex 17:2443; the baseline as in Potjans, Morrison &
+    Diesmann (2010), Front. Comput. Neurosci. 4:141. Weights take Euler steps.
+    """
+
+    delay: Side = "axonal"
+    tau_plus: Quantity = quantity("ms", default=20.0, range="positive", per_neuron=False)
+    tau_minus: Quantity = quantity("ms", default=20.0, range="positive", per_neuron=False)
+    tau_c: Quantity = quantity("ms", default=1000.0, range="positive", per_neuron=False)
+    tau_d: Quantity = quantity("ms", default=200.0, range="positive", per_neuron=False)
+    a_plus: float = quantity("1", default=0.1, per_neuron=False)
+    a_minus: float = quantity("1", default=0.15, per_neuron=False)
+    amount: float = quantity("1", default=0.1, per_neuron=False)
+    baseline: float = quantity("1", default=0.0, per_neuron=False)
+
+    def _check(self) -> None:
+        Learning._check(self)
+        self.plasticity_rule()  # which reads what was given
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule as text."""
+        names = (
+            "tau_plus", "tau_minus", "tau_c", "tau_d", "a_plus", "a_minus", "amount", "baseline",
+        )  # fmt: skip
+        return self._rule(
+            pre=_PRE_TRACE, post=_POST_TRACE,
+            synapse="dc/dt = -c/tau_c : 1/ms\ntau_c : ms\na_plus : 1/ms\na_minus : 1/ms",
+            modulator="dd/dt = -d/tau_d : 1\ntau_d : ms",
+            on_pre="c -= a_minus*y; x += 1", on_post="c += a_plus*x; y += 1",
+            on_modulator="d += amount", on_step="w += dt*c*(d - baseline)",
+            parameters={name: getattr(self, name) for name in names},
+        )  # fmt: skip
+
+
+@described
+class Clopath(Learning):
+    """Voltage-based STDP: what happens depends on the postsynaptic membrane.
+
+        on_pre:  w -= a_ltd [u_minus - theta_minus]+
+        dw/dt = a_ltp x [u - theta_plus]+ [u_plus - theta_minus]+
+
+    u is the membrane potential, u_minus and u_plus follow it with tau_minus and tau_plus, x is a
+    trace of presynaptic spikes, each of which raises it by 1/tau_x. The defaults are those of the
+    visual cortex, for weights that start at 1. The membrane is read in every step, as it stands at
+    its end: a spike has to be a part of its course, as in models with an upstroke.
+
+    Attributes
+    ----------
+    a_ltd : float
+        Depression [unit of the weight / mV].
+    a_ltp : float
+        Potentiation [unit of the weight / mV^2].
+    theta_minus, theta_plus : float
+        Thresholds [mV].
+    tau_minus, tau_plus, tau_x : float
+        [ms]
+    state : str
+        The name of the membrane potential.
+    w_min, w_max, coincidence, sign
+        See `Learning`. The delay is axonal.
+
+    Source: Clopath, Buesing, Vasilaki & Gerstner (2010), Nat. Neurosci. 13:344, equations 1-3 and
+    table 1; with a constant amplitude of depression, as for the experiments in slices.
+    """
+
+    delay: Side = "axonal"
+    a_ltd: float = quantity("1", default=14e-5, per_neuron=False)
+    a_ltp: float = quantity("1", default=8e-5, per_neuron=False)
+    theta_minus: float = quantity("1", default=-70.6, per_neuron=False)
+    theta_plus: float = quantity("1", default=-45.3, per_neuron=False)
+    tau_minus: Quantity = quantity("ms", default=10.0, range="positive", per_neuron=False)
+    tau_plus: Quantity = quantity("ms", default=7.0, range="positive", per_neuron=False)
+    tau_x: Quantity = quantity("ms", default=15.0, range="positive", per_neuron=False)
+    state: str = "V_m"
+
+    def _check(self) -> None:
+        Learning._check(self)
+        self.plasticity_rule()  # which reads what was given
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule as text."""
+        names = (
+            "a_ltd", "a_ltp", "theta_minus", "theta_plus", "tau_minus", "tau_plus", "tau_x",
+        )  # fmt: skip
+        u = f"{self.state}_post"
+        return self._rule(
+            pre="dx/dt = -x/tau_x : 1/ms\ntau_x : ms",
+            post=(
+                f"du_minus/dt = ({u} - u_minus)/tau_minus : 1\ntau_minus : ms\n"
+                f"du_plus/dt = ({u} - u_plus)/tau_plus : 1\ntau_plus : ms\n"
+                f"rise = where({u} > theta_plus, {u} - theta_plus, 0)"
+                "*where(u_plus > theta_minus, u_plus - theta_minus, 0) : 1"
+            ),
+            on_pre=(
+                "w -= a_ltd*where(u_minus > theta_minus, u_minus - theta_minus, 0); x += 1/tau_x"
+            ),
+            on_step="w += dt*a_ltp*x*rise",
+            parameters={name: getattr(self, name) for name in names},
+            initial=dict.fromkeys(("u_minus", "u_plus"), "theta_minus"),
+        )  # fmt: skip
+
+
+@described
+class EProp(Learning):
+    """e-prop: eligibility traces, times a learning signal that reaches the neuron.
+
+        psi = gamma/V_th [1 - |(V - V_th - beta a)/V_th|]+      pseudo-derivative of a spike
+        e = psi (x - beta e_a)      e_a(t + dt) = exp(-dt/tau_a) (e_a + e)      eligibility
+        g(t) = exp(-dt/tau_out) g(t - dt) + e        as the readout filters spikes
+        every step: w -= eta L g
+
+    x is the trace of presynaptic spikes that the membrane, with time constant tau_m, keeps. V is
+    the potential before the reset, which takes `V_th` from it at a spike, and a the adaptation,
+    which a spike raises by 1; `beta` = 0 stands for neurons without one. L is a state of the
+    postsynaptic neuron: what a readout sends back, or what the user's code sets. Where neurons of
+    the layer do not act on each other, the changes are the gradient of the loss.
+
+    Attributes
+    ----------
+    eta : float
+        Learning rate, in the unit of the weight per unit of the gradient.
+    V_th : float
+        Threshold, in the unit of V [mV].
+    gamma : float
+        Height of the pseudo-derivative.
+    tau_m, tau_out, tau_a : float
+        Time constants of membrane, readout and adaptation [ms].
+    beta : float
+        What the adaptation adds to the threshold, in the unit of V.
+    state, adaptation, learning_signal : str
+        States of the postsynaptic neuron: V, a and L.
+    online : bool
+        Whether weights change in every step. If not, the gradient is added up in the variable
+        `gradient` of each synapse, and ``session.signal("p", learn=1)`` does
+        w -= eta learn gradient and begins anew: an update for each batch.
+    w_min, w_max, coincidence, sign
+        See `Learning`. The delay is axonal, one step as a rule.
+
+    Source: Bellec, Scherr, Subramoney, Hajek, Salaj, Legenstein & Maass (2020), Nat. Commun.
+    11:3625, equations 3-5 and 20-28; the reset and the increment of the adaptation decay with the
+    step in which they occur.
+    """
+
+    delay: Side = "axonal"
+    eta: float = quantity("1", default=1e-3, per_neuron=False)
+    V_th: float = quantity("1", default=1.0, range="positive", per_neuron=False)
+    gamma: float = quantity("1", default=0.3, range="positive", per_neuron=False)
+    tau_m: Quantity = quantity("ms", default=20.0, range="positive", per_neuron=False)
+    tau_out: Quantity = quantity("ms", default=20.0, range="positive", per_neuron=False)
+    tau_a: Quantity = quantity("ms", default=200.0, range="positive", per_neuron=False)
+    beta: float = quantity("1", default=0.0, range="nonnegative", per_neuron=False)
+    state: str = "V"
+    adaptation: str = "a"
+    learning_signal: str = "L"
+    online: bool = True
+
+    def _check(self) -> None:
+        Learning._check(self)
+        self.plasticity_rule()  # which reads what was given
+
+    def plasticity_rule(self) -> PlasticityRule:
+        """Return the rule as text."""
+        adapts = self.beta > 0
+        threshold = f"V_th + beta*({self.adaptation}_post - spiked_post)" if adapts else "V_th"
+        before = f"{self.state}_post + spiked_post*V_th"
+        e = "psi*(x - beta*e_a)" if adapts else "psi*x"
+        synapse = ["dg/dt = -g/tau_out : 1", "tau_out : ms"]
+        synapse += ["de_a/dt = -e_a/tau_a : 1", "tau_a : ms"] if adapts else []
+        synapse += [] if self.online else ["gradient : 1"]
+        step = [f"g += {e}"]
+        signal = f"{self.learning_signal}_post"
+        step.append(f"w -= eta*{signal}*g" if self.online else f"gradient += {signal}*g")
+        step += [f"e_a += {e}"] if adapts else []
+        names = ["eta", "V_th", "gamma", "tau_m", "tau_out", *(["tau_a", "beta"] * adapts)]
+        return self._rule(
+            pre="dx/dt = -x/tau_m : 1\ntau_m : ms", synapse="\n".join(synapse),
+            post=f"psi = gamma/V_th*clip(1 - abs(({before} - ({threshold}))/V_th), 0, 1) : 1",
+            on_pre="x += 1", on_step="; ".join(step),
+            on_signal="" if self.online else "w -= eta*learn*gradient; gradient = 0",
+            signals=() if self.online else ("learn",),
             parameters={name: getattr(self, name) for name in names},
         )  # fmt: skip
 

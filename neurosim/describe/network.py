@@ -126,6 +126,7 @@ class Network(Contents):
         receptor: str | None = None,
         source: str | CouplingFunction | None = None,
         plasticity: Any = None,
+        modulator: Any = None,
         release: Any = 1.0,
         name: str | None = None,
     ) -> Projection:
@@ -151,6 +152,8 @@ class Network(Contents):
             is computed from states of both sides.
         plasticity : PlasticityRule or a named rule such as STDP, optional
             How spikes change the synapses; static ones if left out.
+        modulator : Population or View, optional
+            The neurons whose spikes or states a rule with `modulator` or `on_modulator` follows.
         release : float
             Probability that a spike passes a synapse, drawn for every spike and synapse.
         name : str, optional
@@ -180,6 +183,7 @@ class Network(Contents):
             plasticity=plasticity,
             release=release,
             where=_caller(),
+            modulator=None if modulator is None else self._own(modulator, "project: modulator"),
         )
         self._projections[name] = projection
         return projection
@@ -335,7 +339,7 @@ class Network(Contents):
             other._projections[name] = make_projection(
                 name, p.pre, p.post, FromList(pairs, found.weight, delay), weight=1.0, delay=None,
                 receptor=p.receptor, source=p.source, plasticity=p.plasticity, release=p.release,
-                where=_caller(),
+                where=_caller(), modulator=p.modulator,
             )  # fmt: skip
         return other
 

@@ -19,7 +19,12 @@ Side = Literal["dendritic", "axonal"]
 Coincidence = Literal["none", "both"]
 Sign = Literal["free", "fixed"]
 
-_TEXTS = ("pre", "post", "synapse", "on_pre", "on_post", "on_signal")
+Path = Literal["auto", "stepwise"]
+
+_TEXTS = (
+    "pre", "post", "synapse", "on_pre", "on_post", "on_signal", "on_step", "modulator",
+    "on_modulator",
+)  # fmt: skip
 
 
 @runtime_checkable
@@ -45,8 +50,28 @@ class PlasticityRule:
     Texts are those of `NeuronModel`: one statement a line (or ``;``), units after the colon,
     conditions through ``where`` and ``int``. A line ``n : 1`` declares a variable that is constant
     between spikes, or, if no statement changes it, a parameter and its unit (``tau_plus : ms``).
-    Every variable decays by itself, to 0 or a level: then a synapse need not be looked at before
+    Where every variable decays by itself, to 0 or a level, a synapse need not be looked at before
     its next presynaptic spike, and what happened meanwhile is made up for exactly.
+
+    A rule may follow the postsynaptic neuron (``delay="axonal"``): names such as ``V_post`` are its
+    states at the end of the step, as numbers in their own units (for `on_pre`: of the step before
+    the spike arrives), ``spiked_post`` is 1 in a step in which it fired. Lines of `post` may read
+    them: ``du/dt = (V_post - u)/tau : 1`` is advanced in every step with V_post held as it was at
+    its beginning (exactly if linear in u, else by Euler's method), ``psi = ... : 1`` names an
+    expression. In the same way
+
+        modulator = "dd/dt = -d/tau_d : 1"       variables of all synapses
+        on_modulator = "d += 1"                  when a neuron of the modulators fires
+
+    follow the population that ``net.project(..., modulator=population)`` names; ``r_mod`` is the
+    mean of its state r.
+
+        on_step = "w += dt*eta*x*(V_post - theta)"      at the end of every step, after all spikes
+
+    is done to every synapse in every step, `dt` being the time step; a variable of synapses without
+    a closed form is advanced there, too, by Euler's method. Such a rule costs what its synapses
+    cost times the number of steps; `stepwise` tells why. Signals stay for `on_step` until they are
+    set again.
 
     The weight `w`, its bounds `w_min`, `w_max` and everything added to it are numbers in the unit
     of the receptor. After every occasion w is put back within its bounds. A presynaptic spike
@@ -68,8 +93,10 @@ class PlasticityRule:
         For messages and printing.
     pre, post, synapse : str
         Variables.
-    on_pre, on_post, on_signal : str
+    on_pre, on_post, on_signal, on_step, on_modulator : str
         Statements.
+    modulator : str
+        Variables that follow the modulating population, one for all synapses.
     parameters : mapping
         Name -> number in the declared unit, or a text such as ``"20 ms"``.
     initial : mapping
@@ -93,6 +120,9 @@ class PlasticityRule:
         "fixed": no weight ever crosses 0 (Dale's law): one that starts above 0, or at 0, stays at
         or above it, one that starts below stays at or below it, whatever the bounds allow.
         ``session.set`` may give new signs.
+    path : {"auto", "stepwise"}
+        "stepwise" has all synapses seen to in every step even where they could wait for their
+        sources: slower, with the same bits.
 
     Raises
     ------
@@ -104,7 +134,8 @@ class PlasticityRule:
     Notes
     -----
     The usual rules have names: `STDP`, `TripletSTDP`, `SymmetricSTDP`, `InhibitorySTDP`,
-    `RewardModulatedSTDP`, `TsodyksMarkram`; for rates `Hebb`, `Covariance`, `Oja`, `BCM`.
+    `RewardModulatedSTDP`, `DopamineSTDP`, `Clopath`, `EProp`, `TsodyksMarkram`; for rates `Hebb`,
+    `Covariance`, `Oja`, `BCM`.
     """
 
     name: str
@@ -116,6 +147,9 @@ class PlasticityRule:
     on_signal: str = field(default="", kw_only=True)
     parameters: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     initial: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    on_step: str = field(default="", kw_only=True, metadata={"absent": ""})
+    modulator: str = field(default="", kw_only=True, metadata={"absent": ""})
+    on_modulator: str = field(default="", kw_only=True, metadata={"absent": ""})
     signals: tuple[str, ...] = field(default=(), kw_only=True)
     w_min: float | None = field(default=None, kw_only=True)
     w_max: float | None = field(default=None, kw_only=True)
@@ -123,6 +157,7 @@ class PlasticityRule:
     delay: Side = field(default="dendritic", kw_only=True)
     coincidence: Coincidence = field(default="none", kw_only=True)
     sign: Sign = field(default="free", kw_only=True)
+    path: Path = field(default="auto", kw_only=True, metadata={"absent": "auto"})
     program: RuleProgram = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -159,6 +194,13 @@ class PlasticityRule:
         return f"PlasticityRule {self.name!r}"
 
     @property
+    def stepwise(self) -> str:
+        """Why all synapses are seen to in every step; "" where each waits for its source."""
+        if self.program.why_stepwise or self.program.continuous or self.path == "auto":
+            return self.program.why_stepwise
+        return "path='stepwise' asks for it"
+
+    @property
     def bounds(self) -> tuple[float, float]:
         """Between which the weight stays; infinite where it has no bound."""
         low = -math.inf if self.w_min is None else self.w_min
@@ -173,7 +215,7 @@ class PlasticityRule:
         from neurosim.equations.statements import parse_equations
 
         declared = {
-            line.name for part in ("pre", "post", "synapse")
+            line.name for part in ("pre", "post", "synapse", "modulator")
             for line in parse_equations(getattr(self, part))
         }  # fmt: skip
         lines = []
@@ -197,8 +239,13 @@ class PlasticityRule:
             )  # fmt: skip
         used = {n for flow in program.flows.values() for n in _read_by(flow.rate, flow.level)}
         used |= {n for rate in program.rates.values() for n in _read_by(rate)}
-        for change in (*program.on_pre, *program.on_post, *program.on_signal):
+        for change in (
+            *program.on_pre, *program.on_post, *program.on_signal, *program.on_step,
+            *program.on_modulator, *program.euler,
+        ):  # fmt: skip
             used |= change.reads
+        for followed in program.followed:
+            used |= followed.reads
         used |= {v for v in self.initial.values() if isinstance(v, str)}
         values = {}
         for name, value in self.parameters.items():
@@ -210,6 +257,7 @@ class PlasticityRule:
 
     def _initial(self, program: RuleProgram) -> Mapping[str, float]:
         known = [n for several in program.variables.values() for n in several]
+        known += [f.name for f in program.followed if f.kind == "variable"]
         found = dict.fromkeys(known, 0.0)
         for name, value in self.initial.items():
             place = f"{self._place}: initial[{name!r}]"
@@ -224,7 +272,7 @@ class PlasticityRule:
     def _check_choices(self, program: RuleProgram) -> None:
         for part, known in (
             ("delay", ("dendritic", "axonal")), ("coincidence", ("none", "both")),
-            ("sign", ("free", "fixed")),
+            ("sign", ("free", "fixed")), ("path", ("auto", "stepwise")),
         ):  # fmt: skip
             if getattr(self, part) not in known:
                 raise UnknownNameError(f"{self._place}: {part}", getattr(self, part), known)
@@ -250,14 +298,24 @@ class PlasticityRule:
                 )  # fmt: skip
             if not low < high:
                 raise DescriptionError(f"{self._place}: w_min", low, f"less than w_max ({high:g})")
-        elif self.sign == "fixed":
+        if program.followed and self.delay != "axonal":
+            raise DescriptionError(
+                f"{self._place}: delay",
+                self.delay,
+                "'axonal'",
+                f"The rule follows {program.followed[0].name}, which is at the synapse at once.",
+            )
+        if program.changes_weight:
+            return
+        if self.sign == "fixed":
             raise DescriptionError(
                 f"{self._place}: sign",
                 self.sign,
                 "'free', since the rule leaves weights as they are",
             )
         elif self.w_min is not None or self.w_max is not None:
-            read = {n for c in (*program.on_pre, *program.on_post) for n in c.reads}
+            changes = (*program.on_pre, *program.on_post, *program.on_step, *program.euler)
+            read = {n for c in changes for n in c.reads}
             for part in ("w_min", "w_max"):
                 if getattr(self, part) is not None and part not in read:
                     raise DescriptionError(
@@ -269,6 +327,10 @@ class PlasticityRule:
         """Refuse variables that grow by themselves: a negative time constant, as a rule."""
         from neurosim.equations.evaluate import evaluate
 
+        if program.continuous and self.path != "auto":
+            raise DescriptionError(
+                f"{self._place}: path", self.path, "'auto': a rule of rates is done in every step"
+            )
         for name, flow in program.flows.items():
             rate = float(evaluate(flow.rate, self.parameters))
             level = float(evaluate(flow.level, self.parameters))
@@ -296,7 +358,7 @@ class PlasticityRule:
         return f"PlasticityRule({self.name!r})"
 
 
-_NUMBERS = ("signals", "w_min", "w_max", "max_effect", "delay", "coincidence", "sign")
+_NUMBERS = ("signals", "w_min", "w_max", "max_effect", "delay", "coincidence", "sign", "path")
 
 
 def _restore(name: str, given: dict[str, Any]) -> PlasticityRule:

@@ -52,6 +52,8 @@ class Projection:
         Probability that a spike passes a synapse.
     plasticity : PlasticityRule or a named rule, or None
         None for static synapses.
+    modulator : View or None
+        The neurons that the rule follows as its modulators.
     unit : str
         Unit of the weight.
     where : str
@@ -70,6 +72,7 @@ class Projection:
     plasticity: Plasticity | None
     unit: str
     where: str = field(default="", compare=False)
+    modulator: View | None = field(default=None, metadata={"absent": None})
 
     @property
     def continuous(self) -> bool:
@@ -97,6 +100,7 @@ def make_projection(
     plasticity: object,
     release: Any,
     where: str,
+    modulator: object = None,
 ) -> Projection:
     """Check everything that can be checked without dt, and make the projection."""
     place = f"Projection {name!r}"
@@ -123,6 +127,7 @@ def make_projection(
         plasticity = _plasticity(
             plasticity, source, chance, strength_, sources, targets, nonnegative, place
         )
+    modulators = _modulators(modulator, plasticity, place)
     return Projection(
         name=name,
         pre=_whole(sources),
@@ -136,6 +141,7 @@ def make_projection(
         plasticity=plasticity,
         unit=unit,
         where=where,
+        modulator=modulators,
     )
 
 
@@ -337,25 +343,57 @@ def _delay(
     return delays
 
 
-def _check_states(
-    rule: PlasticityRule, source: object, pre: Selectable, post: Selectable, where: str
-) -> None:
-    """Refuse a rule that reads states that neurons do not have, or a coupling it cannot learn."""
+def _check_coupling(source: object, where: str) -> None:
+    """Refuse a coupling whose weights cannot learn."""
     if not isinstance(source, str) or source == INJECTED_SOURCE:
         raise UnsupportedError(
             where, f"source={source!r} has weights that cannot learn", "the name of a state"
         )
-    for side, view in (("pre", pre), ("post", post)):
-        for population, _ in view.segments:
-            if type(population.model).__name__ == "Binary":
-                raise UnsupportedError(
-                    where, "couplings of binary units cannot learn", "ns.store for their weights"
-                )
-            known = population.interface.state_units
-            for state in rule.program.states[side]:
-                if state not in known:
-                    place = f"{where}: state (of {population.name!r}) that {rule.name} reads"
-                    raise UnknownNameError(place, state, known)
+
+
+def _check_states(rule: PlasticityRule, side: str, view: Selectable, where: str) -> None:
+    """Refuse a rule that reads states that neurons do not have, or that cannot be read."""
+    for population, _ in view.segments:
+        if type(population.model).__name__ == "Binary" and rule.program.states[side]:
+            told = "couplings of binary units cannot learn"
+            if not rule.program.continuous:
+                told = "states of binary units cannot be read by a rule"
+            raise UnsupportedError(where, told, "ns.store for their weights")
+        known = {} if population.interface.is_source else population.interface.state_units
+        for state in rule.program.states[side]:
+            if state not in known:
+                place = f"{where}: state (of {population.name!r}) that {rule.name} reads"
+                raise UnknownNameError(place, state, known)
+
+
+def _modulators(value: Any, plasticity: Plasticity | None, place: str) -> View | None:
+    """Return the neurons that a rule follows as its modulators, where it does."""
+    where = f"{place}: modulator"
+    rule = None if plasticity is None else plasticity.plasticity_rule()
+    if rule is None or not rule.program.needs_modulator:
+        if value is not None:
+            raise DescriptionError(
+                where,
+                value,
+                "None",
+                "No rule with modulator= or on_modulator= is there to read it.",
+            )
+        return None
+    if value is None:
+        raise DescriptionError(
+            where,
+            None,
+            "the population whose spikes or states feed the modulators",
+            f"{rule.name} would wait for them for ever: net.project(..., modulator=population).",
+        )
+    view = _whole(require_view(value, where))
+    _check_states(rule, "mod", view, where)
+    for population, _ in view.segments:
+        if rule.program.on_modulator and not population.interface.emits_spikes:
+            raise DescriptionError(
+                where, population, "neurons that spike", f"{rule.name} has on_modulator."
+            )
+    return view
 
 
 def _plasticity(
@@ -375,12 +413,14 @@ def _plasticity(
             f"{rule.name} is for {kind_}.",
         )  # fmt: skip
     if rule.program.continuous:
-        _check_states(rule, source, pre, post, where)
+        _check_coupling(source, where)
+        _check_states(rule, "pre", pre, where)
+    _check_states(rule, "post", post, where)
     if release != 1:
         raise UnsupportedError(
             f"{where} and release", "synapses that fail cannot learn yet", "release=1"
         )
-    if rule.program.reads_post:
+    if rule.program.waits_for_post:
         for population, _ in post.segments:
             if not population.interface.emits_spikes:
                 raise DescriptionError(

@@ -103,6 +103,7 @@ def network_from(content: dict[str, Any], arrays: list[np.ndarray[Any, Any]]) ->
             source=decoded(p["source"]),
             release=p["release"],
             plasticity=decoded(p["plasticity"]),
+            modulator=view(p["modulator"]) if p.get("modulator") else None,
             name=p["name"],
         )
     for i in content["initial_values"]:

@@ -104,6 +104,7 @@ class Engine:
         synapse_format: str = "auto", trial: int = 0, target_bytes: int = CACHE_BYTES,
     ) -> None:  # fmt: skip
         self.plan = plan
+        self.step = 0
         self.trial = trial
         self.precision = precision
         self.threads = choose_threads(plan, threads)
@@ -143,6 +144,7 @@ class Engine:
             for p in plan.populations
             if p.spec is not None
         }
+        self._watch()
         for state in self.neurons.values():
             if state.is_injected and any(c.coupling == INJECTED for c in plan.couplings):
                 state.couplings[INJECTED] = zeros(state.plan.size, real)
@@ -151,7 +153,6 @@ class Engine:
         self.plastic |= self._couplings.learning
         self._make_blocks()
         self._make_log()
-        self.step = 0
         self.interrupted = False
         self._failure: SimulationError | None = None
         self._pace = Pace(self.threads)
@@ -162,6 +163,11 @@ class Engine:
         self._advance(self.threads, 0, 0, 0, self._open_log(0), Taps(self.plan, self.neurons, 0))
 
     # --- building -------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Let rules of synapses that follow states read them as they are now."""
+        for projection in self.synapses.plastic:
+            projection.watch(self.neurons, self.step)
 
     def _driven(self, population: int) -> frozenset[str]:
         ids = self.plan.populations[population].ids
@@ -337,6 +343,7 @@ class Engine:
                 f"{goal:,}. Go back to the start with session.reset(), which keeps what was "
                 f"learned."
             )
+        self._watch()
         weights = self._weight_samples(n_steps)
         taps = Taps(self.plan, self.neurons, n_steps)
         kept_labels: list[np.ndarray] = []
@@ -518,6 +525,7 @@ class Engine:
                 projection.restart()
             self.accumulator[:] = 0
             self.step = 0
+            self._watch()
             self._failure = None
             self._log_start = np.zeros(1, np.int64)
             self._log_origin = 0

@@ -20,9 +20,11 @@ from neurosim.engine.plastic_kernels import (
     STRETCH,
     TABLE,
     RuleKernel,
+    entry_width,
     generate_rule,
     record_bytes,
 )
+from neurosim.engine.populations import PopulationState
 from neurosim.engine.rows import Rows
 from neurosim.equations.evaluate import evaluate
 from neurosim.errors import SimulationError
@@ -31,8 +33,12 @@ from neurosim.lower.plan import Floats, Ints, Plan, PlanProjection
 
 ARRAYS_OF_PARTS = (
     "weight", "status", "pre_time", "done", "pre_after", "pre_before", "recent", "latest",
+    "follow", "mods", "raised", "fired", "arrived",
 )  # fmt: skip
 """Words of a rule's context that are arrays of a `Part`, under the same name."""
+
+NOTHING = np.zeros(1)
+"""What is read for slots between those of a projection, which are of others."""
 
 
 @dataclass
@@ -48,6 +54,18 @@ class Part:
     variables : dict of arrays as `weight`
         Variables of synapses.
     status : (S_SIZE,) int64
+    follow : (2, n_post, n_followed) float64
+        What follows the postsynaptic neurons, of two steps in turn.
+    mods : (2, n_modulators) float64
+        What follows the modulators.
+    raised : (n_post, n) float64
+        Followed variables that spikes raise, as the last spike found them.
+    fired : (n_post,) int32
+        Label of the last spike, of rules that follow.
+    arrived : (1,) int64
+        Spikes of the modulators in the present step.
+    states : dict
+        Name of a state that is followed -> addresses of its values, one for each neuron.
     """
 
     row: Ints
@@ -64,6 +82,13 @@ class Part:
     latest: npt.NDArray[np.int32]
     entries: Floats
     status: Ints
+    follow: Floats
+    mods: Floats
+    raised: Floats
+    fired: npt.NDArray[np.int32]
+    arrived: Ints
+    states: dict[str, Ints]
+    post: Ints
     keep: list[Any] = field(default_factory=list)
 
 
@@ -105,6 +130,7 @@ class PlasticProjection:
         self.address = load(self._kernel.kernel).address
         self._places = {word: at for at, word in enumerate(self._kernel.words)}
         self._row_of = rows_by_id(projection.pre)
+        self._n_mod = 0 if projection.modulators is None else projection.modulators.size
         self._stamped = [v for v in rule.program.variables["synapse"] if v in rule.program.flows]
         self.parts = [self._part(t) for t in range(len(rows.stream))]
         self.restart()
@@ -124,7 +150,8 @@ class PlasticProjection:
         first, last = (int(post.min()), int(post.max())) if post.size else (0, -1)
         known = np.full(last - first + 1, -1, np.int32)
         known[post - first] = within - low
-        width = 1 + len(program.variables["post"])
+        width, n_variables = entry_width(program), len(program.variables["post"])
+        raised = {c.name for c in program.on_post} & {f.name for f in program.follows}
         longest = 0 if self.axonal else rows.depth
         room = 1 << max(ARCHIVE_ENTRIES - 1, longest + 3).bit_length()
         remembers = program.reads_post and n_post > 0
@@ -140,11 +167,23 @@ class PlasticProjection:
             empty=np.diff(start) == 0,
             pre_after=np.zeros(visited * len(program.variables["pre"])),
             pre_before=np.zeros(visited * len(program.variables["pre"])),
-            recent=zeros(n_post * record_bytes(width - 1) // 4, np.int32),
+            recent=zeros(n_post * record_bytes(n_variables) // 4, np.int32),
             latest=zeros(n_post, np.int32),
             entries=zeros(n_post * room * width if remembers else 0, np.float64),
             status=np.zeros(k.S_SIZE, np.int64),
+            follow=np.zeros(2 * n_post * max(1, len(program.follows))),
+            mods=np.zeros(2 * max(1, len(program.modulators))),
+            raised=np.zeros(n_post * len(raised)),
+            fired=np.zeros(n_post if program.watches else 0, np.int32),
+            arrived=np.zeros(1, np.int64),
+            states={
+                f.name: np.full(n, NOTHING.ctypes.data, np.int64)
+                for n, several in ((n_post, program.follows), (self._n_mod, program.modulators))
+                for f in several if f.kind == "state"
+            },
+            post=np.full(n_post, -1),
         )  # fmt: skip
+        part.post[within - low] = post
         part.status[k.S_LEARNING] = 1
         visits = np.zeros(k.VISITS * k.VISIT_WIDTH, np.int64)
         row_of = self._row_of
@@ -162,10 +201,49 @@ class PlasticProjection:
         row[k.P_POST_MAP] = known.ctypes.data if remembers else 0
         row[k.P_RECENT], row[k.P_ARCHIVE] = part.recent.ctypes.data, part.entries.ctypes.data
         row[k.P_ROOM], row[k.P_ENTRY], row[k.P_LONGEST] = room, width, longest
-        row[k.P_RECORD] = record_bytes(width - 1)
+        row[k.P_RECORD] = record_bytes(n_variables)
+        self._let_watch(part, remembers)
         for (kind, name), at in self._places.items():
             part.context.put(at, self._word(kind, name, part, tile, low, room, visits))
         return part
+
+    def _let_watch(self, part: Part, remembers: bool) -> None:
+        """Tell the kernels what is to be done in every step."""
+        row, program = part.row, self.rule.program
+        row[k.P_FOLLOWS] = program.watches and part.weight.size > 0
+        row[k.P_MODULATES] = program.modulates
+        if program.on_step or program.euler:
+            row[k.P_EVERY] = 1 + k.STEP
+        elif self.rule.stepwise:
+            row[k.P_EVERY] = 1 + k.CATCH_UP
+        row[k.P_ARRIVED] = part.arrived.ctypes.data
+        fires = any(f.kind == "fired" for f in program.follows) or part.raised.size
+        row[k.P_FIRED] = part.fired.ctypes.data if fires and remembers else 0
+        ids = self.projection.modulators
+        if program.on_modulator and ids is not None:
+            mine = np.zeros(int(ids.max() - ids.min()) + 1, np.int32)
+            np.add.at(mine, ids - ids.min(), 1)
+            part.keep.append(mine)
+            row[k.P_MOD_FIRST], row[k.P_MOD_LAST] = ids.min(), ids.max()
+            row[k.P_MOD_MAP] = mine.ctypes.data
+
+    def watch(self, neurons: Mapping[int, PopulationState], step: int) -> None:
+        """Find the states that are followed, and read them as they are after a step."""
+        if not self.rule.program.watches:
+            return
+        for part in self.parts:
+            for name, addresses in part.states.items():
+                state, _, side = name.rpartition("_")
+                ids = part.post if side == "post" else self.projection.modulators
+                assert ids is not None
+                for p in self.plan.populations:
+                    here = (ids >= p.ids.start) & (ids < p.ids.stop)
+                    if here.any():
+                        values = neurons[p.index].states[state]
+                        local = ids[here] - p.ids.start
+                        addresses[here] = values.ctypes.data + values.strides[0] * local
+            if part.row[k.P_FOLLOWS]:
+                k.look(part.row, step)
 
     def _word(
         self, kind: str, name: str, part: Part, tile: int, low: int, room: int, visits: Ints
@@ -191,6 +269,12 @@ class PlasticProjection:
                 return part.keep[-1]
             case "n_post":
                 return part.latest.size
+            case "n_mod":
+                return self._n_mod
+            case "dt":
+                return float(self.plan.dt)
+            case "state":
+                return part.states[name]
             case "who" | "label_of" | "entry_of":
                 scratch = np.zeros(room + LISTED + LABELS, np.int32)
                 part.keep.append(scratch)
@@ -251,7 +335,8 @@ class PlasticProjection:
         """Memory held."""
         arrays = [a for p in self.parts for a in (
             p.weight, *p.variables.values(), p.stamps, p.pre_time, p.done, p.pre_after,
-            p.pre_before, p.recent, p.latest, p.entries,
+            p.pre_before, p.recent, p.latest, p.entries, p.follow, p.raised, p.fired,
+            *p.states.values(),
         )]  # fmt: skip
         arrays += [*self.rows.stream, *self.rows.wave_start]
         return sum(int(a.nbytes) for a in arrays)
@@ -271,9 +356,11 @@ class PlasticProjection:
             for array in (part.pre_after, part.pre_before):
                 array.reshape(-1, first.size or 1)[:] = first if first.size else 0.0
             first_entry = [0.0, *(initial[name] for name in variables["post"])]
+            self._restart_followed(part)
             if part.entries.size:
                 room = int(part.row[k.P_ROOM])
-                part.entries.reshape(-1, room, len(first_entry))[:, 0] = first_entry
+                entries = part.entries.reshape(-1, room, int(part.row[k.P_ENTRY]))
+                entries[:, 0, : len(first_entry)] = first_entry
             # How many entries there are, the latest labels, variables after the last.
             counted = np.array([1, 0, *[np.iinfo(np.int32).min] * (LABELS - 1)], np.int32)
             part.latest[:] = 0
@@ -282,6 +369,16 @@ class PlasticProjection:
             learning = part.status[k.S_LEARNING]
             part.status[:] = 0
             part.status[k.S_LEARNING] = learning
+
+    def _restart_followed(self, part: Part) -> None:
+        """Put what is followed to its first values, in both layers."""
+        program = self.rule.program
+        for array, several in ((part.follow, program.follows), (part.mods, program.modulators)):
+            layers = array.reshape(-1, max(1, len(several)))
+            for at, f in enumerate(several):
+                layers[:, at] = self.rule.initial.get(f.name, 0.0)
+        part.fired[:] = -1
+        part.arrived[:] = 0
 
     def catch_up(self, step: int) -> None:
         """Bring all synapses up to date after a step."""

@@ -1,7 +1,8 @@
 """The source of the compiled code of a plasticity rule; see `neurosim.kernels.plastic`.
 
-One entry does both tasks of a rule. With lo = -1 it archives a spike of a postsynaptic neuron: its
-variables, just after it. Otherwise it goes through rows of synapses. For each it makes up for the
+One entry does all tasks of a rule. With lo = -1 it archives a spike of a postsynaptic neuron: its
+variables, just after it, and what follows its membrane. With lo = -2 it advances what is followed.
+Otherwise it goes through rows of synapses. For each it makes up for the
 postsynaptic spikes since the last time, one after the other; then comes the presynaptic spike, and
 what it carries is added to the accumulator. Every operation is rounded by itself: where a row ends
 in a tile must not matter.
@@ -14,9 +15,18 @@ from dataclasses import dataclass
 
 from neurosim.engine.expressions import Emitter, Precision, bare, sign_kept
 from neurosim.engine.generate import GeneratedKernel
-from neurosim.equations.plasticity import BOUNDS, EFFECT, WEIGHT, Change, RuleProgram
+from neurosim.equations.plasticity import (
+    BOUNDS,
+    EFFECT,
+    STEP,
+    WEIGHT,
+    Change,
+    Followed,
+    RuleProgram,
+)
 from neurosim.kernels.delivery import TARGET_HEADER
 from neurosim.kernels.plastic import (
+    MODULATED,
     PRE_SPIKE,
     S_LEARNING,
     S_SIZE,
@@ -30,6 +40,7 @@ from neurosim.kernels.plastic import (
     V_ROW,
     VISIT_WIDTH,
 )
+from neurosim.kernels.plastic import STEP as EVERY_STEP
 
 TABLE = 4096
 """Steps for which factors of decay are tabulated (32 kB); beyond, they are computed."""
@@ -76,6 +87,18 @@ def needed(changes: Sequence[Change], wanted: Iterable[str]) -> tuple[Change, ..
     return tuple(reversed(kept))
 
 
+def kept_at_spikes(program: RuleProgram) -> tuple[str, ...]:
+    """Return what of the followed is kept beside each spike: that which `on_post` reads."""
+    changes = needed(program.on_post, (*program.variables["synapse"], WEIGHT))
+    read = {name for change in changes for name in change.reads}
+    return tuple(f.name for f in program.followed if f.name in read)
+
+
+def entry_width(program: RuleProgram) -> int:
+    """Return the length of an entry of the archive: label, variables, what is followed."""
+    return 1 + len(program.variables["post"]) + len(kept_at_spikes(program))
+
+
 def generate_rule(program: RuleProgram, precision: Precision) -> RuleKernel:
     """Write the code of a rule.
 
@@ -101,9 +124,14 @@ class _Writer:
             **{name: f"c_{name}" for name in program.variables["synapse"]},
         }  # fmt: skip
         self.emitter = Emitter("double", self.names)
+        self.follows = [f.name for f in program.follows]
+        self.modulators = [f.name for f in program.modulators]
+        self.kept = kept_at_spikes(program)
+        assigned = {c.name for c in program.on_post}
+        self.raised = [n for n in self.follows if n in assigned]
         self.synaptic = (*program.variables["synapse"], WEIGHT)
         self.record = record_bytes(len(program.variables["post"]))
-        self.width = 1 + len(program.variables["post"])  # of an entry: label and variables
+        self.width = entry_width(program)
         self._on_post = needed(program.on_post, self.synaptic)
         self.stamped = [v for v in program.variables["synapse"] if v in program.flows]
 
@@ -133,6 +161,8 @@ class _Writer:
         n_pre = len(program.variables["pre"])
         for local in ("pre_after", "pre_before"):
             self._array(local, local, "float64", f"n_rows * {n_pre}")
+        if program.watches:
+            self._lay_out_followed()
         if program.reads_post:
             self._integer("archive", "room", "recent")
             self._array("latest", "latest", "int32", "n_post")
@@ -146,7 +176,7 @@ class _Writer:
         buffers = ["of_w", "of_carried"]
         buffers += ["of_passed"] if self.stamped else []
         buffers += ["of_gap"] if program.reads_post else []
-        read = (*program.variables["synapse"], *program.variables["post"])
+        read = (*program.variables["synapse"], *program.variables["post"], *self.follows)
         for local in (*buffers, *(f"wide_{name}" for name in read)):
             self._array(local, "buffer", "float64", str(STRETCH), local)
         if self.stamped:
@@ -158,12 +188,136 @@ class _Writer:
             self._value(f"r_{name}", "rate", name)
             if program.flows[name].level != 0:
                 self._value(f"l_{name}", "level", name)
+        if not program.watches and (program.on_step or program.euler):
+            self._value("dt", "dt")
+            self.names[STEP] = "dt"
         for kind, several in (("parameter", program.parameters), ("signal", program.signals)):
             for name in several:
                 self._value(f"p_{name}", kind, name)
                 self.names[name] = f"p_{name}"
 
+    def _lay_out_followed(self) -> None:
+        """What is followed lies in two layers, one for each of two steps in turn."""
+        program = self.program
+        self._value("dt", "dt")
+        self.names[STEP] = "dt"
+        self._integer("n_mod")
+        for local, several, length in (
+            ("follow", program.follows, "n_post"), ("mods", program.modulators, "1"),
+        ):  # fmt: skip
+            self._array(local, local, "float64", f"2 * {length} * {max(1, len(several))}")
+            for f in several:
+                if f.kind == "state":
+                    many = "n_post" if local == "follow" else "n_mod"
+                    self._array(f"at_{f.name}", "state", "int64", many, f.name)
+        if self.raised:
+            self._array("raised", "raised", "float64", f"n_post * {len(self.raised)}")
+        self._array("fired", "fired", "int32", "n_post")
+        self._array("arrived", "arrived", "int64", "1")
+
     # --- pieces of code
+
+    def _followed(self, names: Iterable[str], step: str = "step") -> list[str]:
+        """Return the lines that read what is followed of neuron j, as it is at a label."""
+        lines = []
+        for name in names:
+            self.names[name] = f"f_{name}"
+            lines.append(f"f_{name} = {self._follow_text(name, 'j', step)}")
+        return lines
+
+    def _follow_text(self, name: str, neuron: str, step: str) -> str:
+        """Return the text of something followed, of a neuron, at a label."""
+        layer = f"({step} & 1)"
+        if name in self.modulators:
+            return f"mods[{layer} * {len(self.modulators)} + {self.modulators.index(name)}]"
+        place = f"({layer} * n_post + {neuron}) * {len(self.follows)}"
+        return f"follow[np.uintp({place} + {self.follows.index(name)})]"
+
+    def _reads_followed(self, changes: Sequence[Change]) -> list[str]:
+        """Return what of the followed statements read."""
+        seen = {name for c in changes for name in c.reads}
+        return [f.name for f in self.program.followed if f.name in seen]
+
+    def _advance_followed(self) -> list[str]:
+        """Return the lines that advance what is followed by a step, or look at states again."""
+        program = self.program
+        lines = ["old = step - hi"]
+
+        def before(several: Sequence[Followed]) -> list[str]:
+            read = {n for f in program.followed if f.kind == "variable" for n in f.reads}
+            found = []
+            for f in several:
+                if f.name in read:
+                    self.names[f.name] = f"o_{f.name}"
+                    found.append(f"o_{f.name} = {self._follow_text(f.name, 'j', 'old')}")
+            return found
+
+        def computed(expression: object) -> list[str]:
+            self.emitter.lines.clear()
+            self.emitter.forget()
+            value = bare(self.emitter.number(expression))
+            return [*self.emitter.lines, f"value = {value}"]
+
+        def made(several: Sequence[Followed], mean: bool) -> list[str]:
+            """Variables, from what was; states; and then expressions of what is."""
+            found = before(several)
+            for f in several:
+                if f.kind == "variable":
+                    found += [
+                        "if hi != 0:", *_in([*computed(f.expression), f"f_{f.name} = value"]),
+                        "else:", f"    f_{f.name} = {self._follow_text(f.name, 'j', 'step')}",
+                    ]  # fmt: skip
+            for f in several:
+                at = f"{self.real}_at(at_{f.name}[np.uintp({{}})], 1)[0]"
+                if f.kind == "state" and mean:
+                    found += [
+                        "total = 0.0", "for i in range(n_mod):",
+                        f"    total += np.float64({at.format('i')})",
+                        f"f_{f.name} = total / np.float64(n_mod)",
+                    ]  # fmt: skip
+                elif f.kind == "state":
+                    found.append(f"f_{f.name} = np.float64({at.format('j')})")
+                elif f.kind == "fired":
+                    found.append(f"f_{f.name} = np.float64(np.int64(fired[j]) == step)")
+            return found
+
+        def said(changes: Sequence[Change], several: Sequence[Followed]) -> list[str]:
+            for f in (*program.modulators, *several):
+                self.names[f.name] = f"f_{f.name}"
+            return self._done(needed(changes, [f.name for f in several]))
+
+        def kept(several: Sequence[Followed]) -> list[str]:
+            found = []
+            for f in several:
+                self.names[f.name] = f"f_{f.name}"
+            for f in several:
+                if f.kind == "expression":
+                    found += [*computed(f.expression), f"f_{f.name} = value"]
+            return [
+                *found,
+                *(f"{self._follow_text(f.name, 'j', 'step')} = f_{f.name}" for f in several),
+            ]
+
+        if program.modulators:
+            lines += made(program.modulators, mean=True)
+            spikes = said(program.on_modulator, program.modulators)
+            if spikes:
+                lines += ["if hi != 0:", "    for i in range(arrived[0]):", *_in(_in(spikes))]
+            lines += kept(program.modulators)
+        each: list[str] = []
+        if program.follows:
+            # Equations read the modulators as they were, expressions as they are.
+            each += [*before(program.modulators), *made(program.follows, mean=False)]
+            spike = said(program.on_post, program.follows)
+            for k, name in enumerate(self.raised):
+                each.append(f"raised[j * {len(self.raised)} + {k}] = f_{name}")
+            if spike:
+                each += ["if hi != 0 and np.int64(fired[j]) == step:", *_in(spike)]
+            for f in program.modulators:
+                self.names[f.name] = f"f_{f.name}"
+            each += kept(program.follows)
+            lines += ["for j in range(n_post):", *_in(each)]
+        return [*lines, "return 0"]
 
     def _passed(
         self, local: str, name: str, before: str, gap: str, tabled: bool = True
@@ -223,7 +377,7 @@ class _Writer:
             self._ring("hi"),
             f"known = int32_at(recent + hi * {self.record}, {LABELS + 1})",
             f"values_now = float64_at(recent + hi * {self.record} + {4 * LABELS + 4}, "
-            f"{self.width - 1})",
+            f"{len(program.variables['post'])})",
             "newest = np.int64(known[0])",
             f"old = ((newest - 1) & (room - 1)) * {self.width}",
             f"new = (newest & (room - 1)) * {self.width}",
@@ -233,6 +387,16 @@ class _Writer:
         for k, name in enumerate(program.variables["post"]):
             self.names[name] = f"y_{name}"
             lines += self._passed(f"y_{name}", name, f"ring[old + {k + 1}]", "gap")
+        first = 1 + len(program.variables["post"])
+        for name in dict.fromkeys([*self._reads_followed(changes), *self.kept]):
+            # A variable of the neuron is kept as the lines of its own spike found it.
+            value = self._follow_text(name, "hi", "step")
+            if name in self.raised:
+                value = f"raised[hi * {len(self.raised)} + {self.raised.index(name)}]"
+            self.names[name] = f"f_{name}"
+            lines.append(f"f_{name} = {value}")
+            if name in self.kept:
+                lines.append(f"ring[new + {first + self.kept.index(name)}] = f_{name}")
         lines += self._done(changes)
         for k, name in enumerate(program.variables["post"]):
             lines += [f"ring[new + {k + 1}] = y_{name}", f"values_now[{k}] = y_{name}"]
@@ -322,7 +486,7 @@ class _Writer:
         few, and the latest labels, which lie together for all neurons, tell all; rings are far
         apart in memory.
         """
-        numbered = bool(self._reads(self._on_post, "post"))
+        numbered = bool(self._reads(self._on_post, "post") or self.kept)
         note = ["who[m] = k", "label_of[m] = {label}"]
         note += ["entry_of[m] = {entry}"] if numbered else []
 
@@ -376,6 +540,11 @@ class _Writer:
             self._ring("j"),
             "entry = np.int64(entry_of[event])",
         ]
+        beside = [f"beside = np.uintp((entry & (room - 1)) * {self.width})"] if self.kept else []
+        for at, name in enumerate(self.kept):
+            self.names[name] = f"f_{name}"
+            first = 1 + len(self.program.variables["post"])
+            beside.append(f"f_{name} = ring[beside + np.uintp({first + at})]")
         return [
             "if learning != 0:",
             "    for event in range(m):",
@@ -384,7 +553,8 @@ class _Writer:
                     [
                         "k = np.int64(who[event])",
                         "label = np.int64(label_of[event])",
-                        *(find if post else []),
+                        *(find if post or self.kept else []),
+                        *beside,
                         *self._load(),
                         *self._of_post(post, "(entry - 1)", "label"),
                         *self._of_pre(self._reads(changes, "pre"), "(label + back)", strict=True),
@@ -439,10 +609,14 @@ class _Writer:
                 "of_passed[np.uintp(i)] = np.float64(max(now - np.int64(stamps[k]), 0))",
                 "stamps[k] = np.int32(now) if learning != 0 else stamps[k]",
             ]
+        followed = [n for n in self._reads_followed(changes) if n in self.follows]
+        if post or followed:
+            gather.append("j = np.int64(target[k]) - low")
+        for name in followed:
+            gather.append(f"wide_{name}[np.uintp(i)] = {self._follow_text(name, 'j', 'step')}")
         if post:
             first_value = self.record // 8 - len(program.variables["post"])
             gather += [
-                "j = np.int64(target[k]) - low",
                 "label = np.int64(latest[np.uintp(j)])",
                 "top = max(top, label)",
                 "of_gap[np.uintp(i)] = np.float64(max(now - back - label, 0))",
@@ -453,6 +627,10 @@ class _Writer:
                     f"wide_{name}[np.uintp(i)] = records[np.uintp(j * {self.record // 8} + {at})]"
                 )
         arithmetic = ["w = of_w[np.uintp(i)]"]
+        for name in followed:
+            self.names[name] = f"f_{name}"
+            arithmetic.append(f"f_{name} = wide_{name}[np.uintp(i)]")
+        of_all = self._followed(n for n in self._reads_followed(changes) if n in self.modulators)
         for name in kept:
             self.names[name] = f"c_{name}"
             arithmetic.append(f"c_{name} = wide_{name}[np.uintp(i)]")
@@ -485,6 +663,7 @@ class _Writer:
         self.emitter.functions.add("select")
         return [
             *(["top = np.int64(-1)"] if post else []),
+            *of_all,
             "for i in range(stop - first):",
             *_in(gather),
             *(self._fired_just_now(post) if post else []),
@@ -537,15 +716,46 @@ class _Writer:
             ),
         ]
 
-    def _signal(self) -> list[str]:
-        changes = needed(self.program.on_signal, self.synaptic)
+    def _at_once(self, changes: Sequence[Change], *, euler: bool = False) -> list[str]:
+        """Return the lines of statements for a synapse that is up to date: what is, is read.
+
+        With `euler` the variables without a closed form take their step before, all from what was.
+        """
+        first = self.program.euler if euler else ()
+        read = (*first, *changes)
+        followed = self._reads_followed(read)
+        post = self._reads(read, "post")
         lines = [
-            *self._post_now(self._reads(changes, "post")),
-            *self._of_pre(self._reads(changes, "pre"), "now", strict=False),
+            *(["j = np.int64(target[k]) - low"] if followed else []),
+            *self._followed(followed),
+            *self._post_now(post),
+            *self._of_pre(self._reads(read, "pre"), "now", strict=False),
             *self._pass_synapse("now"),
-            *self._done(changes, learning=True),
         ]
+        for change in first:
+            self.emitter.lines.clear()
+            self.emitter.forget()
+            value = bare(self.emitter.number(change.expression))
+            lines += [*self.emitter.lines, f"later_{change.name} = {value}"]
+        for change in first:
+            lines.append(f"{self.names[change.name]} = later_{change.name}")
+            if self.real == "float32":
+                local = self.names[change.name]
+                lines.append(f"{local} = np.float64(np.float32({local}))")
+        lines += self._done(changes, learning=True)
         return ["if learning != 0:", *_in(lines), "    if w != w:", "        bad = 1"]
+
+    def _signal(self) -> list[str]:
+        return self._at_once(needed(self.program.on_signal, self.synaptic))
+
+    def _step(self) -> list[str]:
+        return self._at_once(needed(self.program.on_step, self.synaptic), euler=True)
+
+    def _modulated(self) -> list[str]:
+        """Return the lines of the modulators' spikes, one after the other."""
+        changes = needed(self.program.on_modulator, self.synaptic)
+        once = self._at_once([c for c in changes if c.name in self.synaptic])
+        return ["for again in range(arrived[0]):", *_in(once)]
 
     def _load(self) -> list[str]:
         """Return the lines that read the variables of synapse k."""
@@ -576,6 +786,10 @@ class _Writer:
         stretch += [f"if occasion == {PRE_SPIKE}:", *_in(self._pre_spike())]
         if program.on_signal:
             stretch += [f"elif occasion == {SIGNAL}:", *_in(each(self._signal()))]
+        if program.on_step or program.euler:
+            stretch += [f"elif occasion == {EVERY_STEP}:", *_in(each(self._step()))]
+        if program.modulates:
+            stretch += [f"elif occasion == {MODULATED}:", *_in(each(self._modulated()))]
         return [
             "first = np.int64(0)",
             "while first < n:",
@@ -651,9 +865,12 @@ class _Writer:
         self._lay_out()
         archive = self._archive() if self.program.reads_post else ["return 0"]
         row = self._row()
+        if self.program.watches:
+            archive = ["if lo == -2:", *_in(self._advance_followed()), *archive]
         views = {"float64_at", "int64_at", "uint16_at", f"{self.real}_at", f"{self.integer}_at"}
         views |= {"exact_entry", "prefetch"}
-        views |= {"int32_at"} if self.stamped or self.program.reads_post else set()
+        needs = self.stamped or self.program.reads_post or self.program.watches
+        views |= {"int32_at"} if needs else set()
         length = len(self.words) + 1
         source = "\n".join(
             [

@@ -4,6 +4,10 @@ Every variable belongs to one place: to the presynaptic neuron, to the postsynap
 synapse. Between spikes each goes its own way in closed form, x(t + s) = level + (x(t) - level)
 exp(rate s), so that it need not be touched before somebody reads it.
 
+What follows the membrane, or a population of modulators, has no such form: it is advanced step by
+step, once for a neuron (or a projection). So are synapses whose text says what every step does to
+them (`on_step`), or whose variables have no closed form.
+
 A rule for continuous coupling says instead how the weight, and variables beside it, change with the
 states of both sides: dw/dt and so on, advanced by Euler's method with the step of the run.
 """
@@ -26,11 +30,16 @@ from neurosim.errors import EquationError
 
 Place = Literal["pre", "post", "synapse"]
 PLACES: tuple[Place, ...] = ("pre", "post", "synapse")
-OCCASIONS = ("on_pre", "on_post", "on_signal")
+TEXTS: tuple[Place | Literal["modulator"], ...] = (*PLACES, "modulator")
+OCCASIONS = ("on_pre", "on_post", "on_signal", "on_step", "on_modulator")
 
 WEIGHT = "w"
 EFFECT = "effect"
 BOUNDS = ("w_min", "w_max")
+FIRED = "spiked_post"
+"""1 in a step in which the postsynaptic neuron fired, else 0."""
+STEP = "dt"
+"""The time step [ms], in `on_step`."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,31 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Followed:
+    """What is one for all synapses of a neuron (or a projection), and new after every step.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"state", "fired", "variable", "expression"}
+        A state of the postsynaptic neuron, or the mean of it over the modulating population;
+        whether it fired; a variable with an equation; a named expression of these.
+    expression : sympy expression or None
+        Of a variable: its value one step later, from all values one step earlier. Of an
+        expression: its value, from those of the same moment.
+    """
+
+    name: str
+    kind: Literal["state", "fired", "variable", "expression"]
+    expression: Any = None
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Names that the value depends on."""
+        return frozenset(s.name for s in getattr(self.expression, "free_symbols", ()))
+
+
+@dataclass(frozen=True)
 class RuleProgram:
     """A plasticity rule, ready to be compiled.
 
@@ -72,8 +106,10 @@ class RuleProgram:
         Place -> names of its variables in the order of the text; the weight is not among them.
     flows : mapping
         Variable -> Flow, for those that change between spikes.
-    on_pre, on_post, on_signal : tuple of Change
+    on_pre, on_post, on_signal, on_step, on_modulator : tuple of Change
         In order. The effect of a presynaptic spike, if the text gives it, is a Change of `EFFECT`.
+    euler : tuple of Change
+        Of variables of synapses without a closed form: all at once, before `on_step`.
     parameters, signals : tuple of str
         What else the expressions read.
     units : mapping
@@ -82,9 +118,15 @@ class RuleProgram:
         Of a rule for continuous coupling: variable (the weight among them) -> its derivative
         [1/ms]. It reads states as ``r_pre`` and ``r_post``.
     states : mapping
-        "pre" or "post" -> states that it reads.
+        "pre", "post" or "mod" (the modulating population) -> states that it reads.
     keeps_sign : bool
         Whether no weight crosses 0.
+    follows, modulators : tuple of Followed
+        What is advanced in every step for the postsynaptic neurons, and for all synapses at once,
+        in an order in which expressions come after what they read.
+    why_stepwise : str
+        What needs all synapses in every step; "" where a synapse can wait for its next
+        presynaptic spike.
     """
 
     variables: Mapping[Place, tuple[str, ...]]
@@ -98,6 +140,39 @@ class RuleProgram:
     rates: Mapping[str, Any]
     states: Mapping[str, tuple[str, ...]]
     keeps_sign: bool = False
+    euler: tuple[Change, ...] = ()
+    on_step: tuple[Change, ...] = ()
+    on_modulator: tuple[Change, ...] = ()
+    follows: tuple[Followed, ...] = ()
+    modulators: tuple[Followed, ...] = ()
+    why_stepwise: str = ""
+
+    @property
+    def followed(self) -> tuple[Followed, ...]:
+        """All that is advanced in every step."""
+        return (*self.modulators, *self.follows)
+
+    @property
+    def watches(self) -> bool:
+        """Whether there is something to do in every step that no synapse is touched for."""
+        return bool(self.followed or self.on_modulator)
+
+    @property
+    def needs_modulator(self) -> bool:
+        """Whether a population has to be named that modulates."""
+        return bool(self.modulators or self.on_modulator)
+
+    @property
+    def modulates(self) -> bool:
+        """Whether spikes of the modulators change synapses at once."""
+        return any(c.name == WEIGHT or c.name in self.variables["synapse"]
+                   for c in self.on_modulator)  # fmt: skip
+
+    @property
+    def waits_for_post(self) -> bool:
+        """Whether the postsynaptic neurons have to be such that spike."""
+        fires = any(f.kind == "fired" for f in self.follows)
+        return not self.continuous and bool(self.on_post or self.variables["post"] or fires)
 
     @property
     def continuous(self) -> bool:
@@ -107,13 +182,15 @@ class RuleProgram:
     @property
     def changes_weight(self) -> bool:
         """Whether anything assigns the weight."""
-        changes = (*self.on_pre, *self.on_post, *self.on_signal)
+        changes = (
+            *self.on_pre, *self.on_post, *self.on_signal, *self.on_step, *self.on_modulator,
+        )  # fmt: skip
         return self.continuous or any(c.name == WEIGHT for c in changes)
 
     @property
     def reads_post(self) -> bool:
         """Whether postsynaptic spikes matter."""
-        return not self.continuous and bool(self.on_post or self.variables["post"])
+        return not self.continuous and bool(self.on_post or self.variables["post"] or self.follows)
 
 
 @dataclass(frozen=True)
@@ -128,6 +205,9 @@ class RuleText:
     on_signal: str
     parameters: tuple[str, ...]
     signals: tuple[str, ...]
+    on_step: str = ""
+    modulator: str = ""
+    on_modulator: str = ""
 
 
 def read_rule(text: RuleText, place: str) -> RuleProgram:
@@ -141,8 +221,8 @@ def read_rule(text: RuleText, place: str) -> RuleProgram:
     Raises
     ------
     EquationError
-        With the place in the text: for what cannot be read, units that do not agree, variables
-        without a closed form, and statements that would need a variable of another place.
+        With the place in the text: for what cannot be read, units that do not agree, presynaptic
+        variables without a closed form, and statements that would need a variable of another place.
     """
     return _Reader(text, place).program()
 
@@ -151,39 +231,41 @@ class _Reader:
     def __init__(self, text: RuleText, place: str) -> None:
         self.text = text
         self.place = place
-        self.owner: dict[str, Place] = {}
+        self.owner: dict[str, Place | Literal["modulator"]] = {}
         self.units: dict[str, Unit] = {
             WEIGHT: Unit("1", NONE), **dict.fromkeys(BOUNDS, Unit("1", NONE)),
             **dict.fromkeys(text.signals, Unit("1", NONE)),
         }  # fmt: skip
-        self.lines = {where: parse_equations(getattr(text, where)) for where in PLACES}
+        self.lines = {where: parse_equations(getattr(text, where)) for where in TEXTS}
         self.statements = {name: parse_reset(getattr(text, name)) for name in OCCASIONS}
         self.assigned = {s.name for several in self.statements.values() for s in several}
         synapse = self.lines["synapse"]
         self.continuous = any(x.name == WEIGHT and x.kind == "equation" for x in synapse)
-        self.states: dict[str, list[str]] = {"pre": [], "post": []}
+        self.states: dict[str, list[str]] = {"pre": [], "post": [], "mod": []}
         self.parameters: list[str] = []
-        for where in PLACES:
+        for where in TEXTS:
             self._declare(where)
         for name in text.parameters:
             check_name("", name, None)
-            if name in self.owner or name in (WEIGHT, EFFECT, *BOUNDS, *text.signals):
+            if name in self.owner or name in (WEIGHT, EFFECT, FIRED, *BOUNDS, *text.signals):
                 raise EquationError(f"{place}: parameters: {name!r} is the name of something else")
             self.units.setdefault(name, Unit("1", NONE))
             if name not in self.parameters:
                 self.parameters.append(name)
 
-    def _declare(self, where: Place) -> None:
+    def _declare(self, where: Place | Literal["modulator"]) -> None:
         source = getattr(self.text, where)
         for line in self.lines[where]:
             of_weight = self.continuous and (where, line.name) == ("synapse", WEIGHT)
-            taken = (line.name in self.units and not of_weight) or line.name == EFFECT
+            taken = line.name in self.units and not of_weight
+            taken = taken or line.name in (EFFECT, FIRED)
             if taken:
                 raise EquationError(
                     f"{self.place}: {where}: {line.name!r} means something else already",
                     source, line.position,
                 )  # fmt: skip
-            if line.kind == "expression" or line.clamped:
+            named = where in ("post", "modulator") and not self.continuous
+            if (line.kind == "expression" and not named) or line.clamped:
                 raise EquationError(
                     f"{self.place}: {where}: only lines 'dx/dt = ... : unit' and 'x : unit' may "
                     f"stand here", source, line.position,
@@ -191,7 +273,7 @@ class _Reader:
             if of_weight:
                 continue
             self.units[line.name] = line.unit
-            if line.kind == "equation" or line.name in self.assigned:
+            if line.kind != "parameter" or line.name in self.assigned:
                 self.owner[line.name] = where
             else:
                 self.parameters.append(line.name)
@@ -200,16 +282,33 @@ class _Reader:
         """Read everything."""
         if self.continuous:
             return self._continuous_program()
-        flows = {}
+        stepped = _Stepwise(self)
+        flows, euler = {}, []
         for where in PLACES:
             for line in self.lines[where]:
-                if line.kind == "equation":
-                    assert line.expression is not None
+                if line.kind != "equation" or line.name in stepped.names:
+                    continue
+                assert line.expression is not None
+                try:
                     flows[line.name] = self._flow(where, line.name, line.expression, line.unit)
+                except _NoClosedForm as error:
+                    if where != "synapse":
+                        raise
+                    derivative = self._translated(line.expression, self.text.synapse, where)
+                    step = symbol(STEP) / rational(line.unit.scale)
+                    euler.append((line.name, finish(symbol(line.name) + step * derivative), error))
         changes = {name: self._changes(name) for name in OCCASIONS}
+        why = ""
+        if euler:
+            why = f"{euler[0][0]} has no closed form: it reads {euler[0][2].term}"
+        if changes["on_step"]:
+            why = "on_step says what every step does to a synapse"
         found = RuleProgram(
             variables={
-                where: tuple(n for n, owner in self.owner.items() if owner == where)
+                where: tuple(
+                    n for n, owner in self.owner.items()
+                    if owner == where and n not in stepped.names
+                )
                 for where in PLACES
             },
             flows=flows,
@@ -220,11 +319,43 @@ class _Reader:
             signals=self.text.signals,
             units=self.units,
             rates={},
-            states={},
-        )
-        if not any(changes.values()):
+            states={side: tuple(dict.fromkeys(found)) for side, found in self.states.items()},
+            euler=tuple(Change(name, after) for name, after, _ in euler),
+            on_step=changes["on_step"],
+            on_modulator=changes["on_modulator"],
+            follows=stepped.of("post"),
+            modulators=stepped.of("modulator"),
+            why_stepwise=why,
+        )  # fmt: skip
+        if not any(changes.values()) and not euler:
             raise EquationError(f"{self.place}: no spike changes anything: on_pre, on_post")
+        if self.lines["modulator"] and not found.needs_modulator:
+            raise EquationError(
+                f"{self.place}: modulator: nothing here changes: give an equation, or on_modulator",
+                self.text.modulator, self.lines["modulator"][0].position,
+            )  # fmt: skip
         return found
+
+    def note_followed(self, node: Node, where: str, source: str) -> None:
+        """Take note of states that are read; numbers in their own units.
+
+        A name is the state of a neuron if it is nothing else and ends in _post, or in _mod.
+        """
+        for found in names(node):
+            if found.name in self.units:
+                continue
+            state, _, side = found.name.rpartition("_")
+            if found.name == FIRED:
+                self.units[FIRED] = Unit("1", NONE)
+            elif state and side == "pre":
+                raise EquationError(
+                    f"{self.place}: {where}: {found.name!r} would be a state of the presynaptic "
+                    f"neuron, of which a rule of spikes knows its spikes only", source,
+                    found.position,
+                )  # fmt: skip
+            elif state and side in self.states:
+                self.states[side].append(state)
+                self.units[found.name] = Unit("1", NONE)
 
     def _continuous_program(self) -> RuleProgram:
         """Read a rule for continuous coupling."""
@@ -232,8 +363,14 @@ class _Reader:
             if statements:
                 raise EquationError(
                     f"{self.place}: {occasion}: a rule with dw/dt is for continuous coupling, "
-                    f"where no spikes are", getattr(self.text, occasion), statements[0].position,
+                    f"where no spikes are; for spikes say on_step='w += dt*...'",
+                    getattr(self.text, occasion), statements[0].position,
                 )  # fmt: skip
+        if self.lines["modulator"]:
+            raise EquationError(
+                f"{self.place}: modulator: a rule with dw/dt has signals, and states of both sides",
+                self.text.modulator, self.lines["modulator"][0].position,
+            )  # fmt: skip
         if self.lines["pre"]:
             raise EquationError(
                 f"{self.place}: pre: a rule with dw/dt has no variables of the presynaptic side; "
@@ -260,7 +397,7 @@ class _Reader:
             },
             flows={}, on_pre=(), on_post=(), on_signal=(), parameters=tuple(self.parameters),
             signals=self.text.signals, units=self.units, rates=rates,
-            states={side: tuple(found) for side, found in self.states.items()},
+            states={side: tuple(self.states[side]) for side in ("pre", "post")},
         )  # fmt: skip
 
     def _note_states(self, node: Node, where: str, source: str) -> None:
@@ -276,7 +413,7 @@ class _Reader:
             if found.name in self.units:
                 continue
             state, _, side = found.name.rpartition("_")
-            if not state or side not in self.states:
+            if not state or side not in ("pre", "post"):
                 continue
             if where == "post" and side == "pre":
                 raise EquationError(
@@ -293,14 +430,21 @@ class _Reader:
 
     def _checker(self, source: str, where: str) -> UnitChecker:
         known = {name: unit.dimension for name, unit in self.units.items()}
+        if where == "on_step":
+            known[STEP] = TIME
         return UnitChecker(source, known, f"{self.place}: {where}")
 
     def _flow(self, where: Place, name: str, node: Node, unit: Unit) -> Flow:
         source = getattr(self.text, where)
+        self.note_followed(node, where, source)
+        if where == "pre":
+            self._check_reading(node, "pre", where, source, name)
         per_time = unit.dimension / TIME
         self._checker(source, where).assigned(node, per_time, f"d{name}/dt")
         expression = self._translated(node, source, where) / rational(unit.scale)
-        variables = frozenset(symbol(n) for n in (*self.owner, WEIGHT))
+        given = (*self.owner, WEIGHT, *self.text.signals, FIRED)
+        states = (f"{s}_{side}" for side, several in self.states.items() for s in several)
+        variables = frozenset(symbol(n) for n in (*given, *states))
         try:
             coefficients, rest = affine(expression, variables)
         except NotAffine as error:
@@ -317,7 +461,8 @@ class _Reader:
         return Flow(finish(rate), finish(-rest / rate))
 
     def _without_form(self, source: str, node: Node, name: str, term: str) -> EquationError:
-        return EquationError(
+        return _NoClosedForm(
+            term,
             f"{self.place}: {name} has no closed form between spikes, since its equation reads "
             f"{term}. A variable of a plasticity rule decays by itself: d{name}/dt = (level - "
             f"{name})/tau", source, node.position,
@@ -325,12 +470,13 @@ class _Reader:
 
     def _changes(self, occasion: str) -> tuple[Change, ...]:
         source = getattr(self.text, occasion)
-        checker = self._checker(source, occasion)
-        allowed: dict[str, tuple[Place, ...]] = {
+        allowed: dict[str, tuple[str, ...]] = {
             "on_pre": ("pre", "synapse"), "on_post": ("post", "synapse"), "on_signal": ("synapse",),
+            "on_step": ("synapse",), "on_modulator": ("modulator", "synapse"),
         }  # fmt: skip
         found = []
         for line in self.statements[occasion]:
+            self.note_followed(line.expression, occasion, source)
             if line.name == EFFECT and occasion == "on_pre" and line.operator == "=":
                 unit = Unit("1", NONE)
             elif line.name == WEIGHT:
@@ -339,6 +485,7 @@ class _Reader:
                 self._check_owner(line.name, occasion, allowed[occasion], source, line.position)
                 unit = self.units[line.name]
             what = f"{line.name} {line.operator}"
+            checker = self._checker(source, occasion)
             dimension = unit.dimension if line.operator in ("=", "+=", "-=") else NONE
             checker.assigned(line.expression, dimension, what)
             value = self._translated(line.expression, source, occasion)
@@ -360,9 +507,15 @@ class _Reader:
         return tuple(found)
 
     def _check_owner(
-        self, name: str, occasion: str, allowed: tuple[Place, ...], source: str, position: int
+        self, name: str, occasion: str, allowed: tuple[str, ...], source: str, position: int
     ) -> None:
         owner = self.owner.get(name)
+        where = self.lines[owner] if owner is not None else ()
+        if any(line.name == name and line.kind == "expression" for line in where):
+            raise EquationError(
+                f"{self.place}: {occasion}: {name!r} is an expression, which nothing assigns",
+                source, position,
+            )  # fmt: skip
         if owner in allowed:
             return
         if owner is None:
@@ -370,26 +523,155 @@ class _Reader:
             told = f"{name!r} is no variable; here may change {', '.join([WEIGHT, *known])}"
         else:
             told = f"{name!r} belongs to the {owner} side, which is not what spikes here"
-            if occasion == "on_signal":
+            if occasion == "on_step":
+                told = f"every step is for synapses, and {name!r} belongs to the {owner} side"
+            elif occasion == "on_modulator":
+                told = f"{name!r} belongs to the {owner} side, not to synapses or modulators"
+            elif occasion == "on_signal":
                 told = f"a signal reaches synapses only, and {name!r} belongs to the {owner} side"
         raise EquationError(f"{self.place}: {occasion}: {told}", source, position)
 
     def _check_reading(
-        self, node: Node, owner: Place, occasion: str, source: str, target: str
+        self, node: Node, owner: str, occasion: str, source: str, target: str
     ) -> None:
         """What belongs to a neuron is one for all its synapses: it can read nothing of theirs."""
         for found in names(node):
-            if found.name in self.text.signals and occasion != "on_signal":
+            if found.name in self.text.signals and occasion not in ("on_signal", "on_step"):
                 raise EquationError(
                     f"{self.place}: {occasion}: the signal {found.name!r} is there in on_signal "
-                    f"only", source, found.position,
+                    f"and on_step only", source, found.position,
                 )  # fmt: skip
             if owner == "synapse":
                 continue
             other = "synapse" if found.name == WEIGHT else self.owner.get(found.name, owner)
-            if other != owner:
+            side = found.name.rpartition("_")[2] if self._is_state(found.name) else ""
+            other = {"post": "post", "mod": "modulator"}.get(side, other)
+            if other != owner and (owner, other) != ("post", "modulator"):
                 raise EquationError(
                     f"{self.place}: {occasion}: {target!r} is one for all synapses of a neuron "
                     f"and cannot read {found.name!r}, which is of the {other}; declare {target!r} "
                     f"in synapse=", source, found.position,
                 )  # fmt: skip
+
+    def _is_state(self, name: str) -> bool:
+        """Whether a name is a state, or whether the neuron fired."""
+        state, _, side = name.rpartition("_")
+        return name == FIRED or (name in self.units and state in self.states.get(side, ()))
+
+
+class _NoClosedForm(EquationError):
+    """A variable reads what it cannot know in advance: `term`."""
+
+    def __init__(self, term: str, *told: Any) -> None:
+        super().__init__(*told)
+        self.term = term
+
+
+class _Stepwise:
+    """What has to be advanced in every step for neurons, and for the modulators.
+
+    A postsynaptic variable is if it reads states, the modulators, or other variables; and if one
+    that is reads it.
+
+    Attributes
+    ----------
+    names : set of str
+        Variables and expressions.
+    """
+
+    def __init__(self, reader: _Reader) -> None:
+        self.reader = reader
+        lines = {where: reader.lines[where] for where in ("modulator", "post")}
+        for where, several in lines.items():
+            for line in several:
+                if line.expression is not None:
+                    reader.note_followed(line.expression, where, getattr(reader.text, where))
+        own = {x.name: x for several in lines.values() for x in several if x.name in reader.owner}
+        self.reads = {
+            name: {n.name for n in names(x.expression)} if x.expression is not None else set()
+            for name, x in own.items()
+        }
+        self.names = {n for n, x in own.items() if x in lines["modulator"]}
+        for name, x in own.items():
+            moved = x.kind == "expression" or any(self._moves(n, name) for n in self.reads[name])
+            if moved or (x.kind == "equation" and not self._decays(x)):
+                self.names.add(name)
+        for statement in reader.statements["on_post"]:
+            if statement.name in own:
+                read = {n.name for n in names(statement.expression)}
+                self.reads[statement.name] = self.reads[statement.name] | read
+        grown = True
+        while grown:
+            more = {n for name in self.names for n in self.reads[name] if n in own} - self.names
+            self.names |= more
+            grown = bool(more)
+
+    def _moves(self, name: str, owner: str) -> bool:
+        """Whether a name that an equation reads has a course of its own."""
+        reader = self.reader
+        return reader._is_state(name) or (name in reader.owner and name != owner)
+
+    def _decays(self, line: Any) -> bool:
+        """Whether an equation that reads itself alone has a closed form."""
+        try:
+            self.reader._flow("post", line.name, line.expression, line.unit)
+        except _NoClosedForm:
+            return False
+        return True
+
+    def of(self, where: Literal["post", "modulator"]) -> tuple[Followed, ...]:
+        """Return what is followed, expressions last."""
+        reader = self.reader
+        side = "post" if where == "post" else "mod"
+        found = [Followed(f"{s}_{side}", "state") for s in dict.fromkeys(reader.states[side])]
+        if where == "post" and FIRED in reader.units:
+            found.append(Followed(FIRED, "fired"))
+        mine = [x for x in reader.lines[where] if x.name in self.names]
+        found += [
+            Followed(x.name, "variable", self._later(where, x)) for x in mine
+            if x.kind != "expression"
+        ]  # fmt: skip
+        waiting = [x for x in mine if x.kind == "expression"]
+        while waiting:
+            unknown = {x.name for x in waiting}
+            ready = [x for x in waiting if not self.reads[x.name] & unknown]
+            if not ready:
+                raise EquationError(
+                    f"{reader.place}: {where}: {waiting[0].name!r} reads itself",
+                    getattr(reader.text, where), waiting[0].position,
+                )  # fmt: skip
+            for x in ready:
+                assert x.expression is not None
+                source = getattr(reader.text, where)
+                self._check(where, x)
+                reader._checker(source, where).assigned(x.expression, x.unit.dimension, x.name)
+                value = reader._translated(x.expression, source, where) / rational(x.unit.scale)
+                found.append(Followed(x.name, "expression", finish(value)))
+            waiting = [x for x in waiting if x not in ready]
+        return tuple(found)
+
+    def _check(self, where: str, line: Any) -> None:
+        """Refuse what reads more than there is: one for all synapses of a neuron."""
+        reader, source = self.reader, getattr(self.reader.text, where)
+        reader._check_reading(line.expression, where, where, source, line.name)
+
+    def _later(self, where: str, line: Any) -> Any:
+        """Return a variable one step later: exactly, what it reads held; else by Euler's method."""
+        reader, source = self.reader, getattr(self.reader.text, where)
+        now = symbol(line.name)
+        if line.expression is None:
+            return now
+        self._check(where, line)
+        per_time = line.unit.dimension / TIME
+        reader._checker(source, where).assigned(line.expression, per_time, f"d{line.name}/dt")
+        made = reader._translated(line.expression, source, where) / rational(line.unit.scale)
+        try:
+            coefficients, rest = affine(made, frozenset({now}))
+            rate = coefficients.get(now, sympy.S.Zero)
+        except NotAffine:
+            rate = sympy.S.Zero
+        constant = {s.name for s in rate.free_symbols} <= set(reader.parameters)
+        if rate == 0 or not constant:
+            return finish(now + symbol(STEP) * made)
+        level = -rest / rate
+        return finish(level + (now - level) * sympy.exp(rate * symbol(STEP)))

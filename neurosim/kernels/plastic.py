@@ -6,9 +6,13 @@ spike, and its variables just after it. Where a ring is full, the synapses of so
 silent are brought up to date. That changes no bit of any result: variables change at spikes only,
 whenever they are looked at.
 
-The code of a rule (`neurosim.engine.plastic_kernels`) is an entry with two tasks: to visit rows of
-synapses (lo .. hi - 1 of the list of visits), and, with lo = -1, to archive a spike of the neuron
-hi.
+What follows the membrane or the modulators is advanced in every step, once for a neuron, and kept
+for one step; spikes in the archive stand beside what it was at each. Rules that say what every step
+does have all their rows visited at its end.
+
+The code of a rule (`neurosim.engine.plastic_kernels`) is an entry with three tasks: to visit rows
+of synapses (lo .. hi - 1 of the list of visits); with lo = -1, to archive a spike of the neuron hi;
+with lo = -2, to advance what is followed (hi = 1), or to look at the states again (hi = 0).
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ from neurosim.kernels.jit import (
 # Columns of a list of visits.
 V_ROW, V_BEGIN, V_END, V_OCCASION, V_NOW, V_BOUND, VISIT_WIDTH = range(7)
 # What a visit is for.
-CATCH_UP, PRE_SPIKE, SIGNAL = 0, 1, 2
+CATCH_UP, PRE_SPIKE, SIGNAL, STEP, MODULATED = range(5)
 
 VISITS = 256
 """Visits that are listed before they are made."""
@@ -41,8 +45,9 @@ VISITS = 256
 (
     P_ADDRESS, P_CONTEXT, P_FIRST_ID, P_LAST_ID, P_MAP, P_ROWS, P_WAVES, P_WAVE_START, P_DONE,
     P_VISITS, P_AXONAL, P_INCLUSIVE, P_POST_FIRST, P_POST_LAST, P_POST_MAP, P_RECENT, P_ARCHIVE,
-    P_ROOM, P_ENTRY, P_LONGEST, P_STATUS, P_RECORD, P_WIDTH,
-) = range(23)  # fmt: skip
+    P_ROOM, P_ENTRY, P_LONGEST, P_STATUS, P_RECORD, P_FOLLOWS, P_EVERY, P_FIRED, P_MOD_FIRST,
+    P_MOD_LAST, P_MOD_MAP, P_ARRIVED, P_MODULATES, P_WIDTH,
+) = range(31)  # fmt: skip
 # Places in the status of a part.
 S_SAFE, S_FAILURE, S_LABEL, S_LEARNING, S_CAUGHT_UP, S_SIZE = range(6)
 
@@ -183,17 +188,64 @@ def archive(part, label, ids, first, last):
 
 
 @kernel
+def follow(part, label, ids, first, last):
+    """Advance what follows the neurons and the modulators by the step that ends at `label`.
+
+    ids[first:last] are the spikes of that label; those of the modulators are counted.
+    """
+    if part[P_FIRED] != 0:
+        known = int32_at(part[P_POST_MAP], part[P_POST_LAST] - part[P_POST_FIRST] + 1)
+        fired = int32_at(part[P_FIRED], 1 << 40)
+        s = first_not_below(ids, first, last, part[P_POST_FIRST])
+        while s < last and ids[s] <= part[P_POST_LAST]:
+            neuron = np.int64(known[ids[s] - part[P_POST_FIRST]])
+            if neuron >= 0:
+                fired[neuron] = np.int32(label)
+            s += 1
+    if part[P_MOD_MAP] != 0:
+        arrived = int64_at(part[P_ARRIVED], 1)
+        mine = int32_at(part[P_MOD_MAP], part[P_MOD_LAST] - part[P_MOD_FIRST] + 1)
+        arrived[0] = 0
+        s = first_not_below(ids, first, last, part[P_MOD_FIRST])
+        while s < last and ids[s] <= part[P_MOD_LAST]:
+            arrived[0] += np.int64(mine[ids[s] - part[P_MOD_FIRST]])
+            s += 1
+    call_entry(part[P_ADDRESS], part[P_CONTEXT], np.int64(-2), np.int64(1), label)
+
+
+@kernel
+def look(part, label):
+    """Read the states that are followed as they are now, after the step `label`."""
+    control = set_flushing(FLUSH)
+    call_entry(part[P_ADDRESS], part[P_CONTEXT], np.int64(-2), np.int64(0), label)
+    set_flushing(control)
+
+
+@kernel
+def visit_in_every_step(part, label):
+    """Do to all synapses what the modulators' spikes, and the end of a step, do to them."""
+    if part[P_MODULATES] != 0 and int64_at(part[P_ARRIVED], 1)[0] > 0:
+        visit_all(part, NEVER, label, MODULATED, label)
+    if part[P_EVERY] != 0:
+        visit_all(part, NEVER, label, part[P_EVERY] - 1, label)
+
+
+@kernel
 def deliver_plastic(part, label, ids, start, origin):
     """Do what is due in one part at the end of the step `label`.
 
     Dendritic delays: the spikes of this label visit their whole rows. Axonal ones: those of
     the label that is d - 1 steps back visit the synapses of delay d, where they arrive at
-    label + 1.
+    label + 1; what every step does at its end is then done before.
 
     ids, start, origin : see `neurosim.kernels.delivery.deliver`
     """
+    if part[P_FOLLOWS] != 0:
+        follow(part, label, ids, start[label - origin], start[label + 1 - origin])
     if part[P_POST_MAP] != 0:
         archive(part, label, ids, start[label - origin], start[label + 1 - origin])
+    if part[P_AXONAL] != 0:
+        visit_in_every_step(part, label)
     visits = int64_at(part[P_VISITS], VISITS * VISIT_WIDTH).reshape((VISITS, VISIT_WIDTH))
     first_id = part[P_FIRST_ID]
     last_id = part[P_LAST_ID]
@@ -220,6 +272,8 @@ def deliver_plastic(part, label, ids, start, origin):
             if wave_start[at] != wave_start[at + 1]:
                 n = add_visit(part, visits, n, wave_start, at, PRE_SPIKE, now, bound, label)
     make_visits(part, n, label)
+    if part[P_AXONAL] == 0:
+        visit_in_every_step(part, label)
 
 
 @kernel

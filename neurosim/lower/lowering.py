@@ -279,6 +279,7 @@ def lower_projection(
         delay_steps=delay,
         release=projection.release,
         plasticity=rule_of(projection),
+        modulators=None if projection.modulator is None else projection.modulator.ids,
         **facts,
     )
 

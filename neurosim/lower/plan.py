@@ -149,6 +149,8 @@ class PlanProjection:
         Probability that a spike passes a synapse; 1.0 where synapses are reliable.
     plasticity : PlasticityRule or None
         What spikes do to the synapses; None where these are static.
+    modulators : (n,) int64 or None
+        Global ids of the population that the rule follows as its modulators.
     """
 
     index: int
@@ -168,6 +170,7 @@ class PlanProjection:
     explicit_post: Ints | None = None
     release: float = 1.0
     plasticity: PlasticityRule | None = None
+    modulators: Ints | None = None
 
 
 @dataclass(frozen=True)

@@ -188,6 +188,21 @@ def signed_synapses() -> ns.Network:
     return everything(net)
 
 
+@case("learning synapses that follow a membrane, and modulators")
+def following_synapses() -> ns.Network:
+    net = ns.Network("following", seed=5)
+    source = net.population("source", 3, ns.SpikeTimes(TRAINS))
+    cells = net.population("cells", 3, ns.LIF(synapses=ns.ExpCurrent()))
+    clopath = ns.Clopath(theta_minus=-71, theta_plus=-66, a_ltd=30, a_ltp=2, w_max=900)
+    dopamine = ns.DopamineSTDP(a_plus=300, a_minus=200, w_max=900)
+    for rule, modulator in ((clopath, None), (dopamine, source)):
+        net.project(
+            source, cells, ns.AllToAll(), weight=400, delay=0.1, receptor="exc", plasticity=rule,
+            modulator=modulator,
+        )  # fmt: skip
+    return everything(net)
+
+
 @case("gap junctions")
 def gap_junctions() -> ns.Network:
     net = ns.Network("gap")

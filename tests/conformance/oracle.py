@@ -20,7 +20,7 @@ from neurosim.engine.wiring import enumerate_connections
 from neurosim.lower.lowering import lower
 from neurosim.lower.plan import Plan, PlanPopulation
 from tests.oracles import advance, after_reset, value_of
-from tests.plasticity.oracle import Synapse, exponential
+from tests.plasticity.oracle import Synapse, exponential, follow_steps
 
 
 def of_neuron(values: Mapping[str, Any], k: int) -> dict[str, float]:
@@ -154,6 +154,44 @@ class Learning:
         return synapse.carried[-1]
 
 
+class Following:
+    """A plastic synapse that follows its neuron, or modulators: an axonal delay of one step."""
+
+    def __init__(self, rule: PlasticityRule, weight: float, delay: int, dt: float) -> None:
+        assert (rule.delay, delay) == ("axonal", 1)
+        self.rule, self.weight, self.dt = rule, weight, dt
+        self.arrivals: list[int] = []
+        self.ways = {
+            name: exponential(
+                -1 / float(value_of(f.rate, rule.parameters)),
+                float(value_of(f.level, rule.parameters)),
+            )
+            for name, f in rule.program.flows.items()
+        }
+
+    def later(self, kind: str, names: Mapping[str, Any]) -> dict[str, float]:
+        """Return what is followed, of one kind."""
+        numbers = {n: x for n, x in names.items() if isinstance(x, (int, float))}
+        found: dict[str, float] = {}
+        for f in self.rule.program.followed:
+            if f.kind == kind:
+                found[f.name] = float(value_of(f.expression, numbers | found))
+        return found
+
+    def carried(
+        self, label: int, of_target: list[int], modulated: list[int], states: Mapping[str, Any]
+    ) -> float:
+        """Return what a presynaptic spike carries: it arrives a step later, when less is known."""
+        self.arrivals.append(label + 1)
+        _, carried, _ = follow_steps(
+            self.rule, self.weight, self.dt, label + 1, arrivals=self.arrivals, fired=of_target,
+            modulated=modulated, states={n: [*course, 0.0] for n, course in states.items()},
+            advance=lambda old, _: self.later("variable", old),
+            expressions=lambda now: self.later("expression", now), decay=self.ways,
+        )  # fmt: skip
+        return carried[-1]
+
+
 class Outcome:
     """What a network did.
 
@@ -231,6 +269,7 @@ def simulate(
         for k in range(p.size)
     }
     synapses: dict[tuple[int, int], list[Any]] = defaultdict(list)
+    modulators: dict[Following, list[tuple[int, int]]] = {}
     for projection in plan.projections:
         found = enumerate_connections(projection, plan.seed, dt)
         assert projection.release == 1, "whether a synapse fails is not given to the oracle"
@@ -240,8 +279,12 @@ def simulate(
             target = where[int(projection.post[j])]
             source = where[int(projection.pre[i])]
             rule = projection.plasticity
-            learns = None if rule is None else Learning(rule, float(weight), int(delay), dt)
-            what = float(weight) if learns is None else learns
+            what: Any = float(weight)
+            if rule is not None:
+                kind = Following if rule.program.followed else Learning
+                what = kind(rule, float(weight), int(delay), dt)
+            if isinstance(what, Following) and projection.modulators is not None:
+                modulators[what] = [where[int(k)] for k in projection.modulators]
             synapses[source].append((target, projection.receptor, what, int(delay)))
     emitted: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for index, (labels, ids) in chunk.trains.items():
@@ -309,6 +352,15 @@ def simulate(
             for target, receptor, weight, delay in synapses[place]:
                 if isinstance(weight, Learning):
                     weight = weight.carried(label, labels_of[target])
+                if isinstance(weight, Following):
+                    course = {
+                        f"{state}_post": outcome.states[names[target[0]], state][
+                            : label + 1, target[1]
+                        ]
+                        for state in weight.rule.program.states["post"]
+                    }
+                    modulated = [n for k in modulators.get(weight, ()) for n in labels_of[k]]
+                    weight = weight.carried(label, labels_of[target], modulated, course)
                 due[label + delay][target, receptor] += weight
         due.pop(label, None)
     for spikes in outcome.spikes.values():

@@ -87,3 +87,95 @@ def in_ms(rule: PlasticityRule) -> dict[str, float]:
 def exponential(tau: float, level: float = 0.0) -> Callable[[float, float], float]:
     """Return how a variable goes to a level."""
     return lambda x, s: level + (x - level) * math.exp(-s / tau)
+
+
+def follow_steps(
+    rule: PlasticityRule, weight: float, dt: float, last: int, *, arrivals: Sequence[int],
+    fired: Sequence[int], states: Mapping[str, Any],
+    advance: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, float]],
+    decay: Mapping[str, Callable[[float, float], float]], modulated: Sequence[int] = (),
+    expressions: Callable[[Mapping[str, Any]], Mapping[str, float]] = lambda names: {},
+    euler: Callable[[Mapping[str, Any]], Mapping[str, float]] = lambda names: {},
+    signals: Mapping[str, float] | None = None,
+) -> tuple[dict[str, float], list[float], list[float]]:  # fmt: skip
+    """One synapse with an axonal delay under a rule that follows its neuron, step after step.
+
+    Parameters
+    ----------
+    last : int
+        Label of the last step.
+    arrivals, fired, modulated : sequence of int
+        Labels of presynaptic spikes at the synapse, of spikes of the neuron and the modulators.
+    states : mapping
+        "V_m_post", "r_mod" -> value after each step, from label 0 on.
+    advance : callable
+        (names one step before, names now) -> what is followed, at the end of the step.
+    expressions : callable
+        names -> the named expressions.
+    euler : callable
+        names -> slopes of variables of the synapse without a closed form.
+
+    Returns
+    -------
+    Variables, what each presynaptic spike carried, and the weight after every step.
+    """
+    program = rule.program
+    assert rule.delay == "axonal"
+    constants: dict[str, Any] = {**in_ms(rule), "w_min": rule.w_min, "w_max": rule.w_max, "dt": dt}
+    constants |= {"exp": math.exp, "clip": lambda x, a, b: min(max(x, a), b)}
+    constants |= {"where": lambda c, x, y: x if c else y, "abs": abs, **(signals or {})}
+    values: dict[str, Any] = {**rule.initial, "w": weight}
+    pre, closed = set(program.variables["pre"]), set(program.variables["post"])
+    synaptic = {*program.variables["synapse"], "w"}
+    followed_here = {f.name for f in program.follows if f.kind == "variable"}
+
+    def do(text: str, names: dict[str, Any], changing: set[str]) -> None:
+        for line in parsed(text):
+            exec(line, {}, names)
+        values.update({n: names[n] for n in changing})
+        values["w"] = min(max(values["w"], rule.w_min), rule.w_max)
+
+    carried, course = [], [weight]
+    look = {name: several[0] for name, several in states.items()}
+    values.update(look)
+    values["spiked_post"] = 0.0
+    values.update(expressions({**constants, **values}))
+    for n in range(1, last + 1):
+        # Presynaptic spikes see the neuron as it was one step before.
+        for name, way in decay.items():
+            values[name] = way(values[name], dt)
+        before = dict(values)
+        for _ in range(list(arrivals).count(n)):
+            do(rule.on_pre, {**constants, **values}, pre | synaptic)
+            carried.append(values["w"])
+        spiked = n in fired
+        once = {**constants, **values}
+        values.update(advance(once, {}))
+        values.update({name: several[n] for name, several in states.items()})
+        values["spiked_post"] = float(spiked)
+        for _ in range(list(modulated).count(n)):
+            text = ";".join(x for x in parsed(rule.on_modulator) if x.split()[0] not in synaptic)
+            do(text, {**constants, **values}, {f.name for f in program.modulators})
+        raised = {n: values[n] for n in followed_here}
+        if spiked:
+            names = {**constants, **values}
+            for line in parsed(rule.on_post):
+                if line.split()[0] in followed_here:
+                    exec(line, {}, names)
+            after = {n: names[n] for n in followed_here}
+        else:
+            after = dict(raised)
+        values.update(after)
+        values.update(expressions({**constants, **values}))
+        if spiked:
+            names = {**constants, **values, **raised}
+            names.update({n: before[n] for n in pre} if rule.coincidence == "none" else {})
+            do(rule.on_post, names, closed | synaptic)
+        for _ in range(list(modulated).count(n)):
+            text = ";".join(x for x in parsed(rule.on_modulator) if x.split()[0] in synaptic)
+            do(text, {**constants, **values}, synaptic)
+        slopes = euler({**constants, **values})
+        values.update({n: values[n] + dt * slope for n, slope in slopes.items()})
+        do(rule.on_step, {**constants, **values}, synaptic)
+        course.append(values["w"])
+    return values, carried, course

@@ -7,6 +7,7 @@ from neurosim.capabilities import (
     Capabilities,
     Requirement,
     approximated,
+    learns_at_spikes_only,
     refused,
 )
 
@@ -20,6 +21,7 @@ SUPPORTS = {
     ),
     "session:weights": refused("synapses do not learn here", "backend='cpu'"),
     "session:learning": refused("synapses do not learn here", "backend='cpu'"),
+    **learns_at_spikes_only(),
     "synapse:plastic": refused(
         "a module of trained weights has no rule by which spikes change them",
         "plasticity=None, or backend='cpu'",

@@ -17,6 +17,7 @@ from neurosim.capabilities import (
     Support,
     Use,
     approximated,
+    learns_at_spikes_only,
     refused,
 )
 from neurosim.lower.values import realise_parameters
@@ -343,6 +344,7 @@ RUNTIME = Capabilities(
             "release=1 with weights scaled by the probability, which keeps the mean; or a script "
             "(ns.export), which draws failures by itself",
         ),
+        **learns_at_spikes_only(),
         "synapse:sign": refused(
             "no rule here keeps weights from crossing 0",
             "bounds on one side of 0, or backend='cpu'",

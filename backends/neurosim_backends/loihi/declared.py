@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.capabilities import PASSES, Capabilities, Case, Support, approximated, refused
+from neurosim.capabilities import (
+    PASSES,
+    Capabilities,
+    Case,
+    Support,
+    approximated,
+    learns_at_spikes_only,
+    refused,
+)
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
 from neurosim.features import Use
 from neurosim_backends.loihi.chip import MOST_SLOTS
@@ -69,6 +77,7 @@ SUPPORTS: Mapping[str, Support] = {
         "synapses of Loihi are reliable",
         "release=1 with weights scaled by the probability, which keeps the mean",
     ),
+    **learns_at_spikes_only(),
     "synapse:sign": refused(
         "no rule here keeps weights from crossing 0", "bounds on one side of 0, or backend='cpu'"
     ),

@@ -14,6 +14,7 @@ from neurosim.capabilities import (
     Requirement,
     Support,
     approximated,
+    learns_at_spikes_only,
     refused,
 )
 from neurosim.describe.learning import InhibitorySTDP
@@ -166,6 +167,7 @@ _REST: Mapping[str, Support] = {
         "release=1",
         if_asked="NEST draws which spikes pass: another realisation of the same process",
     ),
+    **learns_at_spikes_only(),
     "synapse:sign": refused(
         "no rule here keeps weights from crossing 0", "bounds on one side of 0, or backend='cpu'"
     ),

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from neurosim.capabilities import PASSES, Capabilities, Case, Support, refused
+from neurosim.capabilities import (
+    PASSES,
+    Capabilities,
+    Case,
+    Support,
+    learns_at_spikes_only,
+    refused,
+)
 from neurosim.features import Use
 
 MODELS: Mapping[str, str] = {
@@ -48,6 +55,7 @@ SUPPORTS: Mapping[str, Support] = {
     "weight:*": PASSES,
     "delay:*": PASSES,
     "synapse:release": refused("its static synapses are reliable", "release=1"),
+    **learns_at_spikes_only(),
     "synapse:plastic": refused(
         "rows and cores of plastic synapses are not counted here", "plasticity=None"
     ),
