@@ -3,6 +3,9 @@
     python -m benchmarks.conversion digits --default --steps 2,4,8 --spikingjelly /path/to/python
     python -m benchmarks.conversion mnist
     python -m benchmarks.conversion fashion --default --steps 4,8
+    python -m benchmarks.conversion fashion --default --steps 4 --images 1000
+
+The CNN of Fashion-MNIST is `references/fashion_cnn.npz`; `--train` trains it anew, in minutes.
 
 SpikingJelly wants packages that ours need not have, so it runs in an environment of its own with
 torch and numpy; the script of the other side is `peers/spikingjelly_convert.py`. Left out, only
@@ -26,8 +29,10 @@ import numpy as np
 from benchmarks.keeping import RESULTS, context, write
 
 KEPT = RESULTS / "conversion.json"
+FASHION = Path(__file__).parent / "references" / "fashion_cnn.npz"
 PEER = Path(__file__).parent / "peers" / "spikingjelly_convert.py"
 DEFAULT = "mse, half charge"
+SIGNED = "mse, half charge, signed"
 STEPS = (1, 2, 4, 8, 16, 32)
 """Lengths of the windows that are measured."""
 
@@ -37,6 +42,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "99.9 percentile (Rueckauer 2017)": dict(method="percentile", initial_charge=0.0),
     "99.9 percentile, half charge": dict(method="percentile"),
     DEFAULT: dict(method="mse"),
+    SIGNED: dict(method="mse", signed=True),
 }
 
 
@@ -64,6 +70,8 @@ def mnist_task() -> tuple[Any, ...]:
 
 def fashion_task() -> tuple[Any, ...]:
     """The same CNN on all of Fashion-MNIST: 60,000 pictures to train with, 10,000 held out."""
+    import torch
+
     from neurosim_datasets import fashion_mnist
 
     parts = []
@@ -71,20 +79,40 @@ def fashion_task() -> tuple[Any, ...]:
         found = fashion_mnist(part)
         parts.append((found.images[:, np.newaxis].astype(np.float32), found.labels))
     (seen, seen_labels), held_out = parts
-    return trained_cnn(seen, seen_labels, epochs=4), (seen, seen_labels), held_out
+    model = cnn()
+    with np.load(FASHION) as kept:
+        model.load_state_dict({name: torch.from_numpy(kept[name]) for name in kept.files})
+    return model.eval(), (seen, seen_labels), held_out
+
+
+def train_fashion() -> None:
+    """Train the CNN of `fashion_task` and keep its weights."""
+    from neurosim_datasets import fashion_mnist
+
+    found = fashion_mnist("train")
+    images = found.images[:, np.newaxis].astype(np.float32)
+    model = trained_cnn(images, found.labels, epochs=6)
+    np.savez_compressed(FASHION, **{k: v.numpy() for k, v in model.state_dict().items()})
+
+
+def cnn() -> Any:
+    """Return two convolutions and a linear layer for images of 28 x 28, not trained."""
+    from torch import nn
+
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 5, padding=2), nn.BatchNorm2d(8), nn.ReLU(), nn.AvgPool2d(2),
+        nn.Conv2d(8, 16, 5, padding=2), nn.BatchNorm2d(16), nn.ReLU(), nn.AvgPool2d(2),
+        nn.Flatten(), nn.Dropout(0.3), nn.Linear(784, 10),
+    )  # fmt: skip
 
 
 def trained_cnn(seen: Any, labels: Any, epochs: int) -> Any:
-    """Train two convolutions and a linear layer on images of 28 x 28."""
+    """Train `cnn` on images and their labels."""
     import torch
     from torch import nn
 
     torch.manual_seed(0)
-    model = nn.Sequential(
-        nn.Conv2d(1, 8, 5, padding=2), nn.BatchNorm2d(8), nn.ReLU(), nn.AvgPool2d(2),
-        nn.Conv2d(8, 16, 5, padding=2), nn.BatchNorm2d(16), nn.ReLU(), nn.AvgPool2d(2),
-        nn.Flatten(), nn.Dropout(0.3), nn.Linear(784, 10),
-    ).train()  # fmt: skip
+    model = cnn().train()
     x, y = torch.tensor(seen), torch.tensor(np.asarray(labels, np.int64))
     batches = -(-len(x) // 64)
     optimiser = torch.optim.AdamW(model.parameters(), lr=5e-3, weight_decay=1e-2)
@@ -156,11 +184,20 @@ def main() -> None:
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("--spikingjelly", metavar="PYTHON")
     parser.add_argument("--steps", default=",".join(map(str, STEPS)))
-    parser.add_argument("--default", action="store_true", help="that method of ours alone")
+    parser.add_argument(
+        "--default",
+        action="store_true",
+        help="that method of ours alone, without and with signed spikes",
+    )
+    parser.add_argument("--images", type=int, help="of the held-out ones; all if left out")
+    parser.add_argument("--train", action="store_true", help="the CNN of Fashion-MNIST anew")
     chosen = parser.parse_args()
     steps = [int(s) for s in chosen.steps.split(",")]
-    given = TASKS[chosen.task]()
-    found = measure(given, steps, [DEFAULT] if chosen.default else list(METHODS))
+    if chosen.train:
+        train_fashion()
+    model, seen, (images, labels) = TASKS[chosen.task]()
+    given = model, seen, (images[: chosen.images], labels[: chosen.images])
+    found = measure(given, steps, [DEFAULT, SIGNED] if chosen.default else list(METHODS))
     told = shlex.join(sys.argv[1:])
     if chosen.spikingjelly:
         found["spikingjelly"] = spikingjelly(chosen.spikingjelly, given, steps)

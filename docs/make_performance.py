@@ -111,6 +111,16 @@ neurons with the same weights and inputs. It is a condition that their spikes ag
 part of spikes that are the same.
 """
 
+CONVERTED = """\
+## An image on a converted network
+
+A CNN of Fashion-MNIST with 9,408 neurons, converted with T = 8 ([conversion](conversion.md)), one
+thread: time of the processor for an image. Thresholds are raised so that neurons fire less often;
+what is left at no activity is the first layer, which multiplies pixels in every step, and the
+updates of neurons. "Even" is the activity at which the core takes as long; none is told where it
+always takes longer.
+"""
+
 INTEGERS = """\
 ## Loihi's integers
 
@@ -265,6 +275,13 @@ def page() -> str:
             "agrees_with_snntorch": "as snnTorch", "agrees_with_norse": "as Norse",
         }  # fmt: skip
         parts += [MODULES, measured(modules), *plain_table(modules, columns)]
+    if (converted := read("conversion-cost")) is not None:
+        columns = {
+            "percent": "neurons that fire in a step, %", "synaptic_operations": "events",
+            "ms": "ms", "even_percent": "even at, %",
+        }  # fmt: skip
+        parts += [CONVERTED, measured(converted), *plain_table(converted, columns)]
+        parts.append("![time over activity](../benchmarks/results/conversion-cost.png)\n")
     if (integers := read("loihi")) is not None:
         columns = {
             "neurons": "neurons", "synapses": "synapses", "delay slots": "delays",
