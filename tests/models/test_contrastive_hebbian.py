@@ -41,6 +41,7 @@ def accuracy(phases: str, seed: int, *, epochs: int = 8, **options: Any) -> floa
     return float(np.mean(model.predict(held_out) == expected))
 
 
+@pytest.mark.slow
 def test_phases_of_random_lengths_learn_as_those_of_fixed_ones() -> None:
     """Held-out digits 0 to 4; Williams, Bredenberg & Lajoie (2023).
 
