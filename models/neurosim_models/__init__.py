@@ -1,8 +1,8 @@
 """Published networks, each a function that returns a `neurosim.Network`.
 
 Every function that draws anything takes `seed`, and keywords for the size; the spikes of all
-populations are recorded, of memories and filters whose units have none, the states; of `diehl_cook`,
-those of its excitatory neurons, of `one_shot_patterns`, those of its outputs.
+populations are recorded, of memories and filters whose units have none, the states; of
+`diehl_cook`, those of its excitatory neurons, of `one_shot_patterns`, those of its outputs.
 
 >>> from neurosim_models import vogels_abbott_cuba
 >>> vogels_abbott_cuba(scale=0.1).size
