@@ -47,9 +47,9 @@ _HOMES = {
     "neurosim.describe.neurons": (
         "AdEx", "ExponentialIF", "FitzHughNagumo", "GIF", "HodgkinHuxley", "Izhikevich",
         "JansenRit", "Kuramoto", "LIF", "LTC", "LinearRate", "MorrisLecar", "OrnsteinUhlenbeck",
-        "Parrot", "PerfectIntegrator", "PoissonFromRate", "QuadraticIF", "StuartLandau",
-        "ThresholdLinearRate", "TraubMiles", "TwoCompartment", "WilsonCowan", "WongWang",
-        "WongWangEI",
+        "Parrot", "PerfectIntegrator", "PoissonFromRate", "QuadraticIF", "SigmaDelta",
+        "StuartLandau", "ThresholdLinearRate", "TraubMiles", "TwoCompartment", "WilsonCowan",
+        "WongWang", "WongWangEI",
     ),
     "neurosim.describe.pattern_coupling": ("PatternCoupling",),
     "neurosim.describe.patterns": ("Patterns",),
@@ -180,6 +180,7 @@ if TYPE_CHECKING:
     from neurosim.describe.neurons import PerfectIntegrator as PerfectIntegrator
     from neurosim.describe.neurons import PoissonFromRate as PoissonFromRate
     from neurosim.describe.neurons import QuadraticIF as QuadraticIF
+    from neurosim.describe.neurons import SigmaDelta as SigmaDelta
     from neurosim.describe.neurons import StuartLandau as StuartLandau
     from neurosim.describe.neurons import ThresholdLinearRate as ThresholdLinearRate
     from neurosim.describe.neurons import TraubMiles as TraubMiles

@@ -47,8 +47,9 @@ PLAIN = ("SpikeFilter",)
 
 RATES = {
     "JansenRit": (), "Kuramoto": (), "LinearRate": PLAIN, "OrnsteinUhlenbeck": (),
-    "PoissonFromRate": (), "StuartLandau": PLAIN, "ThresholdLinearRate": PLAIN,
-    "WilsonCowan": PLAIN, "WongWang": CURRENTS, "WongWangEI": CURRENTS,
+    "PoissonFromRate": (), "SigmaDelta": (), "StuartLandau": PLAIN,
+    "ThresholdLinearRate": PLAIN, "WilsonCowan": PLAIN, "WongWang": CURRENTS,
+    "WongWangEI": CURRENTS,
 }  # fmt: skip
 """Rate models -> the kinds of synapses they take."""
 

@@ -17,17 +17,28 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from neurosim_backends.lava.jobs import job_of, run_in_lava
 from neurosim_backends.lava.workers import shared_worker
-from tests.backends.loihi_networks import GOLDEN, corner_trial, learning_trial, random_trial
+from tests.backends.loihi_networks import (
+    GOLDEN,
+    SEEN,
+    corner_trial,
+    learning_trial,
+    message_trial,
+    random_trial,
+)
 
 SEEDS = range(1000, 1015)
 LEARNING_SEEDS = range(1000, 1009)
+MESSAGE_SEEDS = range(1000, 1008)
 
 
 def main() -> None:
     """Run everything in Lava and write the file."""
     jobs: list[Any] = []
     arrays: dict[str, Any] = {}
-    trials = [corner_trial(), *map(random_trial, SEEDS), *map(learning_trial, LEARNING_SEEDS)]
+    trials = [
+        corner_trial(), *map(random_trial, SEEDS), *map(learning_trial, LEARNING_SEEDS),
+        *map(message_trial, MESSAGE_SEEDS),
+    ]  # fmt: skip
     for k, trial in enumerate(trials):
         made = (trial.network, trial.n_steps, trial.given, trial.watched)
         seen = run_in_lava(shared_worker(), *made, weights_after=trial.weights_after)
@@ -41,8 +52,7 @@ def main() -> None:
             for name, a in values.items()
             if not name.endswith(("watched", "wanted"))
         }
-        arrays |= {f"t{k}_{x}": getattr(seen, x).astype(np.int32) for x in ("step", "neuron")}
-        arrays |= {f"t{k}_{x}": getattr(seen, x).astype(np.int32) for x in ("u", "v")}
+        arrays |= {f"t{k}_{x}": getattr(seen, x).astype(np.int32) for x in SEEN}
         print(f"network {k}: {seen.step.size} spikes")
     np.savez_compressed(GOLDEN, jobs=json.dumps(jobs), **arrays)
     print(f"{GOLDEN}: {GOLDEN.stat().st_size / 1000:.0f} kB")

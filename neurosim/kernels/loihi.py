@@ -10,7 +10,8 @@ One step of a compartment, all numbers whole; ``decayed`` rounds toward zero, M 
 t + 1 + d. All synapses of one group share an exponent e: what arrives through the group in one step
 with one slot is summed, and the sum is shifted, ``<< e`` where e > 0, else ``>> -e`` (to minus
 infinity, as two's complement does). Weights of some groups learn, at the end of the step:
-`neurosim.kernels.loihi_learning`.
+`neurosim.kernels.loihi_learning`. Neurons that send numbers, and convolutions, stand in
+`neurosim.kernels.loihi_messages`.
 
 Source: the fixed-point models of Lava 0.10 (`LIF`, `Dense`, `DelayDense`), which these equal bit by
 bit; registers and their widths: Davies et al. (2018), IEEE Micro 38(1):82-99.
@@ -32,6 +33,7 @@ from neurosim.kernels.loihi_learning import (
     learn,
     take_note,
 )
+from neurosim.kernels.loihi_messages import FROM, ONTO, convolve, send_changes
 
 STATE_LIMIT = 1 << 23
 """M: u and v are registers of 24 bits."""
@@ -43,15 +45,19 @@ ALIGNMENT = 6
 """By how many bits what arrives, and the threshold, are shifted to the states."""
 
 # Columns of the table of populations.
-FIRST, END, IS_COMPARTMENTS, DU, DV, VTH = range(6)
-P_WIDTH = 6
+FIRST, END, KIND, DU, DV, VTH, SPIKE_EXP, STATE_EXP, RECTIFIES = range(9)
+P_WIDTH = 9
+
+GENERATORS, COMPARTMENTS, ENCODERS, SIGMA_DELTAS = range(4)
+"""Kinds of populations."""
 
 # Columns of the table of groups.
 PRE, POST, EXPONENT, ROWS, SLOTS, IS_GRADED = range(6)
 G_WIDTH = 6
 
-WRAPS, CLIPS = range(2)
-"""What is counted: currents that wrapped around, potentials that were clipped from below."""
+WRAPS, CLIPS, BEYOND = range(3)
+"""What is counted: currents that wrapped around, potentials that were clipped from below, sums of
+convolutions that wrapped around and states of neurons that send numbers beyond 24 bits."""
 
 
 @inlined
@@ -89,15 +95,17 @@ def shifted(total: Any, exponent: Any) -> Any:
 
 @kernel
 def advance(
-    first, n_steps, populations, u, v, bias, arrived, groups, row_start, target, slot, weight,
-    learning, keeps, drawn, columns, traces, histories, given_start, given_id, given_many, watched,
-    seen_u, seen_v, log_step, log_id, fired_id, fired_many, fired_from, sums, counts,
+    first, n_steps, populations, u, v, residue, bias, arrived, groups, row_start, target, slot,
+    weight, learning, keeps, drawn, columns, traces, histories, convolutions, kernel, given_start,
+    given_id, given_many, watched, seen_u, seen_v, seen_residue, log_step, log_id, log_many,
+    fired_id, fired_many, fired_from, sums, counts,
 ):  # fmt: skip
     """Take a network through steps ``first`` .. ``first + n_steps - 1``; return spikes logged.
 
     first, n_steps : int64
     populations    : (n_populations, P_WIDTH) int64   ids from FIRST to END; registers
-    u, v           : (n,) int32, written              current and potential
+    u, v           : (n,) int32, written              current and potential; sigma and activation
+    residue        : (n,) int32, written              of neurons that send numbers
     bias           : (n,) int32                       mantissa << exponent
     arrived        : (depth, n) int32, written        row t % depth is what arrives in step t; rows
                                                       that were read are cleared; depth >= slots + 1
@@ -114,15 +122,19 @@ def advance(
     columns        : three int arrays                 column_start, column_pre, column_synapse
     traces         : four int32 arrays, written       x, last_x, y, last_y
     histories      : two int32 arrays, scratch        (longest epoch + 1, widest population)
-    given_start    : (n_steps + 1,) int64             spikes of generators: of each step
+    convolutions   : (n, C_WIDTH) int64               see `loihi_messages`
+    kernel         : int32                            of all of them
+    given_start    : (n_steps + 1,) int64             spikes of generators: of each step; numbers
+                                                      that encoders are given
     given_id, given_many : int32                      by id within a step; payloads
     watched        : (n_watched,) int32               ids
-    seen_u, seen_v : (n_steps, n_watched) int32, written   after each step
-    log_step, log_id : int64, int32, written          spikes of compartments in order; room for all
+    seen_u, seen_v, seen_residue : (n_steps, n_watched) int32, written   after each step
+    log_step, log_id, log_many : int64, int32, int32, written   spikes and messages, but those of
+                                                      generators, in order; room for all
     fired_id, fired_many : (n,) int32, overwritten
     fired_from     : (n_populations + 1,) int64, overwritten
     sums           : (slots, largest post) int64, zero before and after
-    counts         : (2,) int64, added to             see WRAPS, CLIPS
+    counts         : (3,) int64, added to             see WRAPS, CLIPS, BEYOND
     """
     depth = arrived.shape[0]
     n_populations = populations.shape[0]
@@ -135,7 +147,39 @@ def advance(
         for p in range(n_populations):
             fired_from[p] = n_fired
             end = populations[p, END]
-            if not populations[p, IS_COMPARTMENTS]:
+            kind = populations[p, KIND]
+            if kind == ENCODERS:
+                while at < given_start[j + 1] and given_id[at] < end:
+                    row[given_id[at]] = given_many[at]
+                    at += 1
+            if kind >= ENCODERS:
+                shift = populations[p, SPIKE_EXP] + populations[p, STATE_EXP]
+                sent, beyond = send_changes(
+                    populations[p, FIRST],
+                    end,
+                    kind == ENCODERS,
+                    populations[p, RECTIFIES] != 0,
+                    populations[p, SPIKE_EXP],
+                    populations[p, STATE_EXP],
+                    populations[p, VTH] << shift,
+                    row,
+                    u,
+                    v,
+                    residue,
+                    bias,
+                    fired_id,
+                    fired_many,
+                    n_fired,
+                )
+                counts[BEYOND] += beyond
+                for f in range(n_fired, sent):
+                    log_step[logged] = step
+                    log_id[logged] = fired_id[f]
+                    log_many[logged] = fired_many[f]
+                    logged += 1
+                n_fired = sent
+                continue
+            if kind == GENERATORS:
                 while at < given_start[j + 1] and given_id[at] < end:
                     fired_id[n_fired] = given_id[at]
                     fired_many[n_fired] = given_many[at]
@@ -161,6 +205,7 @@ def advance(
                     n_fired += 1
                     log_step[logged] = step
                     log_id[logged] = k
+                    log_many[logged] = 1
                     logged += 1
                 v[k] = potential
         fired_from[n_populations] = n_fired
@@ -192,6 +237,21 @@ def advance(
                     for k in range(size):
                         later[base + k] += shifted(int(sums[d, k]), exponent)
                         sums[d, k] = 0
+        for c in range(convolutions.shape[0]):
+            pre, post = convolutions[c, FROM], convolutions[c, ONTO]
+            if fired_from[pre] < fired_from[pre + 1]:
+                counts[BEYOND] += convolve(
+                    convolutions[c],
+                    kernel,
+                    fired_id,
+                    fired_many,
+                    fired_from[pre],
+                    fired_from[pre + 1],
+                    populations[pre, FIRST],
+                    arrived[(step + 1) % depth],
+                    populations[post, FIRST],
+                    sums[0],
+                )
         for l in range(learning.shape[0]):
             g = learning[l, GROUP]
             pre, post = groups[g, PRE], groups[g, POST]
@@ -245,6 +305,7 @@ def advance(
         for w in range(watched.size):
             seen_u[j, w] = u[watched[w]]
             seen_v[j, w] = v[watched[w]]
+            seen_residue[j, w] = residue[watched[w]]
     return logged
 
 

@@ -11,7 +11,7 @@ from neurosim.describe.binary import Binary
 from neurosim.describe.coupling import CouplingFunction
 from neurosim.describe.currents import StepCurrent
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
-from neurosim.describe.explicit import ExplicitRule, FromList, located
+from neurosim.describe.explicit import Conv2D, ExplicitRule, FromList, located
 from neurosim.describe.model_protocol import is_source
 from neurosim.describe.network import Network
 from neurosim.describe.pattern_coupling import PatternCoupling
@@ -255,6 +255,7 @@ def lower_projection(
             projection.pre, projection.post, generator(network.seed, "wiring", number)
         )
         facts = {"rule": "explicit", "explicit_pre": listed.pre, "explicit_post": listed.post}
+        facts["convolution"] = rule if isinstance(rule, Conv2D) else None
         weight = (
             np.asarray(listed.weight, np.float64)
             if listed.weight is not None
@@ -484,6 +485,7 @@ def lower_coupling(projection: Projection, number: int, network: Network) -> lis
             parameters=parameters,
             plasticity=rule_of(projection),
             targets=projection.post.ids,
+            convolution=rule if isinstance(rule, Conv2D) else None,
         )
         for inlet, pair in pairs.items()
     ]

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurosim.describe.binary import Binary
+from neurosim.describe.explicit import Conv2D
 from neurosim.describe.interactions import Interaction
 from neurosim.describe.patterns import Patterns
 from neurosim.describe.plasticity import PlasticityRule
@@ -151,6 +152,9 @@ class PlanProjection:
         What spikes do to the synapses; None where these are static.
     modulators : (n,) int64 or None
         Global ids of the population that the rule follows as its modulators.
+    convolution : Conv2D or None
+        The rule that the connections are of, where it is a convolution; they are listed all the
+        same.
     """
 
     index: int
@@ -171,6 +175,7 @@ class PlanProjection:
     release: float = 1.0
     plasticity: PlasticityRule | None = None
     modulators: Ints | None = None
+    convolution: Conv2D | None = None
 
 
 @dataclass(frozen=True)
@@ -203,6 +208,8 @@ class PlanCoupling:
         What weights are multiplied by in each lane.
     plasticity : PlasticityRule or None
         How weights change with the states of both sides; None where they do not.
+    convolution : Conv2D or None
+        As of `PlanProjection`.
     targets : (n_post,) int64
         Global ids of all neurons of the post view: those without a connection have a sum of 0, of
         which `pair.total` may make something.
@@ -223,6 +230,7 @@ class PlanCoupling:
     lanes: int = 1
     factor: Floats | None = None
     plasticity: PlasticityRule | None = None
+    convolution: Conv2D | None = None
     targets: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
 

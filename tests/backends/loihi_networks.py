@@ -21,6 +21,7 @@ from neurosim_backends.loihi.chip import (
     Learning,
     Seen,
 )
+from neurosim_backends.loihi.messages import Convolution, Encoders, SigmaDeltas
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +35,13 @@ class Trial:
 
     @property
     def watched(self) -> Ints:
-        """All compartments."""
+        """All that have states."""
         n = self.network
         return np.concatenate(
             [
                 np.arange(n.offsets[k], n.offsets[k + 1])
                 for k, p in enumerate(n.populations)
-                if isinstance(p, Compartments)
+                if not isinstance(p, Generators)
             ]
         )
 
@@ -170,6 +171,89 @@ def _learning_group(
     )  # fmt: skip
 
 
+def message_trial(seed: int) -> Trial:
+    """Draw convolutions of spikes, of payloads and of messages, and neurons that send numbers.
+
+    Every seed has its own shapes, strides, paddings, dilations, blocks, exponents and thresholds.
+    Numbers are so large in some that sums of convolutions wrap around.
+    """
+    draw = np.random.default_rng([8, seed])
+    wild = seed % 4 == 3
+    blocks = int(draw.choice([1, 1, 2]))
+    shape = (blocks * int(draw.integers(1, 3)), *draw.integers(3, 6, 2).tolist())
+    n = int(np.prod(shape))
+    populations: list[Any] = [
+        Generators(name="given", size=n),
+        Encoders(
+            name="encoders", size=n, vth=int(draw.integers(0, 40)),
+            spike_exp=int(draw.integers(0, 3)), state_exp=int(draw.integers(0, 4)),
+        ),
+    ]  # fmt: skip
+    convolutions, shapes = [], []
+    for pre in (0, 0, 1):
+        kernel, after, form = _convolution(draw, shape, blocks, wild)
+        shapes.append(after)
+        convolutions.append(
+            Convolution(
+                name=f"{pre}->{len(populations)}", pre=pre, post=len(populations), kernel=kernel,
+                before=shape, after=after, blocks=blocks, graded=bool(pre or len(populations) == 3),
+                **form,
+            )
+        )  # fmt: skip
+        m = int(np.prod(after))
+        populations.append(_sigma_deltas(draw, m) if pre else _compartments(draw, "fires", m))
+    last = len(populations)
+    populations.append(_sigma_deltas(draw, int(draw.integers(2, 6))))
+    populations.append(_sigma_deltas(draw, 3))
+    groups = [
+        replace(_group(draw, *ends, populations), graded=True, exponent=int(draw.integers(-6, 2)))
+        for ends in ((last - 1, last), (2, last), (last, last + 1), (last + 1, last))
+    ]
+    groups = [replace(g, slot=np.zeros_like(g.slot), weight=g.weight // 16) for g in groups]
+    n_steps = 16
+    parts = []
+    for first, most in ((0, 4), (n, 60000 if wild else 200)):
+        step, neuron = np.nonzero(draw.random((n_steps, n)) < 0.4)
+        many = draw.integers(-most if first else 1, most, step.size)
+        parts.append(Given(step=step, neuron=neuron + first, many=many))
+    return Trial(
+        network=IntegerNetwork(
+            populations=tuple(populations), groups=tuple(groups), convolutions=tuple(convolutions)
+        ),
+        given=Given.gathered(parts), n_steps=n_steps,
+    )  # fmt: skip
+
+
+def _convolution(
+    draw: np.random.Generator, shape: tuple[int, int, int], blocks: int, wild: bool
+) -> tuple[Ints, tuple[int, int, int], dict[str, Any]]:
+    """Return a kernel, what it leads to, and how it moves."""
+    form: dict[str, tuple[int, int]] = {
+        "stride": (int(draw.integers(1, 4)), int(draw.integers(1, 3))),
+        "padding": (int(draw.integers(0, 3)), int(draw.integers(0, 2))),
+        "dilation": (int(draw.integers(1, 3)), int(draw.integers(1, 3))),
+    }
+    taps, after = [], []
+    for k, (extent, stride, padding, dilation) in enumerate(
+        zip(shape[1:], *form.values(), strict=True)
+    ):
+        most = (extent + 2 * padding - 1) // dilation + 1
+        taps.append(int(draw.integers(1, min(3 + k, most) + 1)))
+        after.append((extent + 2 * padding - dilation * (taps[-1] - 1) - 1) // stride + 1)
+    out = blocks * int(draw.integers(1, 4))
+    high = 256 if wild else 40
+    kernel = draw.integers(-high, high, (out, shape[0] // blocks, *taps))
+    return kernel, (out, after[0], after[1]), form
+
+
+def _sigma_deltas(draw: np.random.Generator, n: int) -> SigmaDeltas:
+    return SigmaDeltas(
+        name="sums", vth=int(draw.integers(0, 30)), bias=draw.integers(-50, 50, n),
+        spike_exp=int(draw.integers(0, 2)), state_exp=int(draw.integers(0, 7)),
+        rectifies=bool(draw.integers(2)),
+    )  # fmt: skip
+
+
 def together(trials: Sequence[Trial]) -> Trial:
     """Return several trials as one, since each job of Lava's takes a second to begin.
 
@@ -177,6 +261,7 @@ def together(trials: Sequence[Trial]) -> Trial:
     """
     populations: list[Any] = []
     groups: list[Group] = []
+    convolutions: list[Convolution] = []
     given: list[Given] = []
     n_steps = max(t.n_steps for t in trials)
     offset = 0
@@ -185,11 +270,17 @@ def together(trials: Sequence[Trial]) -> Trial:
         for g in t.network.groups:
             moved = replace(g, name=f"{number}: {g.name}", pre=g.pre + base, post=g.post + base)
             groups.append(moved)
+        for c in t.network.convolutions:
+            moved_too = replace(c, pre=c.pre + base, post=c.post + base)
+            convolutions.append(moved_too)
         if number:
+            joint = next(
+                k for k, p in enumerate(t.network.populations) if isinstance(p, Compartments)
+            )
             nothing = np.zeros(1, int)
             groups.append(
                 Group(
-                    name=f"{number - 1} to {number}", pre=0, post=base + 1, pre_id=nothing,
+                    name=f"{number - 1} to {number}", pre=0, post=base + joint, pre_id=nothing,
                     post_id=nothing, weight=nothing, slot=nothing,
                 )
             )  # fmt: skip
@@ -197,13 +288,11 @@ def together(trials: Sequence[Trial]) -> Trial:
         own = t.given
         given.append(Given(step=own.step, neuron=own.neuron + offset, many=own.many))
         offset += t.network.size
-    step, neuron, many = (
-        np.concatenate([getattr(g, x) for g in given]) for x in ("step", "neuron", "many")
-    )
-    order = np.lexsort((neuron, step))
     return Trial(
-        network=IntegerNetwork(populations=tuple(populations), groups=tuple(groups)),
-        given=Given(step=step[order], neuron=neuron[order], many=many[order]), n_steps=n_steps,
+        network=IntegerNetwork(
+            populations=tuple(populations), groups=tuple(groups), convolutions=tuple(convolutions)
+        ),
+        given=Given.gathered(given), n_steps=n_steps,
         weights_after=tuple(sorted({s for t in trials for s in t.weights_after})),
     )  # fmt: skip
 
@@ -259,14 +348,21 @@ GOLDEN = Path(__file__).with_name("loihi_golden.npz")
 def trial_of(job: dict[str, Any], arrays: Any, prefix: str) -> Trial:
     """Return the trial that a job for Lava was made of; its arrays are found under a prefix."""
     populations: list[Any] = []
-    step, neuron, many = [], [], []
+    given: list[Given] = []
     offset = 0
     for k, p in enumerate(job["populations"]):
+        if p["kind"] in ("generators", "encoders"):
+            step, neuron, many = (arrays[f"{prefix}p{k}_{x}"] for x in ("step", "neuron", "many"))
+            given.append(Given(step=step, neuron=neuron + offset, many=many))
+        registers = {x: v for x, v in p.items() if x != "kind"}
         if p["kind"] == "generators":
             populations.append(Generators(name="given", size=p["size"]))
-            step.append(arrays[f"{prefix}p{k}_step"])
-            neuron.append(arrays[f"{prefix}p{k}_neuron"] + offset)
-            many.append(arrays[f"{prefix}p{k}_many"])
+        elif p["kind"] == "encoders":
+            populations.append(Encoders(**registers))
+        elif p["kind"] == "sigma_deltas":
+            registers["bias"] = np.asarray(arrays[f"{prefix}p{k}_bias"], np.int64)
+            registers.pop("size")
+            populations.append(SigmaDeltas(**registers))
         else:
             facts = {x: arrays[f"{prefix}p{k}_{x}"] for x in ("bias_mant", "bias_exp", "u", "v")}
             facts = {name: np.asarray(a, np.int64) for name, a in facts.items()}
@@ -286,12 +382,18 @@ def trial_of(job: dict[str, Any], arrays: Any, prefix: str) -> Trial:
         )
         for k, g in enumerate(job["groups"])
     )  # fmt: skip
-    given = Given(
-        step=np.concatenate(step), neuron=np.concatenate(neuron), many=np.concatenate(many)
+    convolutions = tuple(
+        Convolution(
+            **{x: tuple(v) if isinstance(v, list) else v for x, v in c.items()},
+            kernel=np.asarray(arrays[f"{prefix}c{k}_kernel"], np.int64),
+        )
+        for k, c in enumerate(job["convolutions"])
     )
-    network = IntegerNetwork(populations=tuple(populations), groups=groups)
+    network = IntegerNetwork(
+        populations=tuple(populations), groups=groups, convolutions=convolutions
+    )
     return Trial(
-        network=network, given=given, n_steps=job["n_steps"],
+        network=network, given=Given.gathered(given), n_steps=job["n_steps"],
         weights_after=tuple(job["weights_after"]),
     )  # fmt: skip
 
@@ -302,7 +404,7 @@ def golden_trials() -> list[tuple[Trial, Seen]]:
         arrays = dict(file)
     found = []
     for k, job in enumerate(json.loads(str(arrays["jobs"]))):
-        seen = {x: arrays[f"t{k}_{x}"].astype(np.int64) for x in ("step", "neuron", "u", "v")}
+        seen = {x: arrays[f"t{k}_{x}"].astype(np.int64) for x in SEEN}
         learning = [n for n, g in enumerate(job["groups"]) if g["learning"] is not None]
         weights, xs, ys = (
             {n: arrays[f"t{k}_{n}_{of}"].astype(np.int64) for n in learning} for of in "wxy"
@@ -321,10 +423,12 @@ def run_ours(trial: Trial) -> Seen:
     )  # fmt: skip
 
 
+SEEN = ("step", "neuron", "many", "u", "v", "residue")
+
+
 def differences(one: Seen, other: Seen) -> list[str]:
     """Return what is not the same, bit by bit."""
-    names = ("step", "neuron", "u", "v")
-    found = [x for x in names if not np.array_equal(getattr(one, x), getattr(other, x))]
+    found = [x for x in SEEN if not np.array_equal(getattr(one, x), getattr(other, x))]
     if one.weights.keys() != other.weights.keys():
         return [*found, "which groups learn"]
     for k, weights in one.weights.items():

@@ -32,6 +32,7 @@ from tests.backends.loihi_networks import (
     corner_trial,
     differences,
     learning_trial,
+    message_trial,
     random_trial,
     run_ours,
     together,
@@ -39,6 +40,7 @@ from tests.backends.loihi_networks import (
 
 NETWORKS = 40
 LEARNING_NETWORKS = 12
+MESSAGE_NETWORKS = 6
 BATCHES = 4
 """Random networks, and into how many jobs they are gathered."""
 
@@ -72,7 +74,9 @@ def of_own() -> Worker:
 
 def trials() -> list[Trial]:
     found = [random_trial(seed) for seed in range(NETWORKS)]
-    return [*found, corner_trial(), *(learning_trial(seed) for seed in range(LEARNING_NETWORKS))]
+    found += [learning_trial(seed) for seed in range(LEARNING_NETWORKS)]
+    found += [message_trial(seed) for seed in range(MESSAGE_NETWORKS)]
+    return [*found, corner_trial()]
 
 
 @pytest.mark.compiled

@@ -25,6 +25,7 @@ from neurosim.errors import (
 )
 from neurosim.kernels import loihi as kernels
 from neurosim.kernels import loihi_learning as learning_kernels
+from neurosim.kernels import loihi_messages as message_kernels
 from neurosim.lower.lowering import lower
 from neurosim_backends.loihi import chip as chips
 from neurosim_backends.loihi.backend import Loihi
@@ -40,6 +41,7 @@ from neurosim_backends.loihi.chip import (
 from neurosim_backends.loihi.learning import stdp_of, taught
 from neurosim_backends.loihi.quantise import quantise
 from tests.backends.loihi_networks import (
+    SEEN,
     Trial,
     corner_trial,
     differences,
@@ -75,13 +77,14 @@ def test_pieces_have_the_bits_of_the_whole() -> None:
             many=trial.given.many[mine],
         )  # fmt: skip
         parts.append(chip.run(last - first, part, trial.watched))
-    for name in ("step", "neuron", "u", "v"):
+    for name in SEEN:
         joined = np.concatenate([getattr(p, name) for p in parts])
         np.testing.assert_array_equal(joined, getattr(seen, name))
 
 
 SOURCE = Path(kernels.__file__).read_text()
 LEARNING_SOURCE = Path(learning_kernels.__file__).read_text()
+MESSAGE_SOURCE = Path(message_kernels.__file__).read_text()
 
 FAULTS = {
     "decay rounds down": ("return -((-product) >> DECAY_BITS)", "return product >> DECAY_BITS"),
@@ -128,12 +131,53 @@ LEARNING_FAULTS = {
 }  # fmt: skip
 
 
-def as_python(source: str, learning_source: str = LEARNING_SOURCE) -> SimpleNamespace:
+MESSAGE_FAULTS = {
+    "changes below the threshold are sent": ("abs(delta) >= threshold", "abs(delta) >= 0"),
+    "the threshold must be passed": ("abs(delta) >= threshold", "abs(delta) > threshold"),
+    "changes downward are kept": ("abs(delta) >= threshold", "delta >= threshold"),
+    "what was not sent is forgotten": ("residue[k] = delta - sent", "residue[k] = 0"),
+    "all that was not sent is sent again": ("residue[k] = delta - sent", "residue[k] = delta"),
+    "messages are rounded toward zero": (
+        "message = sent >> state_exp", "message = int(sent / 2**state_exp)",
+    ),
+    "the bias is left out": ("total + int(bias[k])", "total"),
+    "nothing is rectified": ("            if rectifies:", "            if False:"),
+    "encoders ignore the exponent of messages": (
+        "<< (spike_exp + state_exp)", "<< state_exp",
+    ),
+    "nothing is summed": ("int(sigma[k]) + int(row[k])", "int(row[k])"),
+    "sums of convolutions do not wrap": (
+        "(total + MESSAGE_LIMIT) % (2 * MESSAGE_LIMIT) - MESSAGE_LIMIT", "total",
+    ),
+    "sums of convolutions saturate": (
+        "(total + MESSAGE_LIMIT) % (2 * MESSAGE_LIMIT) - MESSAGE_LIMIT",
+        "max(-MESSAGE_LIMIT, min(MESSAGE_LIMIT - 1, total))",
+    ),
+    "kernels are turned around": (
+        "tap = i * form[KERNEL_WIDTH] + j",
+        "tap = (form[KERNEL_HEIGHT] - i) * form[KERNEL_WIDTH] - 1 - j",
+    ),
+    "strides are left out": ("y // form[STRIDE_Y] * out_width", "y * out_width"),
+    "padding is left out": ("line + form[PADDING_Y] -", "line -"),
+    "dilation is left out": ("j * form[DILATION_X]", "j"),
+    "blocks of channels are mixed": ("+ block * each", ""),
+    "payloads are ignored by convolutions": ("int(fired_many[f]) if form[COUNTS] else 1", "1"),
+    "payloads always count for convolutions": (
+        "int(fired_many[f]) if form[COUNTS] else 1", "int(fired_many[f])",
+    ),
+}  # fmt: skip
+
+
+def as_python(
+    source: str, learning_source: str = LEARNING_SOURCE, message_source: str = MESSAGE_SOURCE
+) -> SimpleNamespace:
     """Return the kernels of source texts, as the Python they are written in."""
-    learning = ModuleType("planted_learning")
-    exec(compile(_plain(learning_source), "planted learning", "exec"), learning.__dict__)
-    sys.modules["planted_learning"] = learning
-    plain = _plain(source).replace("from neurosim.kernels.loihi_learning", "from planted_learning")
+    plain = _plain(source)
+    for name, text in (("learning", learning_source), ("messages", message_source)):
+        planted = ModuleType(f"planted_{name}")
+        exec(compile(_plain(text), planted.__name__, "exec"), planted.__dict__)
+        sys.modules[planted.__name__] = planted
+        plain = plain.replace(f"from neurosim.kernels.loihi_{name}", f"from planted_{name}")
     names: dict[str, Any] = {"__name__": "planted"}
     exec(compile(plain, "planted", "exec"), names)
     return SimpleNamespace(**names)
@@ -165,6 +209,22 @@ def test_faults_in_learning_are_seen(fault: str, monkeypatch: pytest.MonkeyPatch
     taught = [(t, seen) for t, seen in GOLDEN if seen.weights]
     found = any(differences(run_with(broken, t, monkeypatch), seen) for t, seen in taught)
     assert found, f"no golden network shows that {fault}"
+
+
+@pytest.mark.parametrize("fault", MESSAGE_FAULTS)
+def test_faults_in_messages_are_seen(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = MESSAGE_FAULTS[fault]
+    assert MESSAGE_SOURCE.count(old) == 1
+    broken = as_python(SOURCE, message_source=MESSAGE_SOURCE.replace(old, new))
+    sent = [(t, seen) for t, seen in GOLDEN if t.network.convolutions]
+    for trial, seen in sent:
+        try:
+            found = differences(run_with(broken, trial, monkeypatch), seen)
+        except (IndexError, OverflowError):  # numba would have gone on, and written elsewhere
+            found = ["places"]
+        if found:
+            return
+    pytest.fail(f"no golden network shows that {fault}")
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -671,6 +671,20 @@ def input_of_rates() -> ns.Network:
     return net
 
 
+@case("neuron:SigmaDelta", dt=1.0, steps=12, inputs={"image": FLOW[:12] / 400})
+def changes_are_sent() -> ns.Network:
+    net = ns.Network("sigma-delta", dt=1.0)
+    image = net.population("image", 2, ns.Input("current"))
+    encoder = net.population("encoder", 2, ns.SigmaDelta(theta=0.05, activation="none"))
+    units = net.population("units", 3, ns.SigmaDelta(theta=0.08, bias=[0.1, -0.2, 0.0]))
+    net.project(image, encoder, ns.OneToOne(), receptor="a")
+    weights = np.array([[0.7, 0.4, -0.6], [-0.3, 0.9, 0.8]])
+    net.project(encoder, units, ns.AllToAll(), weight=weights, source="sent", receptor="a")
+    for cells in (encoder, units):
+        net.record(cells, ["spikes", "a", "sent"])
+    return net
+
+
 # --- other steps, and much at once ----------------------------------------------------------------
 
 

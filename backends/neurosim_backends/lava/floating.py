@@ -196,7 +196,8 @@ def run_floats(
         arrays |= {f"g{k}_pre": g.pre_id, f"g{k}_post": g.post_id}
         arrays |= {f"g{k}_weight": g.weight, f"g{k}_slot": g.slot}
     job = {
-        "populations": populations, "groups": groups, "n_steps": n_steps, "tag": "floating_pt",
+        "populations": populations, "groups": groups, "convolutions": [], "n_steps": n_steps,
+        "tag": "floating_pt",
     }  # fmt: skip
     found = worker.run(job, arrays, timeout)
     u, v = (np.zeros((n_steps, network.size)) for _ in range(2))
@@ -205,5 +206,6 @@ def run_floats(
     for k in indices:
         u[:, offsets[k] : offsets[k + 1]] = found[f"p{k}_u"]
         v[:, offsets[k] : offsets[k + 1]] = found[f"p{k}_v"]
-    step, neuron = spikes_of(found, indices, offsets)
-    return Seen(step=step, neuron=neuron, u=u, v=v)  # type: ignore[arg-type]
+    step, neuron, many = spikes_of(found, indices, offsets)
+    nothing = np.zeros_like(u)
+    return Seen(step=step, neuron=neuron, many=many, u=u, v=v, residue=nothing)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,13 @@ from neurosim_backends.lava.client import Worker
 from neurosim_backends.loihi.chip import (
     NOTHING,
     Compartments,
+    Generators,
     Given,
     IntegerNetwork,
     Ints,
     Seen,
 )
+from neurosim_backends.loihi.messages import Encoders
 from neurosim_backends.loihi.packing import Golden, compared, of_what, opened
 
 
@@ -39,17 +41,19 @@ def run_in_lava(
     ids = np.asarray(watched, np.int64)
     job, arrays, places = job_of(network, n_steps, given, ids, weights_after)
     found = worker.run(job, arrays, timeout)
-    u, v = (np.zeros((n_steps, ids.size), np.int64) for _ in range(2))
+    u, v, residue = (np.zeros((n_steps, ids.size), np.int64) for _ in range(3))
     for k, place in places.items():
         u[:, place], v[:, place] = found[f"p{k}_u"], found[f"p{k}_v"]
-    step, neuron = spikes_of(found, places, network.offsets)
+        if f"p{k}_residue" in found:
+            residue[:, place] = found[f"p{k}_residue"]
+    step, neuron, many = spikes_of(found, places, network.offsets)
     numbers = [k for k, g in enumerate(network.groups) if g.weight.size]
     learning = {numbers[k]: f"g{k}" for k, g in enumerate(job["groups"]) if g["learning"]}
     weights, x, y = (
         {k: found[f"{key}_{of}"].astype(np.int64) for k, key in learning.items()} for of in "wxy"
     )
     return Seen(
-        step=step, neuron=neuron, u=u, v=v, weights=weights,
+        step=step, neuron=neuron, many=many, u=u, v=v, residue=residue, weights=weights,
         traces={k: (x[k], y[k]) for k in learning},
     )  # fmt: skip
 
@@ -92,16 +96,16 @@ def given_arrays(
 
 def spikes_of(
     found: Mapping[str, npt.NDArray[Any]], indices: Iterable[int], offsets: Ints
-) -> tuple[Ints, Ints]:
-    """Return steps and ids of the spikes of some populations, in order."""
-    steps, neurons = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+) -> tuple[Ints, Ints, Ints]:
+    """Return steps, ids and payloads of the spikes of some populations, in order."""
+    parts: list[Ints] = []
     for k in indices:
-        step, neuron = np.nonzero(found[f"p{k}_spikes"])
-        steps.append(step)
-        neurons.append(neuron + offsets[k])
-    step, neuron = np.concatenate(steps), np.concatenate(neurons)
-    order = np.lexsort((neuron, step))
-    return step[order], neuron[order]
+        sent = np.asarray(found[f"p{k}_spikes"])
+        step, neuron = np.nonzero(sent)
+        parts.append(np.stack([step, neuron + offsets[k], sent[step, neuron].astype(np.int64)]))
+    all_of = np.concatenate([np.empty((3, 0), np.int64), *parts], axis=1)
+    step, neuron, many = all_of[:, np.lexsort((all_of[1], all_of[0]))]
+    return step, neuron, many
 
 
 def job_of(
@@ -122,15 +126,27 @@ def job_of(
             places[k] = np.flatnonzero((watched >= first) & (watched < end))
             arrays[f"p{k}_watched"] = watched[places[k]] - first
             continue
-        populations.append({"kind": "generators", "size": p.size})
-        arrays |= given_arrays(k, network.offsets, given, n_steps)
+        if isinstance(p, Generators):
+            populations.append({"kind": "generators", "size": p.size})
+            arrays |= given_arrays(k, network.offsets, given, n_steps)
+            continue
+        exponents = {"spike_exp": p.spike_exp, "state_exp": p.state_exp}
+        facts = {"name": p.name, "size": p.size, "vth": p.vth, **exponents}
+        if isinstance(p, Encoders):
+            populations.append({"kind": "encoders", **facts})
+            arrays |= given_arrays(k, network.offsets, given, n_steps)
+        else:
+            populations.append({"kind": "sigma_deltas", "rectifies": p.rectifies, **facts})
+            arrays[f"p{k}_bias"] = p.bias.astype(np.int32)
+        places[k] = np.flatnonzero((watched >= first) & (watched < end))
+        arrays[f"p{k}_watched"] = watched[places[k]] - first
     groups: list[dict[str, Any]] = []
     for g in network.groups:
         if not g.weight.size:
             continue
         k = len(groups)
-        facts = ("name", "pre", "post", "exponent", "bits", "sign", "graded")
-        groups.append({name: getattr(g, name) for name in facts})
+        of_groups = ("name", "pre", "post", "exponent", "bits", "sign", "graded")
+        groups.append({name: getattr(g, name) for name in of_groups})
         groups[-1]["learning"] = None if g.learning is None else asdict(g.learning)
         if g.learning is not None:
             arrays[f"g{k}_wanted"] = np.asarray(weights_after, np.int64)
@@ -140,7 +156,12 @@ def job_of(
             ("weight", g.weight if g.learning is None else g.stored),
         ):  # fmt: skip
             arrays[f"g{k}_{name}"] = values
+    convolutions = []
+    for k, c in enumerate(network.convolutions):
+        convolutions.append({x.name: getattr(c, x.name) for x in fields(c) if x.name != "kernel"})
+        arrays[f"c{k}_kernel"] = c.kernel.astype(np.int32)
     job = {
-        "populations": populations, "groups": groups, "n_steps": n_steps, "tag": "fixed_pt",
+        "populations": populations, "groups": groups, "convolutions": convolutions,
+        "n_steps": n_steps, "tag": "fixed_pt",
     }  # fmt: skip
     return job, arrays, places

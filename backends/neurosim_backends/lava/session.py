@@ -19,7 +19,7 @@ from neurosim_backends.lava.floating import FloatCompartments, describe, run_flo
 from neurosim_backends.lava.jobs import run_in_lava
 from neurosim_backends.lava.workers import shared_worker
 from neurosim_backends.loihi.calibration import Wish
-from neurosim_backends.loihi.chip import NOTHING, Chip, Generators, Given, Seen
+from neurosim_backends.loihi.chip import NOTHING, Chip, Given, Seen
 from neurosim_backends.loihi.session import IntegerSession
 
 
@@ -68,15 +68,20 @@ class LavaSession(IntegerSession):
             raise
         self._past, self._seen, self._step = past, seen, first + n_steps
         watched = self._watched()
-        v = np.concatenate([self._start_v()[None], seen.v])[first : first + n_steps + 1, watched]
+        v = np.concatenate([self._start_v()[None], seen.v - seen.residue])[
+            first : first + n_steps + 1, watched
+        ]
         u = seen.u[first : first + n_steps + 1, watched]
+        told_u = self._sums(everyone, seen.u, seen.v)
+        sums = np.concatenate([self._at_start("u")[None], told_u])
+        sums = sums[first : first + n_steps + 1, watched]
         new = (seen.step >= first) & (seen.step < first + n_steps)
         learned: dict[int, Mapping[int, Ints]] = {
             k: {g: rows[row] for g, rows in seen.weights.items()} for row, k in enumerate(after)
         }
         recorded_weights = {0: self._weights, **{k: learned[k] for k in stops}}
         self._weights = learned[n_steps]
-        samples = self._samples(watched, v, u) | self._weight_samples(recorded_weights)
+        samples = self._samples(watched, v, u, sums) | self._weight_samples(recorded_weights)
         told = self._provenance(
             "lava", time.perf_counter() - started, (), interrupted=False,
             worker={"pid": worker.hello["pid"], "executable": worker.hello["executable"]},
@@ -106,9 +111,12 @@ class LavaSession(IntegerSession):
             self._replay.next(step)
 
     def _start_v(self) -> Ints:
+        return self._at_start("v")
+
+    def _at_start(self, name: str) -> Ints:
+        """Return a state of all neurons; generators and neurons that send numbers have 0."""
         parts = [
-            np.zeros(p.size, np.int64) if isinstance(p, Generators) else p.v
-            for p in self.quantised.network.populations
+            getattr(p, name, np.zeros(p.size, np.int64)) for p in self.quantised.network.populations
         ]
         return np.concatenate(parts)
 
@@ -120,8 +128,15 @@ class LavaSession(IntegerSession):
         return self._weights
 
     def _present_v(self) -> Ints:
-        found: Ints = self._start_v() if self._seen is None else self._seen.v[self._step - 1]
-        return found
+        if self._seen is None:
+            return self._start_v()
+        return self._seen.v[self._step - 1] - self._seen.residue[self._step - 1]
+
+    def _present_sums(self) -> Ints:
+        if self._seen is None:
+            return self._at_start("u")
+        u, v = self._seen.u[self._step - 1], self._seen.v[self._step - 1]
+        return self._sums(np.arange(u.size), u, v)
 
     def _next_u(self) -> Ints:
         if self._seen is not None:

@@ -8,7 +8,7 @@ values to Lava.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -18,8 +18,15 @@ import numpy.typing as npt
 from neurosim.errors import DescriptionError
 from neurosim.kernels import loihi as kernels
 from neurosim.kernels import loihi_learning as learning_kernels
+from neurosim.kernels.loihi_messages import C_WIDTH
+from neurosim_backends.loihi.messages import (
+    Convolution,
+    Encoders,
+    Ints,
+    SigmaDeltas,
+    require_within,
+)
 
-Ints = npt.NDArray[np.int64]
 SignMode = Literal["mixed", "excitatory", "inhibitory"]
 
 DECAY = (0, 4095)
@@ -90,7 +97,7 @@ class Compartments:
             ("u", self.u, states),
             ("v", self.v, states),
         ):
-            _check(f"Compartments {self.name!r}: {name}", values, low, high)
+            require_within(f"Compartments {self.name!r}: {name}", values, low, high)
 
     @property
     def size(self) -> int:
@@ -150,7 +157,7 @@ class Learning:
             ("exponents", (self.minus[1], self.plus[1]), RULE_EXPONENT),
             ("seed", self.seed, (0, (1 << 31) - 1)),
         ):
-            _check(f"Learning: {name}", values, low, high)
+            require_within(f"Learning: {name}", values, low, high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,14 +198,14 @@ class Group:
 
     def __post_init__(self) -> None:
         place = f"Synapses {self.name!r}"
-        _check(f"{place}: exponent", self.exponent, *WEIGHT_EXPONENT)
-        _check(f"{place}: bits", self.bits, *WEIGHT_BITS)
-        _check(f"{place}: slot", self.slot, 0, MOST_SLOTS)
+        require_within(f"{place}: exponent", self.exponent, *WEIGHT_EXPONENT)
+        require_within(f"{place}: bits", self.bits, *WEIGHT_BITS)
+        require_within(f"{place}: slot", self.slot, 0, MOST_SLOTS)
         pairs = self.pre_id * (int(self.post_id.max(initial=0)) + 1) + self.post_id
         if np.unique(pairs).size != pairs.size:
             raise DescriptionError(place, "two synapses of one pair", "one for each pair")
         if self.learning is not None:
-            _check(f"{place}: slot of weights that learn", self.slot, 0, 0)
+            require_within(f"{place}: slot of weights that learn", self.slot, 0, 0)
 
     @property
     def stored(self) -> Ints:
@@ -238,22 +245,32 @@ def stored_weights(weight: Ints, sign: SignMode, bits: int) -> Ints:
     return turned * ((kept >> dropped) << dropped)
 
 
+Cells = Compartments | Encoders | SigmaDeltas
+"""What has states."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class IntegerNetwork:
-    """Populations and groups of synapses; the index of a population is its place."""
+    """Populations, groups of synapses, convolutions; the index of a population is its place."""
 
-    populations: tuple[Compartments | Generators, ...]
+    populations: tuple[Cells | Generators, ...]
     groups: tuple[Group, ...] = ()
+    convolutions: tuple[Convolution, ...] = ()
     offsets: Ints = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         sizes = [p.size for p in self.populations]
         object.__setattr__(self, "offsets", np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]))
-        for g in self.groups:
-            if not isinstance(self.populations[g.post], Compartments):
+        for c in self.convolutions:
+            shapes = {c.pre: c.before, c.post: c.after}
+            if any(sizes[k] != np.prod(shape) for k, shape in shapes.items()):
+                raise DescriptionError(f"Convolution {c.name!r}: shapes", shapes, "of these sizes")
+        for g in (*self.groups, *self.convolutions):
+            if not isinstance(self.populations[g.post], Compartments | SigmaDeltas):
                 raise DescriptionError(f"Synapses {g.name!r}: post", g.post, "compartments")
-            _check(f"Synapses {g.name!r}: pre_id", g.pre_id, 0, sizes[g.pre] - 1)
-            _check(f"Synapses {g.name!r}: post_id", g.post_id, 0, sizes[g.post] - 1)
+        for g in self.groups:
+            require_within(f"Synapses {g.name!r}: pre_id", g.pre_id, 0, sizes[g.pre] - 1)
+            require_within(f"Synapses {g.name!r}: post_id", g.post_id, 0, sizes[g.post] - 1)
             if (
                 g.learning is not None
                 and g.weight.size < sizes[g.pre] * sizes[g.post]
@@ -270,6 +287,20 @@ class IntegerNetwork:
         """Number of neurons, generators included."""
         return int(self.offsets[-1])
 
+    @property
+    def listed(self) -> IntegerNetwork:
+        """The same with synapses in place of convolutions, to count them."""
+        made = []
+        for c in self.convolutions:
+            pre, post, weight = c.connections
+            made.append(
+                Group(
+                    name=c.name, pre=c.pre, post=c.post, pre_id=pre, post_id=post, weight=weight,
+                    slot=np.zeros_like(weight), graded=c.graded,
+                )
+            )  # fmt: skip
+        return replace(self, groups=(*self.groups, *made), convolutions=())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
@@ -282,7 +313,7 @@ class Given:
     neuron : (n,) int64
         Ids over the whole network, ascending within a step, each once.
     many : (n,) int64
-        Payloads.
+        Payloads; of encoders what they are given, which is 0 where nothing stands here.
     """
 
     step: Ints
@@ -290,11 +321,21 @@ class Given:
     many: Ints
 
     @staticmethod
+    def gathered(parts: Sequence[Given]) -> Given:
+        """Return several as one."""
+        step, neuron, many = (
+            np.concatenate([np.empty(0, np.int64), *(getattr(p, x) for p in parts)])
+            for x in ("step", "neuron", "many")
+        )
+        order = np.lexsort((neuron, step))
+        return Given(step=step[order], neuron=neuron[order], many=many[order])
+
+    @staticmethod
     def of(step: Ints, neuron: Ints) -> Given:
         """Gather spikes in any order; those of one neuron in one step become its payload."""
         pairs, many = np.unique(np.stack([step, neuron]), axis=1, return_counts=True)
         given = Given(step=pairs[0], neuron=pairs[1], many=many.astype(np.int64))
-        _check("Spikes of a generator in one step", given.many, *PAYLOAD)
+        require_within("Spikes of a generator in one step", given.many, *PAYLOAD)
         return given
 
     def between(self, first: int, end: int) -> Given:
@@ -315,9 +356,11 @@ class Seen:
     Attributes
     ----------
     step, neuron : (n_spikes,) int64
-        Spikes of compartments in order; steps count from the start of the simulation.
-    u, v : (n_steps, n_watched) int64
-        After each step.
+        Spikes of compartments and messages in order; steps count from the start of the simulation.
+    many : (n_spikes,) int64
+        What was sent: 1, or the message.
+    u, v, residue : (n_steps, n_watched) int64
+        After each step; of neurons that send numbers, u is the sum and v the activation.
     weights : mapping of int to (n_samples, n_synapses) int64
         Group that learns -> its weights after the steps that were asked for.
     traces : mapping of int to a pair of (n_samples, n) int64
@@ -328,6 +371,8 @@ class Seen:
     neuron: Ints
     u: Ints
     v: Ints
+    many: Ints
+    residue: Ints
     weights: Mapping[int, Ints] = field(default_factory=dict)
     traces: Mapping[int, tuple[Ints, Ints]] = field(default_factory=dict)
 
@@ -339,10 +384,12 @@ class Chip:
     ----------
     step : int
         How many were made.
-    u, v, bias : (n,) int32
-        Of all neurons; generators have zeros.
-    wraps, clips : int
-        How often a current wrapped around, and a potential was clipped from below.
+    u, v, residue, bias : (n,) int32
+        Of all neurons; generators have zeros. Of neurons that send numbers, u is the sum and v the
+        activation.
+    wraps, clips, beyond : int
+        How often a current wrapped around, a potential was clipped from below, a sum of a
+        convolution wrapped or a state of a neuron that sends numbers was beyond 24 bits.
     """
 
     def __init__(self, network: IntegerNetwork) -> None:
@@ -354,9 +401,23 @@ class Chip:
         offsets = network.offsets
         self._table = np.zeros((len(network.populations), kernels.P_WIDTH), np.int64)
         for k, p in enumerate(network.populations):
-            self._table[k, : kernels.IS_COMPARTMENTS] = offsets[k], offsets[k + 1]
+            self._table[k, : kernels.KIND] = offsets[k], offsets[k + 1]
             if isinstance(p, Compartments):
-                self._table[k, kernels.IS_COMPARTMENTS :] = 1, p.du, p.dv, p.vth
+                registers = kernels.COMPARTMENTS, p.du, p.dv, p.vth, 0, 0, 0
+            elif isinstance(p, Encoders):
+                registers = kernels.ENCODERS, 0, 0, p.vth, p.spike_exp, p.state_exp, 0
+            elif isinstance(p, SigmaDeltas):
+                exponents = p.spike_exp, p.state_exp
+                registers = kernels.SIGMA_DELTAS, 0, 0, p.vth, *exponents, int(p.rectifies)
+            else:
+                continue
+            self._table[k, kernels.KIND :] = registers
+        kernel = [c.laid_out for c in network.convolutions]
+        starts = np.cumsum([0, *(k.size for k in kernel)])
+        rows = [c.row(int(at)) for c, at in zip(network.convolutions, starts, strict=False)]
+        self._convolutions = (
+            np.array(rows, np.int64).reshape(len(rows), C_WIDTH), _joined(kernel, np.int32)
+        )  # fmt: skip
         self._lay_out_synapses()
         self._lay_out_learning()
         self.reset()
@@ -370,6 +431,8 @@ class Chip:
             brought = heaviest * 2.0**g.exponent
             base = self.network.offsets[g.post]
             np.add.at(most, base + g.post_id, brought)
+        for c in self.network.convolutions:
+            most[self.network.offsets[c.post] : self.network.offsets[c.post + 1]] += c.heaviest
         if most.max(initial=0.0) > ARRIVING:
             k = int(np.argmax(most))
             index = int(np.searchsorted(self.network.offsets, k, side="right")) - 1
@@ -447,14 +510,16 @@ class Chip:
         """Go back to the start."""
         n = self.network.size
         self.step = 0
-        self.u, self.v, self.bias = (np.zeros(n, np.int32) for _ in range(3))
+        self.u, self.v, self.residue, self.bias = (np.zeros(n, np.int32) for _ in range(4))
         for p, lo in zip(self.network.populations, self.network.offsets, strict=False):
             if isinstance(p, Compartments):
                 self.u[lo : lo + p.size] = p.u
                 self.v[lo : lo + p.size] = p.v
                 self.bias[lo : lo + p.size] = p.bias
+            elif isinstance(p, SigmaDeltas):
+                self.bias[lo : lo + p.size] = p.bias << p.spike_exp + p.state_exp
         self._arrived = np.zeros((self._depth, n), np.int32)
-        self._counts = np.zeros(2, np.int64)
+        self._counts = np.zeros(3, np.int64)
         self._traces = tuple(np.zeros(size, np.int32) for size in self._trace_sizes)
         self._random = []
         for k in self._learning:
@@ -513,6 +578,11 @@ class Chip:
         return int(self._counts[kernels.CLIPS])
 
     @property
+    def beyond(self) -> int:
+        """How often sums of convolutions and states of neurons with messages left 24 bits."""
+        return int(self._counts[kernels.BEYOND])
+
+    @property
     def most_steps(self) -> int:
         """How many steps `run` should be asked for at once."""
         return max(1, CHUNK // max(1, self.network.size))
@@ -545,12 +615,13 @@ class Chip:
                 for k in learning:
                     weights[k].append(self.weights(k))
                     traces[k].append(self.traces(k))
-        step, neuron, u, v = (
-            np.concatenate([p[k] for p in parts]) if parts else np.empty((0,) * (1 + (k > 1)), int)
-            for k in range(4)
-        )
+        found = [
+            np.concatenate([p[k] for p in parts]) if parts else np.empty((0,) * (1 + (k > 2)), int)
+            for k in range(6)
+        ]
+        step, neuron, many, u, v, residue = (a.astype(np.int64) for a in found)
         return Seen(
-            step=step, neuron=neuron.astype(np.int64), u=u.astype(np.int64), v=v.astype(np.int64),
+            step=step, neuron=neuron, many=many, u=u, v=v, residue=residue,
             weights={k: np.array(rows) for k, rows in weights.items()},
             traces={
                 k: (np.array([x for x, _ in rows]), np.array([y for _, y in rows]))
@@ -559,21 +630,23 @@ class Chip:
         )  # fmt: skip
 
     def _run(self, n_steps: int, given: Given, ids: npt.NDArray[np.int32]) -> tuple[Any, ...]:
-        """Make steps; return steps and ids of spikes, u and v."""
+        """Make steps; return steps, ids and payloads of spikes, u, v and residue."""
         n = self.network.size
-        seen_u, seen_v = (np.zeros((n_steps, ids.size), np.int32) for _ in range(2))
+        seen = tuple(np.zeros((n_steps, ids.size), np.int32) for _ in range(3))
         room = n_steps * n
-        log_step, log_id = np.empty(room, np.int64), np.empty(room, np.int32)
+        log_step = np.empty(room, np.int64)
+        log_id, log_many = (np.empty(room, np.int32) for _ in range(2))
         logged = kernels.advance(
-            self.step, n_steps, self._table, self.u, self.v, self.bias, self._arrived,
-            *self._synapses, *self._rules, self._draw(n_steps), self._columns, self._traces,
-            self._histories, np.searchsorted(given.step, np.arange(n_steps + 1)),
-            given.neuron.astype(np.int32), given.many.astype(np.int32), ids, seen_u, seen_v,
-            log_step, log_id, np.zeros(n, np.int32), np.zeros(n, np.int32),
+            self.step, n_steps, self._table, self.u, self.v, self.residue, self.bias,
+            self._arrived, *self._synapses, *self._rules, self._draw(n_steps), self._columns,
+            self._traces, self._histories, *self._convolutions,
+            np.searchsorted(given.step, np.arange(n_steps + 1)),
+            given.neuron.astype(np.int32), given.many.astype(np.int32), ids, *seen,
+            log_step, log_id, log_many, np.zeros(n, np.int32), np.zeros(n, np.int32),
             np.zeros(len(self.network.populations) + 1, np.int64), self._sums, self._counts,
         )  # fmt: skip
         self.step += n_steps
-        return log_step[:logged].copy(), log_id[:logged].copy(), seen_u, seen_v
+        return *(log[:logged].copy() for log in (log_step, log_id, log_many)), *seen
 
     def next_current(self, ids: Ints) -> Ints:
         """Return u of some neurons as it will be after the next step.
@@ -592,9 +665,3 @@ class Chip:
 def _joined(parts: Sequence[Ints], dtype: Any) -> npt.NDArray[Any]:
     joined: npt.NDArray[Any] = np.concatenate([np.empty(0, np.int64), *parts]).astype(dtype)
     return joined
-
-
-def _check(place: str, values: Any, low: int, high: int) -> None:
-    found = np.asarray(values)
-    if found.size and (found.min() < low or found.max() > high):
-        raise DescriptionError(place, values, f"whole numbers from {low} to {high}")

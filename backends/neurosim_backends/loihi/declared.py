@@ -17,6 +17,7 @@ from neurosim.capabilities import (
     refused,
 )
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
+from neurosim.describe.rules import OneToOne
 from neurosim.features import Use
 from neurosim_backends.loihi.chip import MOST_SLOTS
 from neurosim_backends.loihi.learning import ONE_SIGN, stdp_of
@@ -35,7 +36,7 @@ NOT_HELD = refused(
     "t_ref=0",
     if_asked="neurons are not held: t_ref counts as 0",
 )
-PER_NEURON = ("I_e", "t_ref")
+PER_NEURON = ("I_e", "t_ref", "bias")
 """Parameters that are in no register that a core shares: the bias, and what nothing is made of."""
 
 SUPPORTS: Mapping[str, Support] = {
@@ -44,6 +45,11 @@ SUPPORTS: Mapping[str, Support] = {
         for neuron in ("LIF", "PerfectIntegrator")
         for kind in ("ExpCurrent", "Delta", "Pulse", "none")
     },
+    "neuron:SigmaDelta/none": approximated(
+        "Lava's SigmaDelta, or Delta where numbers are handed over: messages and sums are whole "
+        "numbers",
+        "what is told of each number below",
+    ),
     "neuron:*": NO_SUCH_NEURON,
     "receptor:*": PASSES,
     "mechanism:refractoriness*": NOT_HELD,
@@ -52,10 +58,6 @@ SUPPORTS: Mapping[str, Support] = {
     "parameter:*": PASSES,
     "initial:history": refused("the chip has no continuous coupling", "a number, or backend='cpu'"),
     "initial:*": PASSES,
-    "source:Input(current)": refused(
-        "a compartment has one constant bias, and takes spikes",
-        "Input('spikes'), or I_e",
-    ),
     "source:*": PASSES,
     "drive:Poisson": PASSES,
     "drive:*": refused(
@@ -89,7 +91,12 @@ SUPPORTS: Mapping[str, Support] = {
         "dt early",
     ),
     "synapse:*": PASSES,
-    "coupling:*": refused("neurons of a chip exchange spikes only", "synapses"),
+    "coupling:additive": PASSES,
+    "coupling:given": PASSES,
+    "coupling:injected": refused(
+        "a compartment has one constant bias, and takes spikes", "Input('spikes'), or I_e"
+    ),
+    "coupling:*": refused("neurons of a chip exchange spikes and messages only", "synapses"),
     "record:*": PASSES,
     "option:single": refused("states are integers of 24 bits", "precision='double'"),
     "option:fixed16": refused("weights are integers of 8 bits", "synapse_format='auto'"),
@@ -123,6 +130,30 @@ def differs(value: Any) -> bool:
     if isinstance(value, Distribution):
         return True
     return bool(np.ndim(value)) and bool(np.any(np.asarray(value) != np.asarray(value).flat[0]))
+
+
+def _sums_over_time(use: Use) -> bool:
+    return not np.all(np.asarray(use.subject.parameters["tau"]) == use.dt)
+
+
+def _is_sigma_delta(use: Use) -> bool:
+    return type(getattr(use.subject, "model", None)).__name__ == "SigmaDelta"
+
+
+def _reads_another_state(use: Use) -> bool:
+    return use.subject.source != "sent"
+
+
+def _mixes_numbers(use: Use) -> bool:
+    """Whether encoders would get more than one number each, or what they get is not theirs."""
+    projection = use.subject
+    post = projection.post.segments
+    model = post[0][0].model
+    return not (
+        isinstance(projection.rule, OneToOne)
+        and getattr(model, "activation", None) == "none"
+        and not np.any(model.bias)
+    )
 
 
 def _is_not_held(use: Use) -> bool:
@@ -230,8 +261,35 @@ ONLY_IN_INTEGERS = (BEYOND_DECAYS,)
 CASES = (
     Case(
         "neuron:*", 'reset="subtract"',
-        refused("a spike sets v to 0, whatever went beyond the threshold", 'reset="to"'),
+        refused(
+            "a spike sets v to 0, whatever went beyond the threshold",
+            'reset="to"; for a converted network sigma-delta neurons: convert(..., '
+            'method="sigma_delta")',
+        ),
         _subtracts,
+    ),
+    Case(
+        "neuron:SigmaDelta/none", "tau other than the time step",
+        refused("sums have no leak", "tau=dt"), _sums_over_time,
+    ),
+    Case(
+        "initial:*", "of SigmaDelta",
+        refused("Lava's neurons begin at 0", "the values that they reach within some steps"),
+        _is_sigma_delta,
+    ),
+    Case(
+        "coupling:additive", 'of another state than "sent"',
+        refused("neurons are told what was sent", 'source="sent" of SigmaDelta'),
+        _reads_another_state,
+    ),
+    Case(
+        "coupling:given", "other than one to one onto an encoder",
+        refused(
+            "numbers enter through encoders",
+            'OneToOne onto SigmaDelta(activation="none") without bias, and what was meant from '
+            "there",
+        ),
+        _mixes_numbers,
     ),
     Case(
         "neuron:*/ExpCurrent", "with several time constants",

@@ -32,15 +32,16 @@ Sources: the registers, Davies et al. (2018), IEEE Micro 38(1):82-99; the step, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from neurosim.describe.explicit import Conv2D
 from neurosim.describe.learning import STDP
 from neurosim.engine.wiring import enumerate_connections
 from neurosim.equations.evaluate import evaluate
-from neurosim.errors import CapacityError
+from neurosim.errors import CapacityError, UnsupportedError
 from neurosim.kernels.loihi import ALIGNMENT, DECAY_BITS, STATE_LIMIT
 from neurosim.lower.plan import Floats, Ints, Plan, PlanPopulation
 from neurosim_backends.loihi.calibration import Activity, Calibration, Jumping, Wish
@@ -52,6 +53,7 @@ from neurosim_backends.loihi.chip import (
     MANTISSA,
     MOST_SLOTS,
     WEIGHT_EXPONENT,
+    Cells,
     Compartments,
     Generators,
     Group,
@@ -59,6 +61,17 @@ from neurosim_backends.loihi.chip import (
     SignMode,
 )
 from neurosim_backends.loihi.learning import bound_of, stdp_of, taught
+from neurosim_backends.loihi.messages import Convolution
+from neurosim_backends.loihi.sigma_delta import (
+    EXPONENTS,
+    Given,
+    Messages,
+    Scale,
+    convolution_of,
+    is_sigma_delta,
+    messages_of,
+    whole,
+)
 
 UNITY = 1 << DECAY_BITS
 REGISTER = 1 << ALIGNMENT
@@ -121,7 +134,9 @@ class Stored:
     Attributes
     ----------
     group : int
-        Place among the groups.
+        Place among the groups; -1 for a convolution.
+    weight : (n,) int64 or None
+        Of a convolution, in the order of the connections.
     places : (n,) int64
         Of its synapses among the connections of the projection.
     unit : float
@@ -131,6 +146,7 @@ class Stored:
     group: int
     places: Ints
     unit: float
+    weight: Ints | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +169,10 @@ class Quantised:
         Of each group, what a weight of 1 is, with its unit.
     approximations : list of dict
         For ``provenance["approximations"]``: part, how, bound, unit.
+    scales : mapping of int to Scale
+        Sigma-delta population -> what its numbers mean.
+    inputs : mapping of int to list of Given
+        Population of numbers handed over -> where they go.
     """
 
     network: IntegerNetwork
@@ -162,6 +182,8 @@ class Quantised:
     drives: Mapping[tuple[int, int], int]
     drive_targets: Mapping[tuple[int, int], Ints]
     approximations: list[dict[str, Any]]
+    scales: Mapping[int, Scale] = field(default_factory=dict)
+    inputs: Mapping[int, list[Given]] = field(default_factory=dict)
 
     @property
     def learned(self) -> dict[int, list[Stored]]:
@@ -170,7 +192,7 @@ class Quantised:
         return {
             projection: parts
             for projection, parts in self.stored.items()
-            if any(groups[part.group].learning is not None for part in parts)
+            if any(p.group >= 0 and groups[p.group].learning is not None for p in parts)
         }
 
 
@@ -219,6 +241,7 @@ class Synapses:
     projection: int = -1
     places: Ints
     rule: STDP | None = None
+    convolution: Conv2D | None = None
 
 
 def quantise(plan: Plan, epoch: int = 1, wish: Wish | None = None) -> Quantised:
@@ -239,18 +262,29 @@ def quantise(plan: Plan, epoch: int = 1, wish: Wish | None = None) -> Quantised:
     """
     drives, targets, generators = drives_of(plan)
     synapses = synapses_of(plan, drives, targets)
+    messages = messages_of(plan)
     calibration = None
     if wish is not None:
+        if messages.populations:
+            raise UnsupportedError(
+                f"{wish.place}: sigma-delta neurons",
+                "their scales follow from theta and from kernels, not from what they do",
+                "calibrate=None",
+            )
         calibration = wish.measured(plan, _jumping(plan, synapses, drives))
-    populations: list[Compartments | Generators] = []
+    populations: list[Cells | Generators] = []
     meanings: dict[int, Meaning] = {}
     groups: list[Group] = []
+    convolutions: list[Convolution] = []
     stored: dict[int, list[Stored]] = {}
     units: list[tuple[float, str]] = []
-    told: list[dict[str, Any]] = []
+    told = list(messages.told)
     for p in plan.populations:
         if p.spec is None:
             populations.append(Generators(name=p.name, size=p.size))
+            continue
+        if is_sigma_delta(p):
+            populations.append(messages.populations[p.index])
             continue
         mine = [s for s in synapses if s.post == p.index]
         step = step_of(p, plan.dt, injected(plan, p))
@@ -258,7 +292,20 @@ def quantise(plan: Plan, epoch: int = 1, wish: Wish | None = None) -> Quantised:
         populations.append(made)
         told += entries
         for s, unit in zip(mine, weights, strict=True):
-            group, entries = _group(s, unit, bool(step.k) and s.receptor not in step.jumps)
+            onto_current = bool(step.k) and s.receptor not in step.jumps
+            if _fits(s, onto_current, unit):
+                assert s.convolution is not None
+                exact = np.asarray(s.convolution.kernel) * unit
+                kernel = np.rint(exact).astype(np.int64)
+                convolutions.append(
+                    convolution_of(s.name, s.convolution, kernel, s.pre, s.post, plan, s.graded)
+                )
+                weight = convolutions[-1].connections[2]
+                own = Stored(group=-1, places=s.places, unit=1.0 / unit, weight=weight)
+                stored.setdefault(s.projection, []).append(own)
+                told.append(_rounding(s, exact - kernel, unit, BY_KERNEL))
+                continue
+            group, entries = _group(s, unit, onto_current)
             if s.rule is not None:
                 group, more = _taught(group, s, s.rule, unit, plan, epoch)
                 entries += more
@@ -268,8 +315,15 @@ def quantise(plan: Plan, epoch: int = 1, wish: Wish | None = None) -> Quantised:
                 stored.setdefault(s.projection, []).append(kept)
             groups.append(group)
             told += entries
+    told += _message_synapses(plan, messages, groups, convolutions)
     return Quantised(
-        network=IntegerNetwork(populations=(*populations, *generators), groups=tuple(groups)),
+        network=IntegerNetwork(
+            populations=(*populations, *generators),
+            groups=tuple(groups),
+            convolutions=tuple(convolutions),
+        ),
+        scales=messages.scales,
+        inputs=messages.inputs,
         meanings=meanings,
         stored=stored,
         units=tuple(units),
@@ -277,6 +331,65 @@ def quantise(plan: Plan, epoch: int = 1, wish: Wish | None = None) -> Quantised:
         drive_targets=targets,
         approximations=_gathered(told),
     )
+
+
+BY_KERNEL = "a kernel of integers of 8 bits"
+ONE_BY_ONE = "integers of 8 bits with an exponent"
+LISTED = "; synapse by synapse: convolutions of Lava have no delays, no exponents and no views"
+
+
+def _fits(s: Synapses, onto_current: bool, unit: float) -> bool:
+    """Whether synapses can be a convolution of Lava's."""
+    if s.convolution is None:
+        return False
+    slot = _slots(s, onto_current)
+    largest = np.abs(np.asarray(s.convolution.kernel)).max(initial=0.0) * abs(unit)
+    return not slot.any() and bool(largest <= LARGEST + 0.499)
+
+
+def _rounding(s: Synapses, off: Floats, unit: float, how: str) -> dict[str, Any]:
+    """Return by how much weights are off; `unit` is what a weight of 1 is."""
+    bound = np.abs(off).max(initial=0.0) / abs(unit)
+    if bound < 2.0**-40 * np.abs(s.weight).max(initial=0.0):
+        bound = 0.0  # rounding of the scale itself
+    return _entry(s.part, how, bound, s.unit)
+
+
+def _message_synapses(
+    plan: Plan, messages: Messages, groups: list[Group], convolutions: list[Convolution]
+) -> list[dict[str, Any]]:
+    """Add synapses between sigma-delta neurons; return their roundings."""
+    told = []
+    for c, pre, post, exact, rule in messages.synapses:
+        part = f"Projection {c.name!r}: weights"
+        scale = messages.scales[post].states / messages.scales[pre].messages
+        if rule is not None and np.abs(exact).max(initial=0.0) <= LARGEST + 0.499:
+            shared = np.asarray(rule.kernel) * scale
+            kernel = np.rint(shared).astype(np.int64)
+            convolutions.append(convolution_of(c.name, rule, kernel, pre, post, plan, True))
+            off, how = shared - kernel, BY_KERNEL
+        else:
+            sign, unit = _form(exact)
+            mantissa, exponent = _mantissas(exact, unit, EXPONENTS)
+            p, q = plan.populations[pre], plan.populations[post]
+            pairs = np.unique((c.pre - p.offset) * q.size + c.post - q.offset)
+            if pairs.size < c.weight.size:
+                raise CapacityError(
+                    f"Projection {c.name!r}: several connections of one pair. Add their weights: "
+                    f"one message has one weight."
+                )
+            groups.append(
+                Group(
+                    name=c.name, pre=pre, post=post, pre_id=c.pre - p.offset,
+                    post_id=c.post - q.offset, weight=mantissa.astype(np.int64),
+                    slot=np.zeros(exact.size, np.int64), exponent=int(exponent), sign=sign,
+                    graded=True,
+                )
+            )  # fmt: skip
+            off = mantissa * 2.0**exponent - exact
+            how = ONE_BY_ONE + (LISTED if c.convolution is not None else "")
+        told.append(_entry(part, how, np.abs(off).max(initial=0.0) / scale, "1"))
+    return told
 
 
 def _gathered(told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -379,8 +492,9 @@ def synapses_of(
     found: list[Synapses] = []
     offsets = np.array([p.offset for p in plan.populations])
     for projection in plan.projections:
-        listed = enumerate_connections(projection, plan.seed, plan.dt)
-        pre, post = projection.pre[listed.pre_position], projection.post[listed.post_position]
+        found_all = enumerate_connections(projection, plan.seed, plan.dt)
+        pre = projection.pre[found_all.pre_position]
+        post = projection.post[found_all.post_position]
         pre_index = np.searchsorted(offsets, pre, side="right") - 1
         post_index = np.searchsorted(offsets, post, side="right") - 1
         again = _repetition(pre, post)
@@ -395,7 +509,8 @@ def synapses_of(
                     unit=_unit(target, projection.receptor),
                     pre=source.index, post=target.index, receptor=projection.receptor,
                     pre_id=pre[chosen] - source.offset, post_id=post[chosen] - target.offset,
-                    weight=listed.weight[chosen], delay=listed.delay_steps[chosen],
+                    weight=found_all.weight[chosen], delay=found_all.delay_steps[chosen],
+                    convolution=whole(projection, plan),
                     graded=source.spec is None, projection=projection.index, places=chosen,
                     rule=stdp_of(projection.plasticity),
                 )
@@ -470,6 +585,17 @@ def _compartments(
         seen = calibration.activity[p.index]
         room += _seen(seen, calibration.margin, step.zero, per_current)
     most, limit = _most(part, span, room, HIGHEST if calibration is None else MOST)
+    shared = [
+        float(np.abs(np.asarray(s.convolution.kernel) * w).max(initial=0.0))
+        if s.convolution is not None
+        and not _slots(s, bool(step.k) and s.receptor not in step.jumps).any()
+        else 0.0
+        for w, s in zip(per_weight, synapses, strict=True)
+    ]
+    if any(shared):
+        fitting = int((LARGEST << ALIGNMENT) * span / (max(shared) * REGISTER))
+        if 1 <= fitting < most:  # a weight that is too large is for synapses with an exponent
+            most, limit = fitting, "a kernel, which has no exponent"
     T = _threshold(part, span, c, weights, full, most)
     scale = REGISTER * T / span
     mantissa, exponent = _bias(c * scale)
@@ -697,6 +823,11 @@ def _initial_current(
 # --- synapses -------------------------------------------------------------------------------------
 
 
+def _slots(s: Synapses, onto_current: bool) -> Ints:
+    """Return delays beyond the first step; V_m reads currents before they change."""
+    return s.delay if onto_current else np.maximum(s.delay - 1, 0)
+
+
 def _form(weight: Floats) -> tuple[SignMode, int]:
     """Return the sign mode of weights, and of how many units their mantissas are multiples."""
     if weight.size and weight.min() < 0 < weight.max():
@@ -704,13 +835,15 @@ def _form(weight: Floats) -> tuple[SignMode, int]:
     return ("inhibitory" if weight.size and weight.max() <= 0 < -weight.min() else "excitatory"), 1
 
 
-def _mantissas(exact: Any, unit: int) -> tuple[Any, Any]:
+def _mantissas(
+    exact: Any, unit: int, exponents: tuple[int, int] = (0, WEIGHT_EXPONENT[1])
+) -> tuple[Any, Any]:
     """Return the nearest mantissas of weights, and their exponent, along axis 0."""
     largest = np.abs(exact).max(axis=0)
     most = LARGEST - unit + 1
     with np.errstate(divide="ignore"):
         above = np.ceil(np.log2(largest / (most + 0.499 * unit)))
-    exponent = np.clip(above, 0, WEIGHT_EXPONENT[1]).astype(np.int64)
+    exponent = np.clip(above, *exponents).astype(np.int64)
     return np.clip(unit * np.rint(exact / (unit * 2.0**exponent)), -most, most), exponent
 
 
@@ -731,7 +864,7 @@ def _group(
     s: Synapses, per_weight: float, onto_current: bool
 ) -> tuple[Group, list[dict[str, Any]]]:
     """Return synapses in integers, and how far their weights are rounded."""
-    slot = s.delay if onto_current else np.maximum(s.delay - 1, 0)
+    slot = _slots(s, onto_current)
     if s.rule is not None:
         return _bounded_group(s, s.rule, per_weight), []
     if slot.max(initial=0) > MOST_SLOTS:
@@ -745,16 +878,13 @@ def _group(
     mantissa, exponent = (
         _mantissas(exact, unit) if exact.size else (np.empty(0), np.int64(0))
     )  # fmt: skip
-    off = np.abs(mantissa * 2.0**exponent - exact).max(initial=0.0) / abs(per_weight)
-    if off < 2.0**-40 * np.abs(s.weight).max(initial=0.0):
-        off = 0.0  # rounding of the scale itself
-    how = "integers of 8 bits with an exponent"
+    how = ONE_BY_ONE + (LISTED if s.convolution is not None else "")
     group = Group(
         name=s.name, pre=s.pre, post=s.post, pre_id=s.pre_id, post_id=s.post_id,
         weight=mantissa.astype(np.int64), slot=slot.astype(np.int64), exponent=int(exponent),
         sign=sign, graded=s.graded,
     )  # fmt: skip
-    return group, [_entry(s.part, how, off, s.unit)]
+    return group, [_rounding(s, mantissa * 2.0**exponent - exact, per_weight, how)]
 
 
 def _bounded_group(s: Synapses, rule: STDP, per_weight: float) -> Group:

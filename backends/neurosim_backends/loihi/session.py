@@ -25,6 +25,7 @@ from neurosim.results import Run
 from neurosim.sessions import PlanSession, input_train, run_of
 from neurosim_backends.loihi.calibration import Wish
 from neurosim_backends.loihi.chip import Chip, Given
+from neurosim_backends.loihi.messages import INPUT, Encoders, require_within
 from neurosim_backends.loihi.quantise import Meaning, quantise
 
 CHUNK_STEPS = 500
@@ -57,6 +58,13 @@ class IntegerSession(PlanSession):
         """Return the network in integers."""
         return quantise(self.plan, epoch, self._wish)
 
+    def _sums(self, ids: Ints, u: Ints, v: Ints) -> Ints:
+        """Return what neurons that send numbers are given: sums, and of encoders the number."""
+        network = self.quantised.network
+        places = np.searchsorted(network.offsets, ids, side="right") - 1
+        encoders = [isinstance(p, Encoders) for p in network.populations]
+        return np.where(np.array(encoders, bool)[places], v, u)
+
     @property
     def time(self) -> float:
         """Where the session stands [ms]."""
@@ -76,13 +84,17 @@ class IntegerSession(PlanSession):
     def _given(
         self, chunk: Chunk, inputs: Mapping[str, npt.NDArray[Any]]
     ) -> tuple[Given, Ints, Ints]:
-        """Return the spikes of generators, and labels and ids of those that belong to sources."""
+        """Return spikes of generators and numbers for encoders; labels and ids of source spikes."""
         labels: list[Ints] = [np.empty(0, np.int64)]
         ids: list[Ints] = [np.empty(0, np.int64)]
         offsets = self.quantised.network.offsets
         trains = dict(chunk.trains)
+        numbers: list[Given] = []
         for name, counts in inputs.items():
             index = self.network.populations[name].index
+            if not self.network.populations[name].model.emits_spikes:
+                numbers += self._numbers(index, counts)
+                continue
             trains[index] = input_train(counts, chunk.first_step)
         for index, (label, neuron) in trains.items():
             labels.append(label)
@@ -94,7 +106,20 @@ class IntegerSession(PlanSession):
             labels.append(label)
             ids.append(neuron + offsets[generators])
         step = np.concatenate(labels) - 1 - chunk.first_step
-        return Given.of(step, np.concatenate(ids)), *of_sources
+        spikes = Given.of(step, np.concatenate(ids))
+        return (Given.gathered([spikes, *numbers]) if numbers else spikes), *of_sources
+
+    def _numbers(self, index: int, values: npt.NDArray[Any]) -> list[Given]:
+        """Return what encoders are given of numbers that were handed over: (n_steps, n)."""
+        found = []
+        for goes in self.quantised.inputs.get(index, ()):
+            whole = np.rint(values.reshape(len(values), -1) * goes.scale).astype(np.int64)
+            place = f"Input {self.plan.populations[index].name!r}"
+            require_within(f"{place}, in units of messages", whole, *INPUT)
+            step, neuron = np.nonzero(whole)
+            first = self.quantised.network.offsets[goes.encoder]
+            found.append(Given(step=step, neuron=neuron + first, many=whole[step, neuron]))
+        return found
 
     def _watched(self) -> Ints:
         """Return the ids whose states are recorded."""
@@ -105,8 +130,12 @@ class IntegerSession(PlanSession):
         ]  # fmt: skip
         return np.unique(np.concatenate([np.empty(0, np.int64), *wanted]))
 
-    def _samples(self, watched: Ints, v: Ints, u: Ints) -> dict[int, Floats]:
-        """Return what recorders see of states: rows of every step, the one of the start first."""
+    def _samples(self, watched: Ints, v: Ints, u: Ints, sums: Ints) -> dict[int, Floats]:
+        """Return what recorders see of states: rows of every step, the one of the start first.
+
+        `v` is without the residue of neurons that send numbers; `sums` is u after each step, `u`
+        what V_m reads after it.
+        """
         found: dict[int, Floats] = {}
         n_steps = len(v) - 1
         for r in self.plan.recorders:
@@ -114,16 +143,25 @@ class IntegerSession(PlanSession):
                 continue
             places = np.searchsorted(watched, r.ids)
             rows = np.arange(0, n_steps + 1, r.every_steps)[0 if r.initial else 1 :]
-            meaning = self.quantised.meanings[r.population]
-            if r.variable == "V_m":
-                values = meaning.potential(v[rows][:, places])
+            if r.population in self.quantised.scales:
+                known = (sums if r.variable == "a" else v)[rows][:, places]
+                values = self._told(r.population, r.variable, known, r.ids)
+            elif r.variable == "V_m":
+                values = self.quantised.meanings[r.population].potential(v[rows][:, places])
             else:
-                values = meaning.current(u[rows][:, places])
+                values = self.quantised.meanings[r.population].current(u[rows][:, places])
             if r.reduce == "mean":
                 values = values.mean(axis=1, keepdims=True)
             assert len(values) == n_samples(r, n_steps)
             found[r.index] = values
         return found
+
+    def _told(self, population: int, name: str, values: Any, ids: Ints) -> Floats:
+        """Return states of neurons that send numbers in the units of the description."""
+        scale = self.quantised.scales[population]
+        p = self.plan.populations[population]
+        bias = np.broadcast_to(scale.bias, p.size)[ids - p.offset] if name == "a" else 0.0
+        return np.asarray(values / scale.states + bias, np.float64)
 
     def _recorded(
         self, first: int, labels: list[Ints], ids: list[Ints], samples: dict[int, Floats]
@@ -178,7 +216,8 @@ class IntegerSession(PlanSession):
         parts = self.quantised.stored[projection]
         found = np.zeros(sum(part.places.size for part in parts))
         for part in parts:
-            found[part.places] = weights[part.group] * part.unit
+            integers = part.weight if part.weight is not None else weights[part.group]
+            found[part.places] = integers * part.unit
         return found
 
     @abstractmethod
@@ -219,6 +258,12 @@ class IntegerSession(PlanSession):
 
     def _read(self, population: int, name: str, where: Ints) -> Floats:
         p = self.plan.populations[population]
+        if population in self.quantised.scales and name in ("a", "sent"):
+            known = self._present_sums() if name == "a" else self._present_v()
+            ids = p.offset + where
+            return self._told(population, name, known[ids], ids)
+        if population in self.quantised.scales:
+            return np.asarray(np.broadcast_to(p.parameters[name], p.size)[where], np.float64)
         meaning: Meaning = self.quantised.meanings[population]
         if name == "V_m":
             return meaning.potential(self._present_v()[p.offset + where])
@@ -234,7 +279,11 @@ class IntegerSession(PlanSession):
 
     @abstractmethod
     def _present_v(self) -> Ints:
-        """Return v of all neurons."""
+        """Return v of all neurons, without the residue of those that send numbers."""
+
+    @abstractmethod
+    def _present_sums(self) -> Ints:
+        """Return `_sums` of all neurons."""
 
     @abstractmethod
     def _next_u(self) -> Ints:
@@ -271,8 +320,9 @@ class LoihiSession(IntegerSession):
         watched = self._watched()
         labels: list[Ints] = []
         ids: list[Ints] = []
-        rows_v, rows_u = [self.chip.v[watched][None].astype(np.int64)], []
-        wraps, clips = self.chip.wraps, self.chip.clips
+        rows_v, rows_u = [self._present_v()[watched][None]], []
+        sums = [self._present_sums()[watched][None]]
+        wraps, clips, beyond = self.chip.wraps, self.chip.clips, self.chip.beyond
         weights = {0: self._present_weights()}
         stops = np.array(self._weight_steps(n_steps), np.int64)
         with interruptible() as pressed, reporter(self.dt, progress) as report:
@@ -287,8 +337,9 @@ class LoihiSession(IntegerSession):
                     weights[int(stop)] = {g: rows[row] for g, rows in seen.weights.items()}
                 labels += [label, seen.step + 1]
                 ids += [neuron, seen.neuron]
-                rows_v.append(seen.v)
+                rows_v.append(seen.v - seen.residue)
                 rows_u.append(seen.u)
+                sums.append(self._sums(watched, seen.u, seen.v))
                 self._step += n
                 if report is not None:
                     report(self._step - first, n_steps)
@@ -296,17 +347,26 @@ class LoihiSession(IntegerSession):
         if interrupted:
             self._tell_of_interrupt()
         rows_u.append(self.chip.next_current(watched)[None])
-        samples = self._samples(watched, np.concatenate(rows_v), np.concatenate(rows_u))
+        joined = [np.concatenate(rows) for rows in (rows_v, rows_u, sums)]
+        samples = self._samples(watched, *joined)
         samples |= self._weight_samples(weights)
-        self._warn_of_limits(self.chip.wraps - wraps, self.chip.clips - clips)
+        self._warn_of_limits(
+            self.chip.wraps - wraps, self.chip.clips - clips, self.chip.beyond - beyond
+        )
         told = self._provenance(
             "loihi", time.perf_counter() - started, ("numba", "llvmlite"),
             interrupted=interrupted, wraps=self.chip.wraps, clips=self.chip.clips,
+            beyond=self.chip.beyond,
         )  # fmt: skip
         return run_of(self.plan, self._recorded(first, labels, ids, samples), told)
 
     @staticmethod
-    def _warn_of_limits(wraps: int, clips: int) -> None:
+    def _warn_of_limits(wraps: int, clips: int, beyond: int) -> None:
+        if beyond:
+            warn(
+                f"Sums of convolutions or states of sigma-delta neurons were beyond 24 bits "
+                f"{beyond} times. A larger theta keeps them within."
+            )
         if wraps:
             warn(
                 f"Currents left their 24 bits {wraps} times, and wrapped around: they changed "
@@ -319,7 +379,11 @@ class LoihiSession(IntegerSession):
             )
 
     def _present_v(self) -> Ints:
-        return self.chip.v.astype(np.int64)
+        return self.chip.v.astype(np.int64) - self.chip.residue
+
+    def _present_sums(self) -> Ints:
+        everyone = np.arange(self.chip.network.size)
+        return self._sums(everyone, self.chip.u.astype(np.int64), self.chip.v.astype(np.int64))
 
     def _present_weights(self) -> Mapping[int, Ints]:
         groups = enumerate(self.quantised.network.groups)

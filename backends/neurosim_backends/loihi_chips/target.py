@@ -61,7 +61,7 @@ class _Loihi:
         if misfits:
             return fit
         try:
-            made = quantise(plan).network
+            made = quantise(plan).network.listed
         except CapacityError as error:
             part, _, told = str(error).partition(": ")
             what, _, remedy = told.partition(". ")

@@ -25,3 +25,4 @@ from neurosim.describe.neurons.rates import ThresholdLinearRate as ThresholdLine
 from neurosim.describe.neurons.rates import WilsonCowan as WilsonCowan
 from neurosim.describe.neurons.rates import WongWang as WongWang
 from neurosim.describe.neurons.rates import WongWangEI as WongWangEI
+from neurosim.describe.neurons.sigma_delta import SigmaDelta as SigmaDelta

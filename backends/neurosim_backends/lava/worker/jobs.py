@@ -10,12 +10,14 @@ import numpy as np
 from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
 from lava.magma.core.run_conditions import RunSteps
 from lava.magma.core.run_configs import Loihi2SimCfg
+from lava.proc.conv.process import Conv
 from lava.proc.dense.process import DelayDense, Dense
 from lava.proc.io.source import RingBuffer
 from lava.proc.learning_rules.stdp_learning_rule import STDPLoihi
+from lava.proc.sdn.process import ActivationMode
 from lava.proc.sparse.process import DelaySparse, Sparse
 from lava.utils.weightutils import SignMode
-from probed import ProbedDense, ProbedLIF, ProbedSparse
+from probed import ProbedDelta, ProbedDense, ProbedLIF, ProbedSigmaDelta, ProbedSparse
 from scipy.sparse import csr_matrix
 
 MOST_DENSE = 1 << 18
@@ -35,7 +37,8 @@ def run(job: Any, arrays: Any, folder: Any, running: Any) -> Any:
     """Run a network.
 
     job : dict
-        "populations", "groups", "n_steps", "tag": as `neurosim_backends.lava.jobs` writes them.
+        "populations", "groups", "convolutions", "n_steps", "tag", as `neurosim_backends.lava.jobs`
+        writes them.
     arrays : mapping of str to array
         Values of single neurons and synapses, under "p0_v", "g3_weight", ...
     folder : str
@@ -44,7 +47,8 @@ def run(job: Any, arrays: Any, folder: Any, running: Any) -> Any:
         Set while no process of Lava has a reason to end.
 
     Returns a dict of arrays: "p0_u", "p0_v" (n_steps, n_watched), "p0_spikes" (n_steps, size); of
-    groups that learn "g0_w", "g0_x", "g0_y" after each step that is wanted.
+    neurons that send numbers "p0_residue", too, and messages as spikes; of groups that learn
+    "g0_w", "g0_x", "g0_y" after each step that is wanted.
     """
     n_steps = job["n_steps"]
     processes: Any = []
@@ -58,11 +62,15 @@ def run(job: Any, arrays: Any, folder: Any, running: Any) -> Any:
             continue
         paths[f"p{k}"] = os.path.join(folder, f"p{k}.npz")
         compartments.append(k)
+        probe = {"path": paths[f"p{k}"], "n_steps": n_steps, "watched": arrays[f"p{k}_watched"]}
+        if p["kind"] in ("encoders", "sigma_deltas"):
+            processes.append(_sends_numbers(k, p, arrays, probe))
+            continue
         values = {x: arrays[f"p{k}_{x}"] for x in ("bias_mant", "bias_exp", "u", "v")}
         processes.append(
             ProbedLIF(
                 shape=(p["size"],), du=p["du"], dv=p["dv"], vth=p["vth"], name=p["name"],
-                path=paths[f"p{k}"], n_steps=n_steps, watched=arrays[f"p{k}_watched"], **values,
+                **probe, **values,
             )
         )  # fmt: skip
     part = list(range(len(processes)))
@@ -84,6 +92,10 @@ def run(job: Any, arrays: Any, folder: Any, running: Any) -> Any:
         processes[g["pre"]].s_out.connect(synapses.s_in)
         synapses.a_out.connect(processes[g["post"]].a_in)
         joined, other = part[g["pre"]], part[g["post"]]
+        part = [joined if x == other else x for x in part]
+    for k, c in enumerate(job["convolutions"]):
+        _convolve(c, arrays[f"c{k}_kernel"], processes[c["pre"]], processes[c["post"]], job["tag"])
+        joined, other = part[c["pre"]], part[c["post"]]
         part = [joined if x == other else x for x in part]
     # A run takes what is connected with the process it is called on.
     for root in {part[k] for k in compartments}:
@@ -124,6 +136,39 @@ def _synapses(g: Any, a: Any, shape: Any, tag: Any) -> Any:
     delays = np.zeros(shape, int)
     delays[a["post"], a["pre"]] = a["slot"]
     return DelayDense(weights=weights, delays=delays, **facts)
+
+
+def _sends_numbers(k: Any, p: Any, arrays: Any, probe: Any) -> Any:
+    """Return the process of neurons that send numbers; encoders are given theirs."""
+    facts = {
+        "shape": (p["size"],), "vth": p["vth"], "spike_exp": p["spike_exp"],
+        "state_exp": p["state_exp"], **probe,
+    }  # fmt: skip
+    if p["kind"] == "sigma_deltas":
+        mode = ActivationMode.RELU if p["rectifies"] else ActivationMode.UNIT
+        return ProbedSigmaDelta(bias=arrays[f"p{k}_bias"], act_mode=mode, name=p["name"], **facts)
+    made = ProbedDelta(**facts)
+    data = np.zeros((p["size"], probe["n_steps"]), np.int32)
+    data[arrays[f"p{k}_neuron"], arrays[f"p{k}_step"]] = arrays[f"p{k}_many"]
+    RingBuffer(data=data).s_out.connect(made.a_in)
+    return made
+
+
+def _convolve(c: Any, kernel: Any, pre: Any, post: Any, tag: Any) -> None:
+    """Connect two processes by a convolution.
+
+    Lava has channels last, and turns kernels around: a convolution in the sense of mathematics.
+    """
+    weight = kernel[:, :, ::-1, ::-1].transpose(0, 2, 3, 1)
+    channels, height, width = c["before"]
+    made = Conv(
+        weight=np.ascontiguousarray(weight, np.int32 if tag == "fixed_pt" else float),
+        input_shape=(height, width, channels), padding=tuple(c["padding"]),
+        stride=tuple(c["stride"]), dilation=tuple(c["dilation"]), groups=c["blocks"],
+        num_message_bits=MESSAGE_BITS if c["graded"] else 0, name=c["name"],
+    )  # fmt: skip
+    pre.s_out.reshape((channels, height, width)).transpose((1, 2, 0)).connect(made.s_in)
+    made.a_out.transpose((2, 0, 1)).flatten().connect(post.a_in)
 
 
 def _learning_synapses(g: Any, a: Any, shape: Any, n_steps: Any, path: Any) -> Any:

@@ -16,6 +16,8 @@ from lava.proc.dense.models import PyLearningDenseModelBitApproximate
 from lava.proc.dense.process import LearningDense
 from lava.proc.lif.models import PyLifModelBitAcc, PyLifModelFloat
 from lava.proc.lif.process import LIF
+from lava.proc.sdn.models import PyDeltaModelFixed, PySigmaDeltaModelFixed
+from lava.proc.sdn.process import Delta, SigmaDelta
 from lava.proc.sparse.models import PyLearningSparseModelBitApproximate
 from lava.proc.sparse.process import LearningSparse
 from lava.utils.weightutils import SignMode
@@ -23,6 +25,22 @@ from lava.utils.weightutils import SignMode
 
 class ProbedLIF(LIF):  # type: ignore[misc]
     """LIF that writes ``u``, ``v`` and ``spikes`` of `n_steps` steps to the file `path` (npz)."""
+
+    def __init__(self, *, path: Any, n_steps: Any, watched: Any, **facts: Any) -> None:
+        super().__init__(path=path, n_steps=n_steps, watched=watched, **facts)
+
+
+class ProbedDelta(Delta):  # type: ignore[misc]
+    """Delta that writes ``u``, ``v``, ``residue`` and ``spikes``, the messages, to a file."""
+
+    def __init__(self, *, path: Any, n_steps: Any, watched: Any, **facts: Any) -> None:
+        super().__init__(**facts)
+        for key, value in (("path", path), ("n_steps", n_steps), ("watched", watched)):
+            self.proc_params[key] = value
+
+
+class ProbedSigmaDelta(SigmaDelta):  # type: ignore[misc]
+    """The same of SigmaDelta."""
 
     def __init__(self, *, path: Any, n_steps: Any, watched: Any, **facts: Any) -> None:
         super().__init__(path=path, n_steps=n_steps, watched=watched, **facts)
@@ -80,6 +98,55 @@ class ProbedFloat(_Probe, PyLifModelFloat):  # type: ignore[misc]
     """Floating-point."""
 
     implements_process = ProbedLIF
+
+
+class _MessageProbe(_Watching):
+    """What a model of neurons that send numbers does besides."""
+
+    sigma: Any
+    act: Any
+    residue: Any
+    s_out: Any
+    time_step: Any
+
+    def run_spk(self) -> None:
+        """Let Lava make the step, and overhear what it sends."""
+        if not self._listens:
+            send = self.s_out.send
+
+            def overheard(data: Any) -> None:
+                self._seen["spikes"].append(np.array(data))
+                send(data)
+
+            self.s_out.send = overheard
+            self._listens = True
+        super().run_spk()
+
+    def _open(self, proc_params: Any) -> None:
+        self._path = proc_params["path"]
+        self._n_steps = proc_params["n_steps"]
+        self._watched = proc_params["watched"]
+        self._seen: Any = {"u": [], "v": [], "residue": [], "spikes": []}
+        self._listens = False
+
+    def _keep(self) -> None:
+        for name, state in (("u", self.sigma), ("v", self.act), ("residue", self.residue)):
+            self._seen[name].append(state[self._watched].copy())
+        if self.time_step == self._n_steps:
+            found: Any = {name: np.array(rows) for name, rows in self._seen.items()}
+            np.savez(self._path, **found)
+
+
+class ProbedDeltaFixed(_MessageProbe, PyDeltaModelFixed):  # type: ignore[misc]
+    """Integers."""
+
+    implements_process = ProbedDelta
+
+
+class ProbedSigmaDeltaFixed(_MessageProbe, PySigmaDeltaModelFixed):  # type: ignore[misc]
+    """Integers."""
+
+    implements_process = ProbedSigmaDelta
 
 
 class ProbedDense(LearningDense):  # type: ignore[misc]
