@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from neurosim.conversion.layers import IMAGE, Affine, Layer, LayeredNetwork, qua
 from neurosim.conversion.operators import Floats
 from neurosim.conversion.report import ConversionReport, LayerReport
 from neurosim.conversion.running import respond
+from neurosim.conversion.sigma_delta import SigmaDeltaConversion, sigma_delta
 from neurosim.conversion.thresholds import METHODS, thresholds_of
 from neurosim.describe.checks import to_int
 from neurosim.describe.network import Network
@@ -24,6 +25,8 @@ from neurosim.units import to_scalar
 
 REPORTED = 100
 """Most calibration images that ``Conversion.report`` shows to the network."""
+
+SIGMA_DELTA = "sigma_delta"
 
 CALIBRATED = {"light": "Biases", "advanced": "Weights, biases and initial potentials"}
 
@@ -283,6 +286,23 @@ def _relative(found: Floats, expected: Floats) -> float:
     return float(np.sqrt(np.mean((found - expected) ** 2))) / scale if scale else 0.0
 
 
+@overload
+def convert(  # type: ignore[overload-overlap]
+    model: Any, calibration_loader: Any, *, method: Literal["sigma_delta"], timesteps: int = ...,
+    percentile: float = ..., precision: float = ..., max_pool: str = ..., device: Any = ...,
+    limit: int = ..., name: str = ...,
+) -> SigmaDeltaConversion: ...  # fmt: skip
+
+
+@overload
+def convert(
+    model: Any, calibration_loader: Any, *, method: str = ..., timesteps: int = ...,
+    reset: str = ..., initial_charge: float = ..., calibration: str = ..., signed: bool = ...,
+    percentile: float = ..., max_pool: str = ..., device: Any = ..., limit: int = ...,
+    name: str = ...,
+) -> Conversion: ...  # fmt: skip
+
+
 def convert(
     model: Any,
     calibration_loader: Any,
@@ -294,11 +314,12 @@ def convert(
     signed: bool = False,
     calibration: str = "none",
     percentile: float = 99.9,
+    precision: float = 0.05,
     max_pool: str = "spiking",
     device: Any = None,
     limit: int = 1024,
     name: str = "converted",
-) -> Conversion:
+) -> Conversion | SigmaDeltaConversion:
     """Turn a trained module of PyTorch into a network of integrate-and-fire neurons.
 
     Rectified units become neurons that tell their activation by a number of spikes in `timesteps`
@@ -311,9 +332,10 @@ def convert(
         `QCFS`, AvgPool, MaxPool, Flatten, sums; Dropout is left out. It is not changed.
     calibration_loader : iterable
         Batches of images (n, *shape), or pairs of images and labels: a DataLoader, or a list.
-    method : {"mse", "max", "percentile"}
+    method : {"mse", "max", "percentile", "sigma_delta"}
         How thresholds are chosen: nearest to the activations in the mean square, the largest
-        activation, or a percentile of them. A QCFS has its threshold already.
+        activation, or a percentile of them. A QCFS has its threshold already. "sigma_delta" makes
+        neurons that send changes of their activations (`SigmaDelta`), not spikes.
     timesteps : int
         In which a layer tells its activations.
     reset : {"soft", "hard"}
@@ -330,7 +352,9 @@ def convert(
         nothing; their mean error goes into biases; before that weights are fitted, and after it
         membranes start with the error that is left (Li et al. 2021).
     percentile : float
-        For method="percentile" [%].
+        For method="percentile" and "sigma_delta" [%].
+    precision : float
+        For method="sigma_delta": the least change that is sent, as a part of that percentile.
     max_pool : {"spiking", "average"}
         Exactly, by neurons that fire when the largest count of their inputs grows; or replaced by
         means, which changes the network and is warned of.
@@ -343,7 +367,7 @@ def convert(
 
     Returns
     -------
-    Conversion
+    Conversion or SigmaDeltaConversion
 
     Raises
     ------
@@ -376,7 +400,7 @@ def convert(
     from neurosim.conversion.tracing import observe, trace
 
     for place, value, known in (
-        ("method", method, METHODS),
+        ("method", method, (*METHODS, SIGMA_DELTA)),
         ("reset", reset, ("soft", "hard")),
         ("max_pool", max_pool, ("spiking", "average")),
         ("calibration", calibration, LEVELS),
@@ -387,6 +411,7 @@ def convert(
     limit = to_int(limit, "convert: limit", at_least=1)
     percentile = to_scalar(percentile, "1", "convert: percentile", above=0, at_most=100)
     charge = to_scalar(initial_charge, "1", "convert: initial_charge", at_least=0, below=1)
+    precision = to_scalar(precision, "1", "convert: precision", above=0, below=1)
     if not isinstance(signed, bool):
         raise DescriptionError("convert: signed", signed, "True or False")
     if signed and reset != "soft":
@@ -394,6 +419,16 @@ def convert(
             "convert: reset", reset, "'soft' with signed=True",
             "What a reset to 0 has lost cannot be taken back.",
         )  # fmt: skip
+    if method == SIGMA_DELTA:
+        for place, given, left_out in (
+            ("reset", reset, "soft"), ("signed", signed, False),
+            ("calibration", calibration, "none"),
+        ):  # fmt: skip
+            if given != left_out:
+                raise DescriptionError(
+                    f"convert: {place}", given, f"{left_out!r} with method='sigma_delta'",
+                    "What is not sent yet is kept, of either sign: there is nothing to put right.",
+                )  # fmt: skip
     if not isinstance(model, torch.nn.Module):
         raise DescriptionError("convert: model", model, "a torch.nn.Module")
     where = _device(device)
@@ -408,6 +443,17 @@ def convert(
         labels = checked_labels(labels, len(images), n_classes, "convert: labels of the loader")
     nodes = [layer.node for layer in layered.layers]
     values, expected = observe(traced.graph_module, shown_images, nodes)
+    declared = tuple(
+        f"MaxPool {pool!r} was replaced by a mean over its window: another function"
+        for pool in traced.averaged
+    )
+    for sentence in declared:
+        warn(f"convert: {sentence}.")
+    if method == SIGMA_DELTA:
+        return sigma_delta(
+            layered, images, values, expected, timesteps=timesteps, precision=precision,
+            percentile=percentile, name=name,
+        )  # fmt: skip
     thresholds = thresholds_of(
         layered.layers, values, method=method, timesteps=timesteps, percentile=percentile
     )
@@ -418,12 +464,6 @@ def convert(
             soft=reset == "soft", advanced=calibration == "advanced",
         )  # fmt: skip
         layered, charges = found.network, found.charges
-    declared = tuple(
-        f"MaxPool {pool!r} was replaced by a mean over its window: another function"
-        for pool in traced.averaged
-    )
-    for sentence in declared:
-        warn(f"convert: {sentence}.")
     if calibration != "none":
         declared += (f"{CALIBRATED[calibration]} were calibrated",)
     return Conversion(

@@ -382,12 +382,16 @@ def trial_of(job: dict[str, Any], arrays: Any, prefix: str) -> Trial:
         )
         for k, g in enumerate(job["groups"])
     )  # fmt: skip
+    forms: list[dict[str, Any]] = [
+        {x: tuple(v) if isinstance(v, list) else v for x, v in c.items()}
+        for c in job["convolutions"]
+    ]
     convolutions = tuple(
         Convolution(
-            **{x: tuple(v) if isinstance(v, list) else v for x, v in c.items()},
+            **c,
             kernel=np.asarray(arrays[f"{prefix}c{k}_kernel"], np.int64),
         )
-        for k, c in enumerate(job["convolutions"])
+        for k, c in enumerate(forms)
     )
     network = IntegerNetwork(
         populations=tuple(populations), groups=groups, convolutions=convolutions

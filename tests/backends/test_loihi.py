@@ -544,6 +544,113 @@ def with_model(model: Any, **project: Any) -> ns.Network:
     return net
 
 
+def changes(
+    *, source: str = "sent", encoder: Any = "none", encoder_bias: float = 0.0, begins: bool = False,
+    view: bool = False, **model: Any,
+) -> ns.Network:  # fmt: skip
+    """Return an image of 3 x 3, its encoder, a convolution of it and three sums of that."""
+    net = ns.Network("changes", seed=2, dt=1.0)
+    image = net.population("image", (1, 3, 3), ns.Input("current"))
+    first = net.population(
+        "encoder", (1, 3, 3), ns.SigmaDelta(theta=0.125, activation=encoder, bias=encoder_bias)
+    )
+    middle = net.population("middle", (2, 3, 3), ns.SigmaDelta(theta=0.5, bias=-0.25))
+    last = net.population(
+        "last", 3, ns.SigmaDelta(**{"theta": 0.25, "activation": "none", **model})
+    )
+    net.project(image, first, ns.OneToOne(), receptor="a")
+    kernel = np.array([[[[1, -1, 0], [2, 0.5, 0], [0, 1, 127 / 64]]], [[[0.5] * 3] * 3]])
+    pre: Any = first[0, :, :] if view else first
+    rule: Any = ns.Conv2D(kernel, padding=1)
+    net.project(pre, middle, rule, source=source, receptor="a", name="shared")
+    weights = np.arange(54).reshape(18, 3) / 64 - 0.25
+    net.project(middle, last, ns.AllToAll(), weight=weights, source="sent", receptor="a")
+    if begins:
+        net.initialise(middle, sent=1.0)
+    for cells in (first, middle, last):
+        net.record(cells, ["spikes", "a", "sent"], initial=True)
+    return net
+
+
+FILM = np.random.default_rng(3).integers(-16, 17, (4, 1, 3, 3)).repeat(3, axis=0) / 16
+
+
+def test_changes_are_sent_as_described() -> None:
+    """Numbers of few bits: the very same activations and messages, on and on, whatever was cut."""
+    described = ns.run(changes(), 12, inputs={"image": FILM})
+    run = session(changes())
+    network = run.quantised.network
+    assert [type(p).__name__ for p in network.populations[1:]] == [
+        "Encoders", "SigmaDeltas", "SigmaDeltas"
+    ]  # fmt: skip
+    assert [c.name for c in network.convolutions] == ["shared"]
+    chip = run.run(5, inputs={"image": FILM[:5]}) + run.run(7, inputs={"image": FILM[5:]})
+    for name, off in (("encoder", 0.0), ("middle", 0.0), ("last", 0.3)):
+        mine, theirs = chip.states[name], described.states[name]
+        for state in ("a", "sent"):
+            assert np.abs(mine[state].array - theirs[state].array).max() <= off, (name, state)
+            found = run.get(run.network[name], state)
+            np.testing.assert_array_equal(found, mine[state].array[-1].ravel())
+    for name in ("encoder", "middle"):
+        assert len(chip.spikes[name]) > 10
+        assert chip.spikes[name].times.tolist() == described.spikes[name].times.tolist()
+        assert chip.spikes[name].ids.tolist() == described.spikes[name].ids.tolist()
+    assert chip.provenance["beyond"] == 0
+    run.reset()
+    assert run.run(5, inputs={"image": FILM[:5]}).same_as(
+        session(changes()).run(5, inputs={"image": FILM[:5]})
+    )
+
+
+def test_numbers_that_leave_their_bits_are_told() -> None:
+    run = session(changes())
+    with pytest.warns(ApproximationWarning, match="beyond 24 bits"):
+        run.run(12, inputs={"image": 8000 * FILM})
+    with pytest.raises(DescriptionError, match="Input 'image', in units of messages"):
+        run.run(12, inputs={"image": 1e6 * FILM})
+    net = ns.Network("far apart", dt=1.0)
+    fine = net.population("fine", (1, 2, 2), ns.SigmaDelta(theta=1e-4, activation="none"))
+    coarse = net.population("coarse", (1, 2, 2), ns.SigmaDelta(theta=0.25))
+    tiny = ns.Conv2D(np.full((1, 1, 1, 1), 1e-9))
+    net.project(fine, coarse, tiny, source="sent", receptor="a")
+    with pytest.raises(CapacityError, match=r"theta = 0\.25 is .* units of its messages"):
+        session(net)
+
+
+def convolved(delay: float = 1.0, part: bool = False, scale: float = 1.0) -> ns.Network:
+    net = ns.Network("convolved", seed=2, dt=1.0)
+    draw = np.random.default_rng(1)
+    trains = [np.flatnonzero(draw.random(30) < 0.2) + 1.0 for _ in range(32)]
+    source = net.population("source", (2, 4, 4), ns.SpikeTimes(trains))
+    model = ns.PerfectIntegrator(synapses=ns.Delta(), V_th=20, reset="to")
+    cells = net.population("cells", (3, 2, 4), model)
+    rule = ns.Conv2D(scale * draw.integers(-3, 9, (3, 2, 3, 2)), (2, 1), (1, 1), (1, 2))
+    net.project(source[:, :, ::-1] if part else source, cells, rule, delay=delay, name="shared")
+    net.record(cells, ["spikes", "V_m"])
+    return net
+
+
+@pytest.mark.parametrize(
+    ("how", "kept"),
+    [({}, True), ({"delay": 3.0}, False), ({"part": True}, False), ({"scale": 1000.0}, False)],
+    ids=["whole", "delay", "view", "heavy"],
+)
+def test_convolutions_of_spikes_are_kernels_where_lava_has_them(how: Any, kept: bool) -> None:
+    described, run = ns.run(convolved(**how), 30), session(convolved(**how))
+    network = run.quantised.network
+    assert (len(network.convolutions), len(network.groups)) == ((1, 0) if kept else (0, 1))
+    chip = run.run(30)
+    if "scale" not in how:
+        assert len(chip.spikes["cells"]) > 20
+        assert chip.spikes["cells"].times.tolist() == described.spikes["cells"].times.tolist()
+        assert chip.spikes["cells"].ids.tolist() == described.spikes["cells"].ids.tolist()
+        off = chip.states["cells"]["V_m"].array - described.states["cells"]["V_m"].array
+        np.testing.assert_array_equal(off, 0)
+        known = ns.compile(convolved(**how)).connections("shared")
+        np.testing.assert_array_equal(run.connections("shared").weight, known.weight)
+    assert network.listed.groups[0].weight.size == len(run.connections("shared"))
+
+
 REFUSED: dict[str, tuple[Callable[[], ns.Network], str]] = {
     "another rule": (
         lambda: with_model(leaky(), plasticity=ns.STDP(mu_plus=1.0)), "the additive rule",
@@ -568,6 +675,13 @@ REFUSED: dict[str, tuple[Callable[[], ns.Network], str]] = {
     "long delay": (lambda: with_model(leaky(), delay=64.0), "at most 63 steps"),
     "long delays": (lambda: with_model(leaky(), delay=ns.Uniform(1, 99)), "at most 63 steps"),
     "release": (lambda: with_model(leaky(), release=0.5), "reliable"),
+    "reset of a conversion": (lambda: with_model(leaky(reset="subtract")), "beyond the threshold"),
+    "sum with a leak": (lambda: changes(tau=5.0), "no leak"),
+    "another state": (lambda: changes(source="a"), "what was sent"),
+    "numbers into a layer": (lambda: changes(encoder="relu"), "through encoders"),
+    "numbers beside a bias": (lambda: changes(encoder_bias=0.5), "through encoders"),
+    "a start of changes": (lambda: changes(begins=True), "begin at 0"),
+    "threshold of each": (lambda: changes(theta=[0.1, 0.2, 0.3]), "share time constants"),
 }  # fmt: skip
 
 

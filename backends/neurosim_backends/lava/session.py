@@ -73,7 +73,7 @@ class LavaSession(IntegerSession):
         ]
         u = seen.u[first : first + n_steps + 1, watched]
         told_u = self._sums(everyone, seen.u, seen.v)
-        sums = np.concatenate([self._at_start("u")[None], told_u])
+        sums = np.concatenate([np.zeros_like(told_u[:1]), told_u])
         sums = sums[first : first + n_steps + 1, watched]
         new = (seen.step >= first) & (seen.step < first + n_steps)
         learned: dict[int, Mapping[int, Ints]] = {
@@ -111,12 +111,9 @@ class LavaSession(IntegerSession):
             self._replay.next(step)
 
     def _start_v(self) -> Ints:
-        return self._at_start("v")
-
-    def _at_start(self, name: str) -> Ints:
-        """Return a state of all neurons; generators and neurons that send numbers have 0."""
+        """Return v of all neurons at the start; only compartments have one other than 0."""
         parts = [
-            getattr(p, name, np.zeros(p.size, np.int64)) for p in self.quantised.network.populations
+            getattr(p, "v", np.zeros(p.size, np.int64)) for p in self.quantised.network.populations
         ]
         return np.concatenate(parts)
 
@@ -134,7 +131,7 @@ class LavaSession(IntegerSession):
 
     def _present_sums(self) -> Ints:
         if self._seen is None:
-            return self._at_start("u")
+            return np.zeros(self.quantised.network.size, np.int64)
         u, v = self._seen.u[self._step - 1], self._seen.v[self._step - 1]
         return self._sums(np.arange(u.size), u, v)
 

@@ -22,10 +22,10 @@ from neurosim.kernels.loihi_messages import C_WIDTH
 from neurosim_backends.loihi.messages import (
     Convolution,
     Encoders,
-    Ints,
     SigmaDeltas,
     require_within,
 )
+from neurosim_backends.loihi.messages import Ints as Ints
 
 SignMode = Literal["mixed", "excitatory", "inhibitory"]
 

@@ -141,7 +141,7 @@ def _is_sigma_delta(use: Use) -> bool:
 
 
 def _reads_another_state(use: Use) -> bool:
-    return use.subject.source != "sent"
+    return bool(use.subject.source != "sent")
 
 
 def _mixes_numbers(use: Use) -> bool:

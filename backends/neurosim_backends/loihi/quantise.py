@@ -300,7 +300,9 @@ def quantise(plan: Plan, epoch: int = 1, wish: Wish | None = None) -> Quantised:
                 convolutions.append(
                     convolution_of(s.name, s.convolution, kernel, s.pre, s.post, plan, s.graded)
                 )
-                weight = convolutions[-1].connections[2]
+                pre, post, listed = convolutions[-1].connections
+                weight = np.empty_like(listed)
+                weight[np.lexsort((s.post_id, s.pre_id))] = listed[np.lexsort((post, pre))]
                 own = Stored(group=-1, places=s.places, unit=1.0 / unit, weight=weight)
                 stored.setdefault(s.projection, []).append(own)
                 told.append(_rounding(s, exact - kernel, unit, BY_KERNEL))

@@ -25,7 +25,7 @@ from neurosim.results import Run
 from neurosim.sessions import PlanSession, input_train, run_of
 from neurosim_backends.loihi.calibration import Wish
 from neurosim_backends.loihi.chip import Chip, Given
-from neurosim_backends.loihi.messages import INPUT, Encoders, require_within
+from neurosim_backends.loihi.messages import INPUT, Encoders, SigmaDeltas, require_within
 from neurosim_backends.loihi.quantise import Meaning, quantise
 
 CHUNK_STEPS = 500
@@ -59,11 +59,22 @@ class IntegerSession(PlanSession):
         return quantise(self.plan, epoch, self._wish)
 
     def _sums(self, ids: Ints, u: Ints, v: Ints) -> Ints:
-        """Return what neurons that send numbers are given: sums, and of encoders the number."""
+        """Return `a` of neurons that send numbers, in their units: encoders have it as activation.
+
+        Of other neurons, whatever; `u` and `v` are (n_steps, n_ids).
+        """
         network = self.quantised.network
         places = np.searchsorted(network.offsets, ids, side="right") - 1
         encoders = [isinstance(p, Encoders) for p in network.populations]
-        return np.where(np.array(encoders, bool)[places], v, u)
+        bias = np.concatenate(
+            [
+                p.bias << p.spike_exp + p.state_exp
+                if isinstance(p, SigmaDeltas)
+                else np.zeros(p.size, np.int64)
+                for p in network.populations
+            ]
+        )
+        return np.where(np.array(encoders, bool)[places], v, u + bias[ids])
 
     @property
     def time(self) -> float:
@@ -145,7 +156,7 @@ class IntegerSession(PlanSession):
             rows = np.arange(0, n_steps + 1, r.every_steps)[0 if r.initial else 1 :]
             if r.population in self.quantised.scales:
                 known = (sums if r.variable == "a" else v)[rows][:, places]
-                values = self._told(r.population, r.variable, known, r.ids)
+                values = self._told(r.population, known)
             elif r.variable == "V_m":
                 values = self.quantised.meanings[r.population].potential(v[rows][:, places])
             else:
@@ -156,12 +167,10 @@ class IntegerSession(PlanSession):
             found[r.index] = values
         return found
 
-    def _told(self, population: int, name: str, values: Any, ids: Ints) -> Floats:
+    def _told(self, population: int, values: Any) -> Floats:
         """Return states of neurons that send numbers in the units of the description."""
         scale = self.quantised.scales[population]
-        p = self.plan.populations[population]
-        bias = np.broadcast_to(scale.bias, p.size)[ids - p.offset] if name == "a" else 0.0
-        return np.asarray(values / scale.states + bias, np.float64)
+        return np.asarray(values / scale.states, np.float64)
 
     def _recorded(
         self, first: int, labels: list[Ints], ids: list[Ints], samples: dict[int, Floats]
@@ -260,8 +269,7 @@ class IntegerSession(PlanSession):
         p = self.plan.populations[population]
         if population in self.quantised.scales and name in ("a", "sent"):
             known = self._present_sums() if name == "a" else self._present_v()
-            ids = p.offset + where
-            return self._told(population, name, known[ids], ids)
+            return self._told(population, known[p.offset + where])
         if population in self.quantised.scales:
             return np.asarray(np.broadcast_to(p.parameters[name], p.size)[where], np.float64)
         meaning: Meaning = self.quantised.meanings[population]
@@ -383,6 +391,8 @@ class LoihiSession(IntegerSession):
 
     def _present_sums(self) -> Ints:
         everyone = np.arange(self.chip.network.size)
+        if not self.chip.step:
+            return np.zeros_like(everyone)
         return self._sums(everyone, self.chip.u.astype(np.int64), self.chip.v.astype(np.int64))
 
     def _present_weights(self) -> Mapping[int, Ints]:

@@ -31,6 +31,9 @@ STATE_EXP = 6
 LARGEST = 254
 """Of a weight; mixed ones of synapses without a kernel are even."""
 
+FACTORS = 64
+"""Scales that are tried for a kernel."""
+
 EXPONENTS = (-8, 7)
 """Of weights. Negative ones keep 8 bits: they shift the sum, of which states have more bits."""
 
@@ -45,13 +48,10 @@ class Scale:
         Units of messages in an activation of 1.
     states : float
         Units of states.
-    bias : (n,) float64 or float
-        As the chip has it.
     """
 
     messages: float
     states: float
-    bias: Any = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,13 +119,14 @@ def messages_of(plan: Plan) -> Messages:
         units[k] = 2.0 ** np.ceil(np.log2(units[k]))
     for k in mine:
         shared = [
-            np.abs(c.convolution.kernel).max(initial=0.0) / units[pre]
+            np.ravel(c.convolution.kernel) / units[pre]
             for c, pre in incoming[k]
             if whole(c, plan) is not None
         ]
-        if shared and max(shared) > 0:
+        weights = np.concatenate([np.zeros(0), *shared])
+        if weights.any():
             # S 2^e, of which the largest weight has 8 bits; e is nearest to what theta would like.
-            states = LARGEST / max(shared)
+            states = _finest(weights)
             exponents[k] = int(np.clip(round(np.log2(states / units[k])), *EXPONENT))
             units[k] = states / 2.0 ** exponents[k]
     populations: dict[int, Encoders | SigmaDeltas] = {}
@@ -152,6 +153,17 @@ def messages_of(plan: Plan) -> Messages:
     return Messages(
         populations=populations, scales=scales, inputs=inputs, synapses=synapses, told=told
     )
+
+
+def _finest(weights: Floats) -> float:
+    """Return the factor with which weights are rounded least, the largest to 7 or 8 bits.
+
+    A power of 2 is among those tried: weights of few bits stay what they are.
+    """
+    most = LARGEST / np.abs(weights).max()
+    tried = [*(most * (1.0 - np.arange(FACTORS) / (2 * FACTORS))), 2.0 ** np.floor(np.log2(most))]
+    some = np.unique(weights)
+    return float(min(tried, key=lambda s: np.abs(np.rint(some * s) / s - some).max()))
 
 
 def whole(of: Any, plan: Plan) -> Conv2D | None:
@@ -237,7 +249,7 @@ def _population(
         name=p.name, vth=vth, bias=rounded, state_exp=state_exp,
         rectifies=p.spec.name == RECTIFYING,
     )  # fmt: skip
-    scale = Scale(messages=units, states=units * 2.0**state_exp, bias=rounded / units)
+    scale = Scale(messages=units, states=units * 2.0**state_exp)
     return made, scale, told
 
 
