@@ -144,6 +144,15 @@ def loihi(repeats: int = 5, into: Path = RESULTS) -> None:
     keep("loihi", measure(repeats), f"python -m benchmarks loihi --repeats {repeats}", into)
 
 
+@app.command("loihi-digits")
+def loihi_digits(repeats: int = 3, images: int = 600, into: Path = RESULTS) -> None:
+    """A digits CNN as sigma-delta neurons in Loihi's integers, beside Lava."""
+    from benchmarks.loihi_digits import measure
+
+    command = f"python -m benchmarks loihi-digits --repeats {repeats} --images {images}"
+    keep("loihi-digits", measure(repeats, images), command, into)
+
+
 @app.command("torch-modules")
 def torch_modules(repeats: int = 5, threads: int = 2, into: Path = RESULTS) -> None:
     """Modules of PyTorch beside snnTorch's and Norse's own loops, forward and with gradients."""

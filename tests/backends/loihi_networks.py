@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+import neurosim as ns
 from neurosim_backends.loihi.chip import (
     Chip,
     Compartments,
@@ -22,6 +23,7 @@ from neurosim_backends.loihi.chip import (
     Seen,
 )
 from neurosim_backends.loihi.messages import Convolution, Encoders, SigmaDeltas
+from tests.conversion.digits_cnn import digits, trained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -337,6 +339,14 @@ def corner_trial() -> Trial:
         given=Given.of(step, neuron),
         n_steps=70,
     )
+
+
+def digits_in_changes() -> tuple[Any, Any, Any]:
+    """Return the digits CNN as sigma-delta neurons, and the images and labels held out."""
+    seen, labels, images, classes = digits()
+    calibration = [(seen[:200], labels[:200])]
+    converted = ns.convert(trained(), calibration, method="sigma_delta", timesteps=1)
+    return converted, images, classes
 
 
 # --- as files -------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from tests.backends.loihi_networks import (
     Trial,
     corner_trial,
     differences,
+    digits_in_changes,
     learning_trial,
     message_trial,
     random_trial,
@@ -149,6 +150,24 @@ def test_a_described_network_is_the_same_run_in_lava(worker: Worker) -> None:
     assert told["versions"]["python of the worker"].startswith("3.10.")
     session.reset()
     assert session.run(20).same_as(first)
+
+
+@pytest.mark.compiled
+@pytest.mark.filterwarnings("ignore::neurosim.errors.ApproximationWarning")
+def test_a_converted_classifier_sends_the_same_messages_in_lava(worker: Worker) -> None:
+    """The digits CNN in sigma-delta neurons: two images, one after the other, bit by bit."""
+    converted, images, labels = digits_in_changes()
+    film = {"image": images[:2].astype(float).repeat(converted.n_steps, axis=0)}
+    n_steps = 2 * converted.n_steps
+    ours = ns.run(converted.network, n_steps, "loihi", inputs=film)
+    session = ns.compile(converted.network, "lava")
+    live = session.run(n_steps, inputs=film)
+    assert live.provenance["worker"]["pid"] == worker.hello["pid"]
+    assert live.same_as(ours)
+    assert min(len(ours.spikes[name]) for name in converted.thetas) > 20
+    told = live.states["output"]["a"].array[converted.n_steps - 1 :: converted.n_steps]
+    assert told.argmax(1).tolist() == labels[:2].tolist()
+    np.testing.assert_array_equal(session.get(session.network["output"], "a"), told[-1])
 
 
 def in_floats() -> ns.Network:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,10 +46,12 @@ from tests.backends.loihi_networks import (
     Trial,
     corner_trial,
     differences,
+    digits_in_changes,
     golden_trials,
     random_trial,
     run_ours,
 )
+from tests.conversion.digits_cnn import trained
 
 pytestmark = [
     pytest.mark.compiled,
@@ -615,6 +618,38 @@ def test_numbers_that_leave_their_bits_are_told() -> None:
     net.project(fine, coarse, tiny, source="sent", receptor="a")
     with pytest.raises(CapacityError, match=r"theta = 0\.25 is .* units of its messages"):
         session(net)
+
+
+def test_a_converted_classifier_is_as_good_in_integers() -> None:
+    """The digits CNN: within a point of the module, and messages for what changes only."""
+    converted, images, labels = digits_in_changes()
+    told = converted.outputs(images[:100], backend="loihi")
+    with torch.no_grad():
+        module = trained()(torch.tensor(images)).numpy()
+    right = np.mean(module[:100].argmax(1) == labels[:100])
+    assert abs(np.mean(told.argmax(1) == labels[:100]) - right) <= 0.01
+    assert np.sqrt(np.mean((told - module[:100]) ** 2)) < 0.05 * np.sqrt(np.mean(module**2))
+    still = np.repeat(images[:1], 3, axis=0)
+    first, *later = converted.messages(still, backend="loihi", fresh=False)
+    assert first.min() > 10
+    assert np.sum(later) == 0
+    np.testing.assert_allclose(converted.outputs(images[:1]), module[:1], atol=1.5)
+
+
+def test_a_conversion_that_integers_cannot_run_names_the_one_they_can() -> None:
+    module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    some = [torch.rand(20, 3)]
+    shown = ns.explain(ns.convert(module, some).network, "loihi")
+    assert any('method="sigma_delta"' in (f.nearest or "") for f in shown.refused)
+    assert not ns.explain(ns.convert(module, some, method="sigma_delta").network, "loihi").refused
+    with pytest.raises(DescriptionError, match="convert: reset"):
+        ns.convert(module, some, method="sigma_delta", reset="hard")  # type: ignore[call-overload]
+    pooled = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 2), torch.nn.ReLU(), torch.nn.MaxPool2d(2))
+    with pytest.raises(UnsupportedError, match='max_pool="average"'):
+        ns.convert(
+            torch.nn.Sequential(pooled, torch.nn.Flatten(), torch.nn.Linear(8, 2)),
+            [torch.rand(20, 1, 5, 5)], method="sigma_delta",
+        )  # fmt: skip
 
 
 def convolved(delay: float = 1.0, part: bool = False, scale: float = 1.0) -> ns.Network:

@@ -127,7 +127,8 @@ class LavaSession(IntegerSession):
     def _present_v(self) -> Ints:
         if self._seen is None:
             return self._start_v()
-        return self._seen.v[self._step - 1] - self._seen.residue[self._step - 1]
+        found: Ints = self._seen.v[self._step - 1] - self._seen.residue[self._step - 1]
+        return found
 
     def _present_sums(self) -> Ints:
         if self._seen is None:

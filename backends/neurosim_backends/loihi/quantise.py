@@ -317,7 +317,7 @@ def quantise(plan: Plan, epoch: int = 1, wish: Wish | None = None) -> Quantised:
                 stored.setdefault(s.projection, []).append(kept)
             groups.append(group)
             told += entries
-    told += _message_synapses(plan, messages, groups, convolutions)
+    told += _message_synapses(plan, messages, groups, convolutions, units)
     return Quantised(
         network=IntegerNetwork(
             populations=(*populations, *generators),
@@ -358,7 +358,11 @@ def _rounding(s: Synapses, off: Floats, unit: float, how: str) -> dict[str, Any]
 
 
 def _message_synapses(
-    plan: Plan, messages: Messages, groups: list[Group], convolutions: list[Convolution]
+    plan: Plan,
+    messages: Messages,
+    groups: list[Group],
+    convolutions: list[Convolution],
+    units: list[tuple[float, str]],
 ) -> list[dict[str, Any]]:
     """Add synapses between sigma-delta neurons; return their roundings."""
     told = []
@@ -388,6 +392,7 @@ def _message_synapses(
                     graded=True,
                 )
             )  # fmt: skip
+            units.append((2.0 ** float(exponent) / scale, "1"))
             off = mantissa * 2.0**exponent - exact
             how = ONE_BY_ONE + (LISTED if c.convolution is not None else "")
         told.append(_entry(part, how, np.abs(off).max(initial=0.0) / scale, "1"))
