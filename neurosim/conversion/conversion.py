@@ -10,6 +10,7 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from neurosim.backend import Session, compile
+from neurosim.conversion.arrays import checked_images, checked_labels, plain
 from neurosim.conversion.building import build, shown
 from neurosim.conversion.calibration import LEVELS, calibrate
 from neurosim.conversion.layers import IMAGE, Affine, Layer, LayeredNetwork, quantised
@@ -88,7 +89,7 @@ class Conversion:
 
     def inputs(self, image: Any, timesteps: int | None = None) -> dict[str, Floats]:
         """Return what ``session.run(conversion.n_steps, inputs=...)`` takes for one image."""
-        image = self._images(np.asarray(_plain(image))[np.newaxis], "inputs: image")[0]
+        image = self._images(np.asarray(plain(image))[np.newaxis], "inputs: image")[0]
         steps = self._steps(timesteps, "inputs")
         return shown(self._layered, image, self._layered.n_steps(steps))
 
@@ -215,13 +216,7 @@ class Conversion:
         return to_int(timesteps, f"{where}: timesteps", at_least=1)
 
     def _images(self, images: Any, place: str) -> Floats:
-        array = np.asarray(_plain(images))
-        shape = self._layered.image_shape
-        if array.dtype.kind not in "biuf" or array.shape[1:] != shape or not len(array):
-            raise DescriptionError(place, array, f"images (n, {', '.join(map(str, shape))})")
-        if not np.isfinite(array).all():
-            raise DescriptionError(place, array, "finite numbers")
-        return array.astype(np.float64)
+        return checked_images(images, self._layered.image_shape, place)
 
     def _labels(self, labels: Any, n: int, place: str) -> Any:
         return checked_labels(labels, n, self._layered.output.bias.size, place)
@@ -287,7 +282,7 @@ def _relative(found: Floats, expected: Floats) -> float:
 
 
 @overload
-def convert(  # type: ignore[overload-overlap]
+def convert(
     model: Any, calibration_loader: Any, *, method: Literal["sigma_delta"], timesteps: int = ...,
     percentile: float = ..., precision: float = ..., max_pool: str = ..., device: Any = ...,
     limit: int = ..., name: str = ...,
@@ -479,30 +474,6 @@ def convert(
     )
 
 
-def checked_labels(labels: Any, n: int, n_classes: int, place: str) -> Any:
-    """Return labels as (n,) int64.
-
-    Raises
-    ------
-    DescriptionError
-        If they are no whole numbers from 0 to n_classes - 1, or not as many as images.
-    """
-    array = np.asarray(_plain(labels))
-    if array.dtype.kind not in "iu" or array.shape != (n,):
-        raise DescriptionError(place, array, f"{n} whole numbers, one per image")
-    if array.size and not 0 <= array.min() <= array.max() < n_classes:
-        wrong = array[(array < 0) | (array >= n_classes)]
-        raise DescriptionError(
-            place, int(wrong[0]), f"classes from 0 to {n_classes - 1}, as the module has outputs"
-        )
-    return array.astype(np.int64)
-
-
-def _plain(value: Any) -> Any:
-    """Return a tensor as an array, on whatever device it is."""
-    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
-
-
 def _as_input(module: Any, images: Any) -> Any:
     """Return images as a tensor of the module's precision, on its device."""
     import torch
@@ -540,7 +511,7 @@ def _calibration(loader: Any, limit: int) -> tuple[Any, Any]:
         pair = isinstance(batch, tuple | list)
         if pair and len(batch) != 2:
             raise DescriptionError(place, batch, "images, or pairs of images and labels")
-        array = np.asarray(_plain(batch[0] if pair else batch))
+        array = np.asarray(plain(batch[0] if pair else batch))
         if array.dtype.kind not in "biuf" or array.ndim < 2:
             raise DescriptionError(f"{place}: images", array, "an array (n, *shape) of numbers")
         if parts and array.shape[1:] != parts[0].shape[1:]:
@@ -551,7 +522,7 @@ def _calibration(loader: Any, limit: int) -> tuple[Any, Any]:
             raise DescriptionError(f"{place}: images", array, "finite numbers")
         parts.append(array)
         if pair:
-            labels.append(np.asarray(_plain(batch[1])))
+            labels.append(np.asarray(plain(batch[1])))
         taken += len(array)
         if taken >= limit:
             break

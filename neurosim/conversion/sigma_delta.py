@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.backend import Session, compile
+from neurosim.conversion.arrays import checked_images, checked_labels, plain
 from neurosim.conversion.building import DT, OUTPUT
 from neurosim.conversion.layers import IMAGE, Affine, Layer, LayeredNetwork
 from neurosim.conversion.operators import Floats, rule_of
@@ -50,7 +51,7 @@ class SigmaDeltaConversion:
 
     def inputs(self, image: Any, timesteps: int | None = None) -> dict[str, Floats]:
         """Return what ``session.run(conversion.n_steps, inputs=...)`` takes for one image."""
-        shown = self._images(np.asarray(_plain(image))[np.newaxis], "inputs: image")
+        shown = self._images(np.asarray(plain(image))[np.newaxis], "inputs: image")
         n_steps = self.n_steps
         if timesteps is not None:
             n_steps += to_int(timesteps, "inputs: timesteps", at_least=1) - self.timesteps
@@ -92,8 +93,6 @@ class SigmaDeltaConversion:
         labels : (n,) int array or tensor
             Classes from 0 on.
         """
-        from neurosim.conversion.conversion import checked_labels
-
         n_classes = self._layered.output.bias.size
         checked = self._images(images, "accuracy: images")
         known = checked_labels(labels, len(checked), n_classes, "accuracy: labels")
@@ -120,17 +119,7 @@ class SigmaDeltaConversion:
         return np.array(told), np.array(sent, np.float64)
 
     def _images(self, images: Any, place: str) -> Floats:
-        array = np.asarray(_plain(images))
-        shape = self._layered.image_shape
-        if array.dtype.kind not in "biuf" or array.shape[1:] != shape or not len(array):
-            raise DescriptionError(place, array, f"images (n, {', '.join(map(str, shape))})")
-        if not np.isfinite(array).all():
-            raise DescriptionError(place, array, "finite numbers")
-        return array.astype(np.float64)
-
-
-def _plain(value: Any) -> Any:
-    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
+        return checked_images(images, self._layered.image_shape, place)
 
 
 def sigma_delta(

@@ -643,7 +643,7 @@ def test_a_conversion_that_integers_cannot_run_names_the_one_they_can() -> None:
     assert any('method="sigma_delta"' in (f.nearest or "") for f in shown.refused)
     assert not ns.explain(ns.convert(module, some, method="sigma_delta").network, "loihi").refused
     with pytest.raises(DescriptionError, match="convert: reset"):
-        ns.convert(module, some, method="sigma_delta", reset="hard")  # type: ignore[call-overload]
+        ns.convert(module, some, method="sigma_delta", reset="hard")
     pooled = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 2), torch.nn.ReLU(), torch.nn.MaxPool2d(2))
     with pytest.raises(UnsupportedError, match='max_pool="average"'):
         ns.convert(

@@ -265,9 +265,13 @@ class IntegerNetwork:
             shapes = {c.pre: c.before, c.post: c.after}
             if any(sizes[k] != np.prod(shape) for k, shape in shapes.items()):
                 raise DescriptionError(f"Convolution {c.name!r}: shapes", shapes, "of these sizes")
-        for g in (*self.groups, *self.convolutions):
+        connecting: tuple[Group | Convolution, ...] = (*self.groups, *self.convolutions)
+        for g in connecting:
             if not isinstance(self.populations[g.post], Compartments | SigmaDeltas):
                 raise DescriptionError(f"Synapses {g.name!r}: post", g.post, "compartments")
+        self._check_groups(sizes)
+
+    def _check_groups(self, sizes: list[int]) -> None:
         for g in self.groups:
             require_within(f"Synapses {g.name!r}: pre_id", g.pre_id, 0, sizes[g.pre] - 1)
             require_within(f"Synapses {g.name!r}: post_id", g.post_id, 0, sizes[g.post] - 1)
@@ -632,7 +636,7 @@ class Chip:
     def _run(self, n_steps: int, given: Given, ids: npt.NDArray[np.int32]) -> tuple[Any, ...]:
         """Make steps; return steps, ids and payloads of spikes, u, v and residue."""
         n = self.network.size
-        seen = tuple(np.zeros((n_steps, ids.size), np.int32) for _ in range(3))
+        seen_u, seen_v, seen_residue = (np.zeros((n_steps, ids.size), np.int32) for _ in range(3))
         room = n_steps * n
         log_step = np.empty(room, np.int64)
         log_id, log_many = (np.empty(room, np.int32) for _ in range(2))
@@ -641,12 +645,14 @@ class Chip:
             self._arrived, *self._synapses, *self._rules, self._draw(n_steps), self._columns,
             self._traces, self._histories, *self._convolutions,
             np.searchsorted(given.step, np.arange(n_steps + 1)),
-            given.neuron.astype(np.int32), given.many.astype(np.int32), ids, *seen,
-            log_step, log_id, log_many, np.zeros(n, np.int32), np.zeros(n, np.int32),
+            given.neuron.astype(np.int32), given.many.astype(np.int32), ids,
+            seen_u, seen_v, seen_residue, log_step, log_id, log_many,
+            np.zeros(n, np.int32), np.zeros(n, np.int32),
             np.zeros(len(self.network.populations) + 1, np.int64), self._sums, self._counts,
         )  # fmt: skip
         self.step += n_steps
-        return *(log[:logged].copy() for log in (log_step, log_id, log_many)), *seen
+        logs = (log[:logged].copy() for log in (log_step, log_id, log_many))
+        return *logs, seen_u, seen_v, seen_residue
 
     def next_current(self, ids: Ints) -> Ints:
         """Return u of some neurons as it will be after the next step.

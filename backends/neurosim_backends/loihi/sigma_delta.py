@@ -119,9 +119,9 @@ def messages_of(plan: Plan) -> Messages:
         units[k] = 2.0 ** np.ceil(np.log2(units[k]))
     for k in mine:
         shared = [
-            np.ravel(c.convolution.kernel) / units[pre]
+            np.ravel(rule.kernel) / units[pre]
             for c, pre in incoming[k]
-            if whole(c, plan) is not None
+            if (rule := whole(c, plan)) is not None
         ]
         weights = np.concatenate([np.zeros(0), *shared])
         if weights.any():
@@ -190,16 +190,10 @@ def _of_three(shape: tuple[int, ...]) -> tuple[int, ...]:
 def shape_after(rule: Conv2D, before: Sequence[int]) -> tuple[int, ...] | None:
     """Return what a convolution makes of a shape; None if it is of other channels."""
     out, inner, *taps = np.shape(rule.kernel)
-    pairs: Any = zip(
-        before[1:],
-        taps,
-        rule.stride,
-        rule.padding,
-        rule.dilation,
-        strict=True,  # type: ignore[arg-type]
-    )
-    if before[0] != inner * rule.groups:
+    if len(before) != 3 or before[0] != inner * rule.groups:
         return None
+    form: Any = (rule.stride, rule.padding, rule.dilation)
+    pairs = zip(before[1:], taps, *form, strict=True)
     return (out, *((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in pairs))
 
 

@@ -103,6 +103,7 @@ class ProbedFloat(_Probe, PyLifModelFloat):  # type: ignore[misc]
 class _MessageProbe(_Watching):
     """What a model of neurons that send numbers does besides."""
 
+    _listens: bool
     sigma: Any
     act: Any
     residue: Any
