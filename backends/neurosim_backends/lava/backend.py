@@ -40,6 +40,9 @@ FLOATING = replace(
     supports={
         **_AS_LAVA,
         **{key: PASSES if support is INTEGERS else support for key, support in SUPPORTS.items()},
+        "neuron:SigmaDelta/none": refused(
+            "it is handed over in integers only", 'precision="fixed_pt", or backend="cpu"'
+        ),
         "synapse:plastic": refused("only integers learn here", 'precision="fixed_pt"'),
     },
     cases=tuple(

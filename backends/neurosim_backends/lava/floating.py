@@ -7,7 +7,7 @@ u = k I, both in mV. Nothing is rounded but by the order of floating-point opera
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,8 @@ class Described:
     drives: Mapping[tuple[int, int], int]
     drive_targets: Mapping[tuple[int, int], Ints]
     approximations: list[dict[str, Any]]
+    scales: Mapping[int, Any] = field(default_factory=dict)
+    inputs: Mapping[int, Any] = field(default_factory=dict)
 
 
 def describe(plan: Plan) -> Described:
