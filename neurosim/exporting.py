@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from textwrap import wrap
-from typing import Any
+from typing import Any, TypeVar
 
 from neurosim.backend import (
     Backend,
@@ -20,6 +20,8 @@ from neurosim.describe.network import Network
 from neurosim.errors import DescriptionError, UnsupportedError, warn
 from neurosim.files import writable, write
 from neurosim.folders.package import Packer
+
+T = TypeVar("T")
 
 WIDTH = 97
 """Of the text in the head of a script."""
@@ -166,6 +168,20 @@ class Refusals:
         if str(error) not in map(str, self.found):
             self.found.append(error)
         return True
+
+    def of_each(
+        self, parts: Iterable[T], lines: Callable[[T], list[str]], *, gap: bool = False
+    ) -> list[str]:
+        """Return the lines of all parts, with an empty one between them if asked for.
+
+        What has no form is noted.
+        """
+        made: list[str] = []
+        for part in parts:
+            with self:
+                here = lines(part)
+                made += ["", *here] if made and gap else here
+        return made
 
     def raise_all(self) -> None:
         """Raise the first refusal with the others, if there are any."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from textwrap import fill
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +18,6 @@ from neurosim_backends.brian2.draft_inputs import drive, injection
 from neurosim_backends.brian2.draft_neurons import Models, is_source
 from neurosim_backends.brian2.draft_wiring import coupling, projection
 from neurosim_backends.brian2.words import quantity
-
-T = TypeVar("T")
 
 RULER = 97
 """Length of the lines that part the sections."""
@@ -95,7 +92,7 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
     for number in range(len(network.injections)):
         with draft.refusals:
             injection(draft, models, number)
-    inputs = _of_each(draft, range(len(network.drives)), lambda k: drive(draft, models, k))
+    inputs = draft.refusals.of_each(range(len(network.drives)), lambda k: drive(draft, models, k))
     _pulses(draft, models)
     for p in network.projections.values():
         if p.continuous:
@@ -106,9 +103,8 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
                     assert a.size
     sections: dict[str, list[str]] = {
         "parameters": [f"{name} = {text}" for name, text in models.constants.items()],
-        "neurons and sources": _of_each(draft, draft.groups, models.define),
-        "synapses": _of_each(
-            draft,
+        "neurons and sources": draft.refusals.of_each(draft.groups, models.define),
+        "synapses": draft.refusals.of_each(
             network.projections.values(),
             lambda p: (coupling if p.continuous else projection)(draft, models, p),
         ),
@@ -141,15 +137,6 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
             lines += [f"# --- {title} ".ljust(RULER, "-"), "", *body, ""]
     lines += [f"# --- {'simulation and results'} ".ljust(RULER, "-"), "", *results]
     return Script(text="\n".join(lines) + "\n", approximations=tuple(made))
-
-
-def _of_each(draft: Draft, parts: Iterable[T], lines: Callable[[T], list[str]]) -> list[str]:
-    """Return the lines of all parts; what has no form is noted."""
-    made: list[str] = []
-    for part in parts:
-        with draft.refusals:
-            made += lines(part)
-    return made
 
 
 def _conventions(draft: Draft, sections: dict[str, list[str]]) -> list[str]:

@@ -15,6 +15,7 @@ from neurosim.describe.population import Population, Segment
 from neurosim.errors import UnsupportedError
 from neurosim.exporting import Refusals
 from neurosim.lower.plan import Ints, Plan
+from neurosim_backends._drafting import SharedDraft
 from neurosim_backends.nest.binding import Binding, Port
 from neurosim_backends.nest.words import Names, array, call, dictionary, distribution
 
@@ -23,7 +24,7 @@ RUN_IT = "a run on the backend 'nest'"
 
 
 @dataclass
-class Draft:
+class Draft(SharedDraft):
     """A script that is being written.
 
     Attributes
@@ -61,34 +62,6 @@ class Draft:
             p.plasticity is not None and any(q.name == population.name for q, _ in p.pre.segments)
             for p in self.network.projections.values()
         )
-
-    @property
-    def dt(self) -> float:
-        """Time step [ms]."""
-        return self.options.dt
-
-    def tell(self, part: str, how: str, bound: str | float, unit: str = "") -> None:
-        """Note what is not as described, as in a provenance."""
-        self.approximations.append({"part": part, "how": how, "bound": bound, "unit": unit})
-
-    def on_grid(self, times: Any) -> list[float]:
-        """Return times rounded to steps, without the traces of binary fractions."""
-        steps = np.rint(np.asarray(times, np.float64) / self.dt)
-        return [float(t) for t in np.round(steps * self.dt, 10)]
-
-    def some(self, population: Population, indices: Ints) -> str:
-        """Return some neurons of a population, as a slice where they are one."""
-        name = self.nodes[population.name]
-        indices = np.sort(indices)
-        if indices.size == population.size:
-            return name
-        if indices.size == 1:
-            return f"{name}[{int(indices[0])}]"
-        step = np.unique(np.diff(indices))
-        if step.size == 1:
-            stride = f":{int(step[0])}" if step[0] > 1 else ""
-            return f"{name}[{int(indices[0])}:{int(indices[-1]) + 1}{stride}]"
-        return f"{name}[{indices.tolist()}]"
 
     def view(self, segments: Sequence[Segment]) -> str:
         """Return a sum of nodes, which NEST keeps in the order of their making."""

@@ -19,16 +19,10 @@ from neurosim.describe.sources import (
     SpikeTimes,
 )
 from neurosim.errors import UnsupportedError
+from neurosim_backends._drafting import LONGEST
 from neurosim_backends.nest.binding import Port
 from neurosim_backends.nest.draft import RUN_IT, WHERE, Draft
-from neurosim_backends.nest.words import (
-    LONGEST,
-    array,
-    call,
-    dictionary,
-    distribution,
-    number,
-)
+from neurosim_backends.nest.words import array, call, dictionary, distribution, number
 
 
 def source(draft: Draft, population: Population, name: str) -> list[str]:

@@ -18,12 +18,11 @@ from neurosim.describe.rules import (
     FixedTotalNumber,
     OneToOne,
 )
-from neurosim.engine.wiring import enumerate_connections
 from neurosim.errors import UnsupportedError
 from neurosim_backends.nest.binding import Port
 from neurosim_backends.nest.draft import RUN_IT, WHERE, Draft
 from neurosim_backends.nest.learning import synapse_of
-from neurosim_backends.nest.words import LONGEST, array, call, dictionary, distribution, number
+from neurosim_backends.nest.words import array, call, dictionary, distribution, number
 
 
 def projection(draft: Draft, given: Projection) -> list[str]:
@@ -143,44 +142,29 @@ def _delay(draft: Draft, value: Any, part: str) -> str:
 
 def _listed(draft: Draft, given: Projection, part: str) -> list[str]:
     """Return connections one by one, as our core draws them."""
-    expected = given.expected_connections()
-    if expected > LONGEST:
-        raise UnsupportedError(
-            f"{part}: about {expected:,.0f} listed connections {WHERE}",
-            f"it does not spell out more than {LONGEST}",
-            f"a rule with a probability or a number, or {RUN_IT}",
-        )
-    plan = next(p for p in draft.plan.projections if p.name == given.name)
-    found = enumerate_connections(plan, draft.plan.seed, draft.plan.dt)
-    pre, post = plan.pre[found.pre_position], plan.post[found.post_position]
     lines = []
-    for source in draft.plan.populations:
-        for target in draft.plan.populations:
-            here = (pre >= source.offset) & (pre < source.offset + source.size)
-            here &= (post >= target.offset) & (post < target.offset + target.size)
-            if not np.any(here):
-                continue
-            population = draft.network.populations[target.name]
-            port = draft.port(population, given.receptor, part)
-            n = int(np.count_nonzero(here))
-            synapse = {"synapse_model": '"static_synapse"'}
-            for name, text in learning(given, float(np.ravel(port.factor)[0])).items():
-                synapse[name] = text if name == "synapse_model" else f"np.full({n}, {text})"
-            if given.release < 1:
-                synapse = {
-                    "synapse_model": '"bernoulli_synapse"',
-                    "p_transmit": f"np.full({n}, {number(given.release)})",
-                }
-            if not draft.relays(population):
-                synapse["weight"] = _numbers(found.weight[here] * port.factor)
-            synapse["delay"] = _numbers(np.round(found.delay_steps[here] * draft.dt, 10))
-            if port.number:
-                synapse["receptor_type"] = f"np.full({n}, {port.number})"
-            ends = [
-                f"np.array({draft.nodes[p.name]}.tolist())[{(ids[here] - p.offset).tolist()}]"
-                for p, ids in ((source, pre), (target, post))
-            ]
-            lines.append(call("nest.Connect", [*ends, '"one_to_one"', dictionary(synapse)]))
+    for source, target, found, pre, post, here in draft.listed(given, WHERE, RUN_IT):
+        population = draft.network.populations[target.name]
+        port = draft.port(population, given.receptor, part)
+        n = int(np.count_nonzero(here))
+        synapse = {"synapse_model": '"static_synapse"'}
+        for name, text in learning(given, float(np.ravel(port.factor)[0])).items():
+            synapse[name] = text if name == "synapse_model" else f"np.full({n}, {text})"
+        if given.release < 1:
+            synapse = {
+                "synapse_model": '"bernoulli_synapse"',
+                "p_transmit": f"np.full({n}, {number(given.release)})",
+            }
+        if not draft.relays(population):
+            synapse["weight"] = _numbers(found.weight[here] * port.factor)
+        synapse["delay"] = _numbers(np.round(found.delay_steps[here] * draft.dt, 10))
+        if port.number:
+            synapse["receptor_type"] = f"np.full({n}, {port.number})"
+        ends = [
+            f"np.array({draft.nodes[p.name]}.tolist())[{(ids[here] - p.offset).tolist()}]"
+            for p, ids in ((source, pre), (target, post))
+        ]
+        lines.append(call("nest.Connect", [*ends, '"one_to_one"', dictionary(synapse)]))
     return lines
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -24,8 +23,6 @@ from neurosim_backends.nest.draft import Draft
 from neurosim_backends.nest.draft_neurons import Neurons, Starts
 from neurosim_backends.nest.words import folded, number
 
-T = TypeVar("T")
-
 RULER = 97
 """Length of the lines that part the sections."""
 
@@ -44,20 +41,20 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
     sections = {
         "neurons and sources": _populations(draft),
         "initial values": _initial_values(draft),
-        "connections": _of_each(
-            draft, network.projections.values(), lambda p: wiring.projection(draft, p)
+        "connections": draft.refusals.of_each(
+            network.projections.values(), lambda p: wiring.projection(draft, p)
         ),
-        "external drive": _of_each(
-            draft, network.drives, lambda d: devices.drive(draft, d), gap=True
+        "external drive": draft.refusals.of_each(
+            network.drives, lambda d: devices.drive(draft, d), gap=True
         ),
-        "injected currents": _of_each(
-            draft, network.injections, lambda i: devices.injection(draft, i), gap=True
+        "injected currents": draft.refusals.of_each(
+            network.injections, lambda i: devices.injection(draft, i), gap=True
         ),
     }
     counted: list[tuple[str, str, str]] = []
     traces: list[tuple[str, ...]] = []
-    sections["recorders"] = _of_each(
-        draft, network.recorders, lambda r: devices.recorder(draft, r, counted, traces)
+    sections["recorders"] = draft.refusals.of_each(
+        network.recorders, lambda r: devices.recorder(draft, r, counted, traces)
     )
     draft.refusals.raise_all()
     sections["simulation and results"] = _results(counted, traces)
@@ -137,7 +134,7 @@ def _populations(draft: Draft) -> list[str]:
 
 def _initial_values(draft: Draft) -> list[str]:
     starts = Starts(draft)
-    return _of_each(draft, draft.network.initial_values, starts.lines)
+    return draft.refusals.of_each(draft.network.initial_values, starts.lines)
 
 
 def _results(counted: list[tuple[str, str, str]], traces: list[tuple[str, ...]]) -> list[str]:
@@ -168,21 +165,6 @@ def _results(counted: list[tuple[str, str, str]], traces: list[tuple[str, ...]])
             "plt.show()",
         ]
     return lines
-
-
-def _of_each(
-    draft: Draft, parts: Iterable[T], lines: Callable[[T], list[str]], *, gap: bool = False
-) -> list[str]:
-    """Return the lines of all parts, with an empty one between them if asked for.
-
-    What has no form is noted.
-    """
-    made: list[str] = []
-    for part in parts:
-        with draft.refusals:
-            here = lines(part)
-            made += ["", *here] if made and gap else here
-    return made
 
 
 def _bindings(network: Network, plan: Plan) -> dict[str, Binding]:

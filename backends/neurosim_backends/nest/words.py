@@ -19,9 +19,7 @@ from neurosim.describe.distributions import (
     Uniform,
 )
 from neurosim.errors import UnsupportedError
-
-LONGEST = 5000
-"""Most numbers of one array that a script spells out."""
+from neurosim_backends._drafting import LONGEST
 
 WIDTH = 96
 """Characters of a line."""

@@ -13,7 +13,8 @@ from neurosim.describe.distributions import Distribution, FunctionOfDistance
 from neurosim.describe.network import Network
 from neurosim.describe.population import Population
 from neurosim.exporting import Refusals
-from neurosim.lower.plan import Ints, Plan
+from neurosim.lower.plan import Plan
+from neurosim_backends._drafting import SharedDraft
 from neurosim_backends.nest.binding import Binding, Port, Signs, bind
 from neurosim_backends.nest.words import Names, number
 from neurosim_backends.pynn.cells import CELL_ROWS, Cell, cell_of
@@ -32,7 +33,7 @@ def _names() -> Names:
 
 
 @dataclass
-class Draft:
+class Draft(SharedDraft):
     """A script that is being written.
 
     Attributes
@@ -64,33 +65,9 @@ class Draft:
     approximations: list[dict[str, Any]] = field(default_factory=list)
     refusals: Refusals = field(default_factory=Refusals)
 
-    @property
-    def dt(self) -> float:
-        """Time step [ms]."""
-        return self.options.dt
-
-    def tell(self, part: str, how: str, bound: str | float, unit: str = "") -> None:
-        """Note what is not as described, as in a provenance."""
-        entry = {"part": part, "how": how, "bound": bound, "unit": unit}
-        if entry not in self.approximations:
-            self.approximations.append(entry)
-
-    def on_grid(self, times: Any) -> list[float]:
-        """Return times rounded to steps, without the traces of binary fractions."""
-        steps = np.rint(np.asarray(times, np.float64) / self.dt)
-        return [float(t) for t in np.round(steps * self.dt, 10)]
-
-    def some(self, population: Population, indices: Ints) -> str:
-        """Return some neurons of a population, in ascending order."""
-        name = self.nodes[population.name]
-        indices = np.sort(indices)
-        if indices.size == population.size:
-            return name
-        step = np.unique(np.diff(indices))
-        if step.size <= 1:
-            stride = f":{int(step[0])}" if step.size and step[0] > 1 else ""
-            return f"{name}[{int(indices[0])}:{int(indices[-1]) + 1}{stride}]"
-        return f"{name}[{indices.tolist()}]"
+    def one(self, name: str, index: int) -> str:
+        """Return a view of one cell: an index alone is a cell, which cannot be connected."""
+        return f"{name}[{index}:{index + 1}]"
 
     def cell(self, population: Population) -> Cell:
         """Return the standard cell of a population."""

@@ -12,7 +12,8 @@ from neurosim.describe.population import Population
 from neurosim.describe.recorders import Recorder
 from neurosim.describe.sources import Poisson, SpikeTimes
 from neurosim.errors import UnsupportedError
-from neurosim_backends.nest.words import LONGEST, number
+from neurosim_backends._drafting import LONGEST
+from neurosim_backends.nest.words import number
 from neurosim_backends.pynn.draft import Draft, block, numbers, side_of
 from neurosim_backends.pynn.draft_wiring import listing, weights
 from neurosim_backends.pynn.words import RUN_IT, WHERE, spelt

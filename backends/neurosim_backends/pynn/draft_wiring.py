@@ -20,10 +20,8 @@ from neurosim.describe.rules import (
     FixedTotalNumber,
     OneToOne,
 )
-from neurosim.engine.wiring import enumerate_connections
-from neurosim.errors import UnsupportedError
 from neurosim_backends.nest.binding import Port
-from neurosim_backends.nest.words import LONGEST, number
+from neurosim_backends.nest.words import number
 from neurosim_backends.pynn.draft import Draft, block, side_of
 from neurosim_backends.pynn.learning import mechanism_of
 from neurosim_backends.pynn.words import RUN_IT, WHERE, distribution
@@ -207,33 +205,17 @@ def longest(value: Any) -> float:
 
 def _listed(draft: Draft, given: Projection) -> list[str]:
     """Return connections one by one, as our core draws them."""
-    part = f"Projection {given.name!r}"
-    expected = given.expected_connections()
-    if expected > LONGEST:
-        raise UnsupportedError(
-            f"{part}: about {expected:,.0f} listed connections {WHERE}",
-            f"it does not spell out more than {LONGEST}",
-            f"a rule with a probability or a number, or {RUN_IT}",
-        )
-    plan = next(p for p in draft.plan.projections if p.name == given.name)
-    found = enumerate_connections(plan, draft.plan.seed, draft.plan.dt)
-    pre, post = plan.pre[found.pre_position], plan.post[found.post_position]
     lines: list[str] = []
-    for source in draft.plan.populations:
-        for target in draft.plan.populations:
-            here = (pre >= source.offset) & (pre < source.offset + source.size)
-            here &= (post >= target.offset) & (post < target.offset + target.size)
-            if not np.any(here):
-                continue
-            port = draft.port(draft.network.populations[target.name], given.receptor)
-            for negative in (False, True):
-                chosen = here & ((found.weight < 0) == negative)
-                if np.any(chosen):
-                    lines += listing(
-                        draft, given, source.name, target.name, pre[chosen] - source.offset,
-                        post[chosen] - target.offset, found.weight[chosen],
-                        found.delay_steps[chosen], side_of(port, negative),
-                    )  # fmt: skip
+    for source, target, found, pre, post, here in draft.listed(given, WHERE, RUN_IT):
+        port = draft.port(draft.network.populations[target.name], given.receptor)
+        for negative in (False, True):
+            chosen = here & ((found.weight < 0) == negative)
+            if np.any(chosen):
+                lines += listing(
+                    draft, given, source.name, target.name, pre[chosen] - source.offset,
+                    post[chosen] - target.offset, found.weight[chosen],
+                    found.delay_steps[chosen], side_of(port, negative),
+                )  # fmt: skip
     return lines
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -26,8 +25,6 @@ from neurosim_backends.pynn.declared import CAPABILITIES, VERSIONS
 from neurosim_backends.pynn.draft import Draft, block
 from neurosim_backends.pynn.words import RUN_IT, WHERE, distribution, folded, spelt
 from neurosim_backends.spinnaker.target import roundings
-
-T = TypeVar("T")
 
 MOST_LISTED = 1_000_000
 """Connections that are drawn to tell how SpiNNaker rounds their weights."""
@@ -58,18 +55,18 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
     sections = {
         "cells and sources": _populations(draft),
         "initial values": _initial_values(draft),
-        "connections": _of_each(
-            draft, network.projections.values(), lambda p: wiring.projection(draft, p)
+        "connections": draft.refusals.of_each(
+            network.projections.values(), lambda p: wiring.projection(draft, p)
         ),
-        "external drive": _of_each(draft, network.drives, lambda d: devices.drive(draft, d)),
-        "injected currents": _of_each(
-            draft, network.injections, lambda i: devices.injection(draft, i)
+        "external drive": draft.refusals.of_each(network.drives, lambda d: devices.drive(draft, d)),
+        "injected currents": draft.refusals.of_each(
+            network.injections, lambda i: devices.injection(draft, i)
         ),
     }
     counted: list[tuple[str, str]] = []
     traces: list[tuple[str, str, str]] = []
-    sections["recorders"] = _of_each(
-        draft, network.recorders, lambda r: devices.recorder(draft, r, counted, traces)
+    sections["recorders"] = draft.refusals.of_each(
+        network.recorders, lambda r: devices.recorder(draft, r, counted, traces)
     )
     draft.refusals.raise_all()
     sections["simulation and results"] = _results(counted, traces)
@@ -310,7 +307,7 @@ def _initial_values(draft: Draft) -> list[str]:
                 part = f"Population {population.name!r}: initial value of {state}"
                 text = spelt(np.asarray(start, np.float64) * factor, part)
                 lines.append(f"{draft.nodes[population.name]}.initialize({theirs}={text})")
-    return lines + _of_each(draft, draft.network.initial_values, lambda g: _start(draft, g))
+    return lines + draft.refusals.of_each(draft.network.initial_values, lambda g: _start(draft, g))
 
 
 def _start(draft: Draft, given: InitialValue) -> list[str]:
@@ -373,12 +370,3 @@ def _results(counted: list[tuple[str, str]], traces: list[tuple[str, str, str]])
     if counted:
         lines += ['plt.xlabel("time (ms)")', 'plt.ylabel("cell")', "plt.show()"]
     return lines
-
-
-def _of_each(draft: Draft, parts: Iterable[T], lines: Callable[[T], list[str]]) -> list[str]:
-    """Return the lines of all parts; what has no form is noted."""
-    made: list[str] = []
-    for part in parts:
-        with draft.refusals:
-            made += lines(part)
-    return made

@@ -16,8 +16,9 @@ from neurosim.describe.distributions import (
     Uniform,
 )
 from neurosim.errors import UnsupportedError
-from neurosim_backends.nest.words import LONGEST, number
+from neurosim_backends._drafting import LONGEST
 from neurosim_backends.nest.words import folded as with_lists_folded
+from neurosim_backends.nest.words import number
 
 RUN_IT = "a run on the backend 'pynn'"
 WHERE = "in a script for PyNN"
