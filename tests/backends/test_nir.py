@@ -98,7 +98,7 @@ def _three_ways(net: ns.Network, seed: int, read: bool) -> dict[str, tuple[Array
     return found
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 10**6))
 def test_graphs_of_random_networks_have_their_spikes(seed: int) -> None:
     """With delays, loops, several inputs, thresholds of each neuron, mixed synapses, currents."""

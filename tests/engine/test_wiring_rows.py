@@ -53,7 +53,7 @@ def sorted_columns(table: Any) -> Any:
     return table[:, np.lexsort(table[::-1])]
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(
     bundles(), st.lists(st.floats(0, 1), max_size=3), st.sampled_from([1, 700]),
     st.sampled_from(["full", "full32", "fixed16"]), st.sampled_from([1, 2]),
