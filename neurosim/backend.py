@@ -276,6 +276,11 @@ class Session(ABC):
         """
         raise self._no_plasticity()
 
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """Names of the plastic projections that `freeze` holds."""
+        return ()
+
     def freeze(self, projection: str | Projection | None = None) -> None:
         """Hold the synapses of a plastic projection, or of all, as they are from now on.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,7 +149,7 @@ class Trials:
         self, samples: Iterable[Any], taught: Iterable[Any] | None = None, *,
         snapshots: Mapping[str, int] | None = None, progress: bool | None = None,
     ) -> Responses:  # fmt: skip
-        """Show samples while all plastic projections may change.
+        """Show samples while plastic projections may change, but for those that are frozen.
 
         Parameters
         ----------
@@ -173,6 +173,9 @@ class Trials:
     def respond(self, samples: Iterable[Any], *, progress: bool | None = None) -> Responses:
         """Show samples to the network as it is: plastic projections are held, nobody teaches.
 
+        They are held while a sample is shown and in the silence after it. Then those that were not
+        frozen before may change again, also after an error or a Ctrl-C.
+
         Takes and returns what `learn` does.
         """
         return self._collect(self.each(samples, learning=False), _length(samples), {}, progress)
@@ -191,8 +194,6 @@ class Trials:
             raise DescriptionError(
                 "Trials: taught", taught, "None, without a teacher or while responding"
             )
-        if _plastic(self.session):
-            (self.session.unfreeze if learning else self.session.freeze)()
         for population, values in self._settings[learning].items():
             self.session.set(population, **values)
         lessons = None if taught is None else iter(taught)
@@ -208,7 +209,9 @@ class Trials:
                     raise DescriptionError(
                         "Trials: taught", index, "as many as there are samples"
                     ) from None
-            trial = self._show(index, sample, lesson)
+            # Not around `yield`: who stops asking for samples would leave everything frozen.
+            with nullcontext() if learning else held(self.session, _plastic(self.session)):
+                trial = self._show(index, sample, lesson)
             yield trial
             if trial.run.provenance.get("interrupted"):
                 return
@@ -317,6 +320,18 @@ class _Target:
             array = array.ravel()  # an image
         self._session.set(self._name, **{self._variable: array if array.ndim else value})
         return {}
+
+
+@contextmanager
+def held(session: Session, projections: Iterable[str]) -> Iterator[None]:
+    """Freeze plastic projections for a while; those that were frozen before stay so."""
+    already = session.frozen
+    with ExitStack() as stack:
+        for name in projections:
+            if name not in already:
+                stack.callback(session.unfreeze, name)
+                session.freeze(name)
+        yield
 
 
 def _plastic(session: Session) -> tuple[str, ...]:

@@ -202,6 +202,39 @@ def test_inputs_and_neurons_are_told_as_well() -> None:
     assert counts.sum() == counts[0, 1]
 
 
+def test_what_is_frozen_is_what_was_frozen_before() -> None:
+    session = learner()
+    trials = ns.Trials(session, "pixels", shown=100)
+    before = session.get("learned", "w")
+    trials.respond(10 * RATES)
+    assert np.array_equal(session.get("learned", "w"), before)
+    next(trials.each(10 * RATES, learning=False))  # who stops asking
+    with pytest.raises(ns.DescriptionError):
+        trials.respond([10 * RATES[0], np.full(5, np.nan)])
+    assert not session.frozen
+    session.set("pixels", rate=10 * RATES[0])
+    session.run(100, progress=False)
+    after = session.get("learned", "w")
+    assert not np.array_equal(after, before)
+    # What the user holds stays so.
+    session.freeze("learned")
+    trials.learn(10 * RATES)
+    trials.respond(10 * RATES)
+    assert session.frozen == ("learned",)
+    assert np.array_equal(session.get("learned", "w"), after)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_an_error_while_responding_leaves_nothing_frozen(error: type[BaseException]) -> None:
+    def again(trial: ns.Trial) -> None:
+        raise error
+
+    session = learner()
+    with pytest.raises(error):
+        ns.Trials(session, "pixels", shown=10, again=again).respond(RATES)
+    assert not session.frozen
+
+
 def test_trials_refuse_what_the_network_does_not_have() -> None:
     session = learner()
     for wrong, told in (

@@ -257,6 +257,11 @@ class CPUSession(PlanSession):
         with self.engine.paused():
             found.signal(numbers, self.engine.step)
 
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """Names of the plastic projections that `freeze` holds."""
+        return tuple(n for n, found in self.engine.plastic.items() if not found.is_learning)
+
     def freeze(self, projection: str | Projection | None = None) -> None:
         """Hold the synapses of a plastic projection, or of all, as they are from now on."""
         self._learn(projection, False, "session.freeze: projection")

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import neurosim as ns
 from neurosim.describe.checks import to_int
 from neurosim.errors import DescriptionError, UnknownNameError
+from neurosim.trials import held
 from neurosim.units import to_scalar
 
 Floats = npt.NDArray[np.float64]
@@ -202,12 +203,9 @@ class ContrastiveHebbian:
     def respond(self, images: Any) -> Floats:
         """Show images to the free network with its weights held; return its outputs, (n, n_out)."""
         shown = self._checked(images)
-        for name in self.LEARNING:
-            self.session.freeze(name)
         phases = [Phase(k, clamped=False, modulator=0.0, steps=SETTLE) for k in range(len(shown))]
-        outputs = self._show(shown, np.zeros((len(shown), self._sizes["teacher"])), phases)
-        for name in self.LEARNING:
-            self.session.unfreeze(name)
+        with held(self.session, self.LEARNING):
+            outputs = self._show(shown, np.zeros((len(shown), self._sizes["teacher"])), phases)
         return outputs[SETTLE - 1 :: SETTLE]
 
     def predict(self, images: Any) -> npt.NDArray[np.int64]:
@@ -242,8 +240,15 @@ class ContrastiveHebbian:
         return np.array(run.states["outputs"]["r"].array)
 
     def _checked(self, images: Any) -> Floats:
-        shown = np.asarray(images, np.float64)
         n = self._sizes["images"]
+        place, expected = "ContrastiveHebbian: images", f"rows of {n} finite numbers"
+        try:
+            shown = np.asarray(images, np.float64)
+        except (TypeError, ValueError):
+            raise DescriptionError(place, images, expected) from None
         if shown.ndim != 2 or shown.shape[1] != n or not len(shown):
-            raise DescriptionError("ContrastiveHebbian: images", shown, f"rows of {n} numbers")
+            raise DescriptionError(place, shown, expected)
+        wrong = shown[~np.isfinite(shown)]
+        if wrong.size:
+            raise DescriptionError(place, wrong[0], expected)
         return shown

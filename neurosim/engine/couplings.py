@@ -216,6 +216,7 @@ class LearningCoupling:
         self.rule = coupling.plasticity
         self.largest = math.inf
         self.n_connections = coupling.pre.size
+        self.is_learning = True
         self.parts: list[LearningPart] = []
         self._order = np.lexsort((coupling.post_position, coupling.pre_position))
 
@@ -243,6 +244,7 @@ class LearningCoupling:
 
     def learn(self, learning: bool, step: int) -> None:
         """Let weights change from now on, or hold them."""
+        self.is_learning = learning
         for part in self.parts:
             part.put("learning", "", int(learning))
 

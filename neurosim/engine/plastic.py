@@ -398,11 +398,18 @@ class PlasticProjection:
         if failure is not None:
             raise failure
 
+    @property
+    def is_learning(self) -> bool:
+        """Whether synapses may change."""
+        return all(part.status[k.S_LEARNING] for part in self.parts)
+
     def learn(self, learning: bool, step: int) -> None:
         """Let synapses change from now on, or hold them."""
-        self.catch_up(step)
-        for part in self.parts:
-            part.status[k.S_LEARNING] = learning
+        try:
+            self.catch_up(step)
+        finally:  # a session that has failed can be reset, and is then as it was told to be
+            for part in self.parts:
+                part.status[k.S_LEARNING] = learning
 
     def failure(self) -> SimulationError | None:
         """Return what went wrong, if anything did."""

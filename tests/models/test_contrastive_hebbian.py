@@ -125,3 +125,20 @@ def test_what_cannot_be_meant_is_refused() -> None:
         ContrastiveHebbian(contrastive_hebbian(2, 2, 2), phases="radnom")
     with pytest.raises(ns.DescriptionError, match="feedback"):
         contrastive_hebbian(2, 2, 2, feedback=0)
+    for wrong in ([[np.nan, 1]], [["a", 1]], [[1, 2], [3]]):
+        with pytest.raises(ns.DescriptionError, match="finite numbers"):
+            model.respond(wrong)
+
+
+def test_weights_are_held_as_long_as_it_responds() -> None:
+    model = ContrastiveHebbian(contrastive_hebbian(2, 2, 2, rate=0.1))
+    session = model.session
+    session.freeze("up")
+    held = {name: session.get(name, "w") for name in model.LEARNING}
+    model.respond(np.ones((2, 2)))
+    assert session.frozen == ("up",)
+    for name, w in held.items():
+        assert np.array_equal(session.get(name, "w"), w)
+    model.learn(np.ones((2, 2)), [0, 1])
+    changed = {n for n, w in held.items() if not np.array_equal(session.get(n, "w"), w)}
+    assert changed == set(model.LEARNING) - {"up"}
