@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neurosim.backend import Backend, compile, find_backend, whole_steps
+from neurosim.backend import Backend, compile, find_backend, make_options, whole_steps
+from neurosim.describe.checks import to_int
 from neurosim.describe.network import Network
 from neurosim.engine.progress import reporter
 from neurosim.errors import DescriptionError, UnknownNameError
@@ -116,14 +118,15 @@ def compare_accuracy(
     samples : array
         (n_samples, \*shape): held while shown; or (n_samples, n_steps, \*shape).
     labels : (n_samples,) array
-        Whole numbers.
+        Whole numbers: with a population as `decode`, its neurons, or -1 where none should spike.
     into : str
         The ``Input`` population that takes them.
     shown : float or quantity
         For how long [ms].
     decode : str or callable
         The population whose neuron with the most spikes is the answer (the first of several, -1
-        without a spike); or a function from the run of a sample to a whole number.
+        without a spike), all of it recorded; or a function from the run of a sample to a whole
+        number.
     progress : bool, optional
         As in `Session.run`, over the samples of a backend.
     **options
@@ -142,9 +145,13 @@ def compare_accuracy(
     """
     if not isinstance(network, Network):
         raise DescriptionError("compare_accuracy: network", network, "a neurosim.Network")
+    own = ("into", "shown", "decode", "progress")
+    chosen = make_options(network, options, "compare_accuracy: option", own)
+    whole_steps(shown, chosen.dt, "compare_accuracy: shown")
     named = _named(backends)
     shape = _input_shape(network, into)
-    pictures, known = np.asarray(samples), np.asarray(labels)
+    pictures = _array(samples, "compare_accuracy: samples", "samples of one shape")
+    known = _array(labels, "compare_accuracy: labels", "whole numbers, one for each sample")
     if pictures.dtype.kind not in "biuf" or pictures.shape[-len(shape) :] != shape:
         expected = f"numbers of shape (n_samples, *{shape}) or (n_samples, n_steps, *{shape})"
         raise DescriptionError("compare_accuracy: samples", pictures, expected)
@@ -155,10 +162,13 @@ def compare_accuracy(
         expected = f"{len(pictures)} whole numbers, one for each sample"
         raise DescriptionError("compare_accuracy: labels", known, expected)
     read = _reader(network, decode)
+    if not callable(decode):
+        _check_classes(known, network[decode].size)
+    elif known.dtype.kind == "u" and known.max() > np.iinfo(np.int64).max:
+        raise DescriptionError("compare_accuracy: labels", known, "whole numbers below 2**63")
     answers: dict[str, Ints] = {}
     for name, backend in named.items():
         session = compile(network, backend, **options)
-        whole_steps(shown, session.dt, "compare_accuracy: shown")
         found = np.zeros(len(pictures), np.int64)
         with reporter(1.0, progress, ("classifying", "samples")) as report:
             for k, sample in enumerate(pictures):
@@ -192,31 +202,64 @@ def _named(
     return named
 
 
-def _input_shape(network: Network, into: str) -> tuple[int, ...]:
+def _input_shape(network: Network, into: Any) -> tuple[int, ...]:
     fed = {
         p.name: p
         for p in network.populations.values()
         if p.interface.is_source and hasattr(p.model, "kind")
     }
-    if into not in fed:
+    if not isinstance(into, str) or into not in fed:
         raise UnknownNameError("compare_accuracy: into", into, fed)
     return tuple(fed[into].shape)
 
 
-def _reader(network: Network, decode: str | Decode) -> Decode:
+def _reader(network: Network, decode: Any) -> Decode:
     place = "compare_accuracy: decode"
     if callable(decode):
-        return decode
-    recorded = [
-        r.population.name
+        return partial(_answer, decode)
+    recorded = {
+        r.population.name: r
         for r in network.recorders
         if r.variable == "spikes" and r.population is not None
-    ]
-    if decode not in recorded:
+    }
+    if not isinstance(decode, str) or decode not in recorded:
         raise UnknownNameError(place, decode, recorded)
+    # Of neurons that are not recorded nobody knows whether they had more spikes.
+    n, size = len(recorded[decode].indices), network[decode].size
+    if n != size:
+        raise DescriptionError(
+            place, decode, f"a population with all of its {size} neurons recorded",
+            f"Of {n} spikes are recorded. Record all of it, or give a function of the run.",
+        )  # fmt: skip
 
     def most_spikes(run: Run) -> int:
         counts = run.spikes[decode].counts()
         return int(np.argmax(counts)) if counts.any() else -1
 
     return most_spikes
+
+
+def _answer(decode: Decode, run: Run) -> int:
+    """Return what a function of the caller's makes of a run; a comparison is 0 or 1."""
+    found: Any = decode(run)
+    place = "compare_accuracy: decode"
+    if isinstance(found, np.ndarray) and found.ndim == 0:
+        found = found.item()
+    if isinstance(found, (bool, np.bool_)):
+        return int(found)
+    return to_int(found, place, at_least=-(2**63), what="a function that returns a whole number")
+
+
+def _array(value: Any, place: str, expected: str) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise DescriptionError(place, value, expected, f"numpy says: {error}.") from None
+
+
+def _check_classes(labels: npt.NDArray[Any], n: int) -> None:
+    """Refuse labels that no answer can be."""
+    wrong = labels[(labels < -1) | (labels >= n)]
+    if wrong.size:
+        expected = f"neurons of `decode`, 0 to {n - 1}, or -1 where none should spike"
+        raise DescriptionError("compare_accuracy: labels", int(wrong[0]), expected)

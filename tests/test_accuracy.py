@@ -83,6 +83,17 @@ def test_the_p_value_is_that_of_coins() -> None:
         ({"into": "pixel"}, "Did you mean 'pixels'"),
         ({"decode": "clases"}, "Did you mean 'classes'"),
         ({"shown": 0.3}, "a multiple of the time step"),
+        ({"samples": [[1, 0, 0], [1]]}, "samples of one shape"),
+        ({"labels": [[0], [1, 2]]}, "labels is .*expected whole numbers"),
+        ({"labels": [0, 1, 7, -5, 0]}, "labels is 7; expected neurons of `decode`, 0 to 1"),
+        ({"labels": [0, 1, 1, -5, 0]}, "labels is -5"),
+        ({"labels": np.full(5, 2**63, np.uint64), "decode": lambda run: 0}, r"below 2\*\*63"),
+        ({"into": ["pixels"]}, r"into is \['pixels'\]"),
+        ({"decode": ["classes"]}, r"decode is \['classes'\]"),
+        ({"decode": lambda run: None}, "decode is None; expected a function that returns"),
+        ({"decode": lambda run: np.zeros(2)}, "decode is an array"),
+        ({"decode": lambda run: 1.9}, r"decode is 1\.9"),
+        ({"foo": 3}, "compare_accuracy: option is 'foo'"),
     ],
 )
 def test_what_does_not_fit_is_refused(changed: dict[str, Any], match: str) -> None:
@@ -92,3 +103,22 @@ def test_what_does_not_fit_is_refused(changed: dict[str, Any], match: str) -> No
     }  # fmt: skip
     with pytest.raises(ns.DescriptionError, match=match):
         ns.compare_accuracy(classifier(), **given)
+
+
+def test_of_a_part_no_answer_is_read() -> None:
+    """The place in a recorder is no class, and what was not recorded may have won."""
+    net = ns.Network("part", dt=1.0)
+    i = net.population("i", 3, ns.Input("spikes"))
+    model = ns.PerfectIntegrator(synapses=ns.Delta(), V_th=1.0, reset="to")
+    c = net.population("c", 3, model)
+    net.project(i, c, ns.OneToOne(), weight=2.0)
+    net.record(c[1:], "spikes")
+    given: dict[str, Any] = {
+        "samples": np.eye(3), "labels": [0, 1, 2], "into": "i", "shown": 5,
+    }  # fmt: skip
+    with pytest.raises(ns.DescriptionError, match=r"all of its 3 neurons recorded.* Of 2 spikes"):
+        ns.compare_accuracy(net, ["cpu"], decode="c", **given)
+    told = ns.compare_accuracy(
+        net, ["cpu"], decode=lambda run: run.spikes["c"].counts()[0] == 0, **given
+    )
+    assert told.answers["cpu"].tolist() == [1, 0, 1]

@@ -243,6 +243,57 @@ def test_a_changed_script_is_told(folder: Path) -> None:
     ]
 
 
+@pytest.mark.usefixtures("quick")
+def test_scripts_of_another_version_are_told_as_not_compared(folder: Path) -> None:
+    """They may differ for good reasons: nobody is told that they are the same."""
+    assert ns.verify(folder)["scripts"].verdict == "same"
+    with (folder / "lava_script.py").open("a") as file:
+        file.write("import os\n")
+    hashed_again(folder)
+    rewritten(folder, lambda said: said["versions"].update({"neurosim-snn": "9"}))
+    check = ns.verify(folder)["scripts"]
+    assert (check.verdict, check.told) == (
+        "not run", "scripts not compared: written by version 9",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"overwrite": "no"}, "export: overwrite is 'no'; expected True or False"),
+        ({"certificate": None}, "export: certificate is None"),
+        ({"inputs": 5}, "export: inputs is 5"),
+        ({"path": 5}, "export: path is 5"),
+        ({"path": "a" * 300}, "export: path is .*too long"),
+        ({"path": "a\0b"}, "export: path is .*null"),
+    ],
+)
+@pytest.mark.parametrize("backend", ["loihi", "brian2"])
+def test_arguments_of_export_are_checked_before_the_work(
+    backend: str, given: dict[str, Any], match: str, tmp_path: Path
+) -> None:
+    path = given.get("path", tmp_path / "made")
+    more = {k: v for k, v in given.items() if k != "path"}
+    with pytest.raises(ns.DescriptionError, match=match):
+        ns.export(described(inputs=False), backend, path, duration=STEPS, **more)
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("name", [5, "a" * 300, "a\0b"])
+def test_what_is_no_name_of_a_folder_is_not_verified(name: Any) -> None:
+    with pytest.raises(ns.DescriptionError, match="verify: folder"):
+        ns.verify(name)
+
+
+def test_a_shape_that_numpy_has_no_form_of_is_told(tmp_path: Path) -> None:
+    header = str({"descr": "<i4", "fortran_order": False, "shape": (1,) * 65}) + "\n"
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:
+        file.writestr("a.npy", content + bytes(4))
+    with pytest.raises(ns.DescriptionError, match="a shape that arrays can have"):
+        folder_arrays.read_arrays(tmp_path / "a.npz", {"a": (1,) * 65})
+
+
 def missing(folder: Path) -> str:
     (folder / "quantised.npz").unlink()
     return "quantised.npz: missing"
@@ -329,6 +380,42 @@ def spikes_from_neurons_that_send_none(folder: Path) -> str:
     return "golden.npz: given_neuron is 1073741824; expected neurons of generators"
 
 
+def without_the_golden_run(folder: Path) -> str:
+    rewritten(folder, lambda said: said["arrays"].pop("golden.npz"))
+    return "manifest.json: arrays: golden.npz is None; expected arrays of that file"
+
+
+def with_nothing_of_the_golden_run(folder: Path) -> str:
+    rewritten(folder, lambda said: said["arrays"].update({"golden.npz": {}}))
+    return "manifest.json: arrays: golden.npz is None; expected arrays of that file"
+
+
+def headed(folder: Path, header: str) -> str:
+    """Give an array a header of one's own."""
+    size = manifest_of(folder)["arrays"]["quantised.npz"]["g0_weight"]["shape"][0] * 4
+    line = (header + "\n").encode()
+    content = b"\x93NUMPY\x01\x00" + len(line).to_bytes(2, "little") + line + bytes(size)
+    replaced(folder, "quantised.npz", "g0_weight", content)
+    return "quantised.npz: g0_weight.npy is 'damaged'"
+
+
+def header_of_mixed_keys(folder: Path) -> str:
+    return headed(folder, "{1: 2, 'a': 3}")
+
+
+def header_of_a_list_as_key(folder: Path) -> str:
+    return headed(folder, "{[]: 2}")
+
+
+def header_that_never_ends(folder: Path) -> str:
+    return headed(folder, "(" * 300)
+
+
+def unlisted(folder: Path) -> str:
+    (folder / "extra.py").touch()
+    return "extra.py: not listed in the manifest"
+
+
 def wrong_graph(folder: Path) -> str:
     """A weight matrix of another shape, behind the hashes of a forger."""
     import h5py
@@ -344,7 +431,9 @@ def wrong_graph(folder: Path) -> str:
 
 HARM = [
     missing, linked, truncated, pickled, swollen, zip_bomb, misshapen,
-    spikes_from_neurons_that_send_none, wrong_graph,
+    spikes_from_neurons_that_send_none, wrong_graph, without_the_golden_run,
+    with_nothing_of_the_golden_run, header_of_mixed_keys, header_of_a_list_as_key,
+    header_that_never_ends, unlisted,
 ]  # fmt: skip
 
 
@@ -374,6 +463,13 @@ def test_what_cannot_be_trusted_is_refused_by_name(
         (r"facts: synapses\[0\]: pre", lambda m: m["facts"]["synapses"][0].update(pre=True)),
         ("nir", lambda m: m["nir"].update(file="elsewhere.nir")),
         ("arrays", lambda m: m.pop("arrays")),
+        (r"facts: name is '\\ud800'; expected a text", lambda m: m["facts"].update(name="\ud800")),
+        ("name of an entry", lambda m: m["arrays"].update({"\udc00": {}})),
+        ("facts: dt_ms", lambda m: m["facts"].update(dt_ms=10**400)),
+        ("facts: dt_ms", lambda m: m["facts"].update(dt_ms=0)),
+        ("mV_at_v_of_0", lambda m: m["facts"]["populations"][1].update(mV_at_v_of_0=10**400)),
+        ("last_u: shape is 'of 65 axes'; expected at most 32",
+         lambda m: m["arrays"]["golden.npz"]["last_u"].update(shape=[1] * 65)),
     ],
 )  # fmt: skip
 def test_a_manifest_that_cannot_be_meant_is_an_error(

@@ -148,13 +148,14 @@ def sigma_delta(
         For a layer of maxima.
     """
     activations = {ENCODER: np.abs(images), OUTPUT: np.abs(expected)}
-    for layer in layered.layers:
+    names = _names(layered)
+    for layer, key in zip(layered.layers, names, strict=True):
         if layer.taps is not None:
             raise UnsupportedError(
                 f"Layer {layer.name!r}: MaxPool", "sigma-delta neurons sum what arrives",
                 'max_pool="average", or another method',
             )  # fmt: skip
-        activations[layer.name] = np.maximum(values[layer.node], 0.0)
+        activations[key] = np.maximum(values[layer.node], 0.0)
     thetas = {key: _theta(a, precision, percentile, key) for key, a in activations.items()}
     net = Network(name, dt=DT)
     image = net.population(IMAGE_NAME, layered.image_shape, Input("current"))
@@ -163,7 +164,9 @@ def sigma_delta(
     )
     net.project(image, encoder, OneToOne(), receptor="a")
     sources: dict[int, Population] = {IMAGE: encoder}
-    parts: list[tuple[str, Any, Any]] = [(x.name, x, "relu") for x in layered.layers]
+    parts: list[tuple[str, Any, Any]] = [
+        (key, layer, "relu") for key, layer in zip(names, layered.layers, strict=True)
+    ]
     for k, (key, of, activation) in enumerate([*parts, (OUTPUT, layered.output, "none")]):
         model = SigmaDelta(
             theta=thetas[key], bias=_one_or_each(of.bias), activation=activation, tau=DT
@@ -175,6 +178,19 @@ def sigma_delta(
     net.record(sources[len(layered.layers) + 1], "a", every=DT)
     order = {p.name: thetas[p.name] for p in sources.values()}
     return SigmaDeltaConversion(network=net, timesteps=timesteps, thetas=order, _layered=layered)
+
+
+def _names(layered: LayeredNetwork) -> list[str]:
+    """Return the names of layers; one called "encoder" makes way for what sends the image."""
+    taken = {layer.name for layer in layered.layers} | {ENCODER}
+    names = []
+    for layer in layered.layers:
+        name, k = layer.name, 1
+        while name == ENCODER or (k > 1 and name in taken):
+            k += 1
+            name = f"{layer.name} ({k})"
+        names.append(name)
+    return names
 
 
 def _theta(activations: Floats, precision: float, percentile: float, key: str) -> float:

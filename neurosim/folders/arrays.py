@@ -143,7 +143,7 @@ def _read(
         found, fortran, dtype = headers.read_array_header_1_0(
             content, max_header_size=LONGEST_HEADER
         )
-    except ValueError as error:
+    except Exception as error:  # a header made up to confuse its parser: of any kind
         raise DescriptionError(where, "damaged", "an array as numpy saves it", f"{error}") from None
     if dtype.hasobject:
         raise DescriptionError(
@@ -156,4 +156,7 @@ def _read(
     numbers = content.read()
     if len(numbers) != _bytes_of(shape):
         raise DescriptionError(where, f"{len(numbers)} bytes", f"{_bytes_of(shape)} bytes")
-    return np.frombuffer(numbers, DTYPE).reshape(shape)
+    try:
+        return np.frombuffer(numbers, DTYPE).reshape(shape)
+    except ValueError as error:  # too many axes, or too long ones beside one of none
+        raise DescriptionError(where, shape, "a shape that arrays can have", f"{error}.") from None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +23,9 @@ MOST_TEXT = 64 << 20
 
 MOST_FILE = 4 << 30
 """Bytes of any other file."""
+
+MOST_AXES = 32
+"""Of an array: what every numpy has."""
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 """Of files: none of these leads out of a folder."""
@@ -86,6 +91,37 @@ def whole(data: Any, key: str, low: int, high: int, place: str) -> int:
     return value
 
 
+def number(data: Any, key: str, place: str, *, null: bool = False) -> float | None:
+    """Return a finite number of what JSON said; or None, where that may stand."""
+    value = take(data, key, (int, float, type(None)) if null else (int, float), place)
+    if value is None:
+        return None
+    try:
+        if math.isfinite(found := float(value)):
+            return found
+    except OverflowError:
+        pass
+    raise DescriptionError(f"{place}: {key}", value, "a number that double precision can hold")
+
+
+def as_path(path: Any, place: str, expected: str) -> Path:
+    """Return a path that the file system can have a name for.
+
+    Raises
+    ------
+    DescriptionError
+        If it is no path, too long, or holds characters that names cannot.
+    """
+    try:
+        found = Path(path)
+        os.lstat(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return found
+    except (TypeError, ValueError, OSError) as error:
+        raise DescriptionError(place, path, expected, f"It says: {error}.") from None
+    return found
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a folder.
 
@@ -103,9 +139,11 @@ def read_manifest(folder: Path) -> Manifest:
         raise DescriptionError(f"{MANIFEST}", f"{size:,} bytes", f"at most {MOST_TEXT:,} bytes")
     raw = path.read_bytes()
     try:
-        content = json.loads(raw)
+        content = json.loads(raw.decode())
     except (ValueError, RecursionError) as error:
         raise DescriptionError(MANIFEST, "damaged", "JSON", f"{error}") from None
+    if b"\\ud" in raw.lower():
+        _check_texts(content)
     if (schema := take(content, "schema", str, MANIFEST)) != SCHEMA:
         raise DescriptionError(
             f"{MANIFEST}: schema", schema, repr(SCHEMA), "Another version of neurosim wrote it."
@@ -131,6 +169,9 @@ def read_manifest(folder: Path) -> Manifest:
             shape = take(said, "shape", list, where)
             if not all(isinstance(n, int) and 0 <= n < 2**31 for n in shape):
                 raise DescriptionError(f"{where}: shape", shape, "whole numbers")
+            if len(shape) > MOST_AXES:
+                expected = f"at most {MOST_AXES} axes"
+                raise DescriptionError(f"{where}: shape", f"of {len(shape)} axes", expected)
             shapes.setdefault(file, {})[name] = tuple(shape)
             digests.setdefault(file, {})[name] = str(take(said, "sha256", str, where))
             about.setdefault(file, {})[name] = str(take(said, "about", str, where))
@@ -142,6 +183,28 @@ def read_manifest(folder: Path) -> Manifest:
         digest=sha256(raw).hexdigest(), files=known, shapes=shapes, digests=digests, about=about,
         nir=nir, content=content,
     )  # fmt: skip
+
+
+def _check_texts(content: Any) -> None:
+    """Refuse halves of characters, which JSON can hold and nothing can write or print."""
+    rest = [(MANIFEST, content)]
+    while rest:
+        place, value = rest.pop()
+        if isinstance(value, dict):
+            for key in value:
+                _check_text(key, f"{place}: name of an entry")
+            rest += [(f"{place}: {key}", kept) for key, kept in value.items()]
+        elif isinstance(value, list):
+            rest += [(f"{place}[{k}]", kept) for k, kept in enumerate(value)]
+        elif isinstance(value, str):
+            _check_text(value, place)
+
+
+def _check_text(text: str, place: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DescriptionError(place, text, "a text that UTF-8 can write", f"{error}.") from None
 
 
 def confined(name: str, place: str) -> str:

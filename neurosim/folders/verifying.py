@@ -7,21 +7,22 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy.typing as npt
 
 from neurosim.backend import find_backend
-from neurosim.errors import DescriptionError, NeurosimError
+from neurosim.errors import DescriptionError, NeurosimError, brief
 from neurosim.folders.arrays import MOST_BYTES, digest, read_arrays
-from neurosim.folders.manifest import MANIFEST, Manifest, read_manifest, take
+from neurosim.folders.manifest import MANIFEST, Manifest, as_path, read_manifest, take
 from neurosim.folders.package import Difference, Package, Packer, Repeater
 from neurosim.formats import from_nir, verify_nir
 
 Verdict = Literal["same", "different", "not run"]
 
 CHUNK = 1 << 20
+
+UNLISTED = "not listed in the manifest"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class FolderCheck:
     Attributes
     ----------
     name : str
-        As "files", "loihi", "lava", "nir".
+        As "files", "scripts", "loihi", "lava", "nir".
     verdict : {"same", "different", "not run"}
     told : str
         What was compared, or why nothing was.
@@ -102,7 +103,8 @@ def verify(
 ) -> FolderReport:  # fmt: skip
     """Check a folder that `export` wrote, run it again, and compare.
 
-    Files are compared with the manifest; the golden input runs again on our own core, and in other
+    Files are compared with the manifest, and scripts with what follows from it, if this version
+    wrote them; the golden input runs again on our own core, and in other
     simulators of the same integers where they are installed (Lava); a NIR file is run in its
     readers, see `verify_nir`. Folders may come from anywhere: nothing outside of the folder is
     read, no script of it is run, nothing is unpickled, and names, sizes and shapes are looked at
@@ -127,10 +129,7 @@ def verify(
     UnknownNameError
         If it is for a backend that is not here.
     """
-    try:
-        place = Path(folder)
-    except TypeError:
-        raise DescriptionError("verify: folder", folder, "the name of a folder") from None
+    place = as_path(folder, "verify: folder", "the name of a folder")
     manifest = read_manifest(place)
     packer = find_backend(manifest.backend)
     if not isinstance(packer, Packer):
@@ -139,7 +138,7 @@ def verify(
     facts = take(manifest.content, "facts", dict, MANIFEST)
     network = str(take(facts, "name", str, f"{MANIFEST}: facts"))
     texts = packer.texts(facts)
-    differences = [*_of_files(manifest)]
+    differences = [*_of_files(manifest), *_unlisted(manifest)]
     broken = {d.file for d in differences}
     arrays: dict[str, dict[str, npt.NDArray[Any]]] = {}
     for name, shapes in manifest.shapes.items():
@@ -150,9 +149,11 @@ def verify(
                 differences.append(Difference(file=name, what=str(error)))
                 continue
             differences += _of_arrays(manifest, name, arrays[name])
-    differences += _of_texts(manifest, texts, broken)
     told = f"{len(manifest.files)} files, {sum(map(len, manifest.shapes.values()))} arrays"
     checks = [FolderCheck(name="files", verdict=_verdict(differences), told=told)]
+    check, found = _of_texts(manifest, texts, broken)
+    checks.append(check)
+    differences += [d for d in found if d not in differences]
     package = Package(facts=facts, arrays=arrays)
     for name in packer.repeated_on:
         check, found = _repeated(name, package, [*manifest.shapes])
@@ -189,6 +190,14 @@ def _of_files(manifest: Manifest) -> Iterator[Difference]:
             yield Difference(file=name, what="changed: its sha256 is not that of the manifest")
 
 
+def _unlisted(manifest: Manifest) -> Iterator[Difference]:
+    """Yield what lies in the folder and the manifest does not tell of."""
+    for name in sorted(os.listdir(manifest.folder)):
+        if name not in manifest.files and name != MANIFEST:
+            shown = name.encode("utf-8", "backslashreplace").decode()  # it may be no text at all
+            yield Difference(file=shown, what=UNLISTED)
+
+
 def _of_arrays(
     manifest: Manifest, file: str, arrays: Mapping[str, npt.NDArray[Any]]
 ) -> Iterator[Difference]:
@@ -200,18 +209,26 @@ def _of_arrays(
 
 def _of_texts(
     manifest: Manifest, texts: Mapping[str, str], broken: set[str]
-) -> Iterator[Difference]:
-    """Yield scripts that are not those that follow from the facts."""
+) -> tuple[FolderCheck, list[Difference]]:
+    """Compare scripts with those that follow from the facts."""
     from importlib import metadata
 
     versions = take(manifest.content, "versions", dict, MANIFEST)
-    if versions.get("neurosim-snn") != metadata.version("neurosim-snn"):
-        return  # another version may write another script
+    version = versions.get("neurosim-snn")
+    if version != metadata.version("neurosim-snn"):  # it may have written another script
+        by = version if isinstance(version, str) and len(version) < 40 else brief(version)
+        told = f"scripts not compared: written by version {by}"
+        return FolderCheck(name="scripts", verdict="not run", told=told), []
+    differences = []
     for name, text in texts.items():
         if name not in manifest.files:
-            yield Difference(file=name, what=f"not listed in {MANIFEST}")
+            differences.append(Difference(file=name, what=UNLISTED))
         elif name not in broken and (manifest.folder / name).read_bytes() != text.encode():
-            yield Difference(file=name, what="not the text that follows from the manifest")
+            what = "not the text that follows from the manifest"
+            differences.append(Difference(file=name, what=what))
+    verdict: Verdict = "different" if differences or broken & set(texts) else "same"
+    told = f"{', '.join(texts)}: what follows from the manifest"
+    return FolderCheck(name="scripts", verdict=verdict, told=told), differences
 
 
 def _repeated(

@@ -18,7 +18,7 @@ from neurosim.backend import Options, find_backend
 from neurosim.describe.network import Network
 from neurosim.errors import ApproximationWarning, DescriptionError, NeurosimError, warn
 from neurosim.folders.arrays import digest, packed
-from neurosim.folders.manifest import MANIFEST, SCHEMA, read_manifest
+from neurosim.folders.manifest import MANIFEST, SCHEMA, as_path, read_manifest
 from neurosim.folders.package import Package, Packer, Repeater
 from neurosim.formats import to_nir
 
@@ -47,7 +47,7 @@ def write_folder(
         **{name: packed(arrays) for name, arrays in package.arrays.items()},
     }
     try:
-        partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=".neurosim."))
     except OSError as error:
         raise _unwritable(target, error) from None
     try:
@@ -105,7 +105,7 @@ def _free(path: str | os.PathLike[str] | None, overwrite: bool) -> Path:
     place = "export: path"
     if path is None:
         raise DescriptionError(place, None, "the name of a folder", "Several files belong to it.")
-    target = Path(path)
+    target = as_path(path, place, "the name of a folder")
     if not target.parent.is_dir():
         raise DescriptionError(place, str(target), "a folder within one that exists")
     if target.exists() and not target.is_dir():

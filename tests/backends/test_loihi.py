@@ -652,6 +652,26 @@ def test_a_conversion_that_integers_cannot_run_names_the_one_they_can() -> None:
         )  # fmt: skip
 
 
+def test_a_layer_called_encoder_makes_way_for_the_encoder() -> None:
+    class Module(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = torch.nn.Linear(3, 4)
+            self.head = torch.nn.Linear(4, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(torch.relu(self.encoder(x)))
+
+    torch.manual_seed(1)
+    module = Module()
+    images = torch.rand(20, 3)
+    made = ns.convert(module, [images], method="sigma_delta", timesteps=1)
+    assert list(made.thetas) == ["encoder", "encoder (2)", "output"]
+    with torch.no_grad():
+        right = module(images).numpy()
+    np.testing.assert_allclose(made.outputs(images), right, atol=0.1)
+
+
 def convolved(delay: float = 1.0, part: bool = False, scale: float = 1.0) -> ns.Network:
     net = ns.Network("convolved", seed=2, dt=1.0)
     draw = np.random.default_rng(1)

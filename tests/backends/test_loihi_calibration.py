@@ -130,6 +130,9 @@ def test_sums_of_weights_that_would_overflow_lower_the_scale() -> None:
         ({"calibrate": {"up": [[np.nan]]}}, "finite numbers"),
         ({"calibrate": {"up": np.ones((3, 1)), "b": np.ones((4, 1))}}, "equally many steps"),
         ({"calibrate": 10, "margin": 0.5}, r"Loihi\.margin"),
+        ({"margin": "x"}, r"Loihi\.margin is 'x'"),
+        ({"margin": 8}, r"Loihi\.margin is 8; expected 2 without calibrate"),
+        ({"calibrate": {"a": [[1.0], [1.0, 2.0]]}}, r"Loihi\.calibrate\['a'\]"),
     ],
 )
 def test_calibrations_that_cannot_be_meant(options: dict[str, Any], match: str) -> None:

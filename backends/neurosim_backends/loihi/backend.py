@@ -11,6 +11,7 @@ from neurosim.describe.checks import to_int
 from neurosim.describe.network import Network
 from neurosim.errors import DescriptionError
 from neurosim.lower.plan import Plan
+from neurosim.units import to_scalar
 from neurosim_backends.loihi.chip import EPOCH
 from neurosim_backends.loihi.declared import CAPABILITIES
 from neurosim_backends.loihi.script import MAIN
@@ -37,6 +38,11 @@ def checked_epoch(epoch: object, place: str) -> int:
 def checked_wish(calibrate: Any, margin: Any, place: str) -> Wish | None:
     """Return what is calibrated with, if anything."""
     if calibrate is None:
+        if to_scalar(margin, "1", f"{place}.margin", at_least=1) != MARGIN:
+            raise DescriptionError(
+                f"{place}.margin", margin, f"{MARGIN:g} without calibrate",
+                "It is room beyond what calibration saw: give calibrate, too.",
+            )  # fmt: skip
         return None
     from neurosim_backends.loihi.calibration import Wish
 

@@ -146,7 +146,11 @@ class Wish:
             return
         for name, value in calibrate.items():
             where = f"{self.place}[{name!r}]"
-            array = np.asarray(value)
+            try:
+                array = np.asarray(value)
+            except ValueError:
+                expected = "numbers of shape (n_steps, *shape)"
+                raise DescriptionError(where, value, expected, "Its rows differ.") from None
             if array.dtype.kind not in "biuf" or array.ndim < 2 or not len(array):
                 raise DescriptionError(where, value, "numbers of shape (n_steps, *shape)")
             if not np.all(np.isfinite(array)):

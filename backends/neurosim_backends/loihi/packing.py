@@ -19,7 +19,7 @@ import numpy.typing as npt
 from neurosim.backend import Backend, Options, checked_inputs
 from neurosim.describe.network import Network
 from neurosim.errors import ApproximationWarning, DescriptionError, UnsupportedError
-from neurosim.folders.manifest import take, whole
+from neurosim.folders.manifest import number, take, whole
 from neurosim.folders.package import Difference, Package, Repeated
 from neurosim.lower.plan import Ints
 from neurosim_backends.loihi.chip import (
@@ -328,7 +328,8 @@ def network_facts(facts: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[
         Naming the entry that cannot be meant.
     """
     take(facts, "name", str, PLACE)
-    take(facts, "dt_ms", (int, float), PLACE)
+    if (dt := number(facts, "dt_ms", PLACE)) is None or dt <= 0:
+        raise DescriptionError(f"{PLACE}: dt_ms", dt, "a time in ms above 0")
     n_steps = whole(facts, "n_steps", 1, MOST_UPDATES, PLACE)
     populations = list(_listed(facts, "populations"))
     for p, where in populations:
@@ -338,9 +339,9 @@ def network_facts(facts: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[
         if kind == "compartments":
             for register in ("du", "dv", "vth"):
                 whole(p, register, 0, 1 << 17, where)
-            for number in ("mV_at_v_of_0", "mV_per_unit_of_v"):
-                take(p, number, (int, float), where)
-            take(p, "pA_per_unit_of_u", (int, float, type(None)), where)
+            for scale in ("mV_at_v_of_0", "mV_per_unit_of_v"):
+                number(p, scale, where)
+            number(p, "pA_per_unit_of_u", where, null=True)
         elif kind != "generators":
             raise DescriptionError(f"{where}: kind", kind, "'compartments' or 'generators'")
     n_neurons = sum(p["size"] for p, _ in populations)
@@ -361,7 +362,7 @@ def network_facts(facts: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[
             take(g, switch, bool, where)
         if (sign := take(g, "sign", str, where)) not in ("mixed", "excitatory", "inhibitory"):
             raise DescriptionError(f"{where}: sign", sign, "mixed, excitatory or inhibitory")
-        take(g, "weight_of_1", (int, float), where)
+        number(g, "weight_of_1", where)
         take(g, "unit", str, where)
         _learning(g, where)
         if populations[g["post"]][0]["kind"] != "compartments":
@@ -404,6 +405,9 @@ def opened(package: Package) -> tuple[IntegerNetwork, Golden]:
         Naming the entry or array that cannot be meant.
     """
     populations, groups = network_facts(package.facts)
+    for file in (NUMBERS, GOLDEN):
+        if file not in package.arrays:
+            raise DescriptionError(f"manifest.json: arrays: {file}", None, "arrays of that file")
     numbers, kept = package.arrays[NUMBERS], package.arrays[GOLDEN]
     made: list[Compartments | Generators] = []
     for k, p in enumerate(populations):
