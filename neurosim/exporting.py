@@ -16,9 +16,11 @@ from neurosim.backend import (
     whole_steps,
 )
 from neurosim.capabilities import refuse, told
+from neurosim.describe.checks import check_bool
 from neurosim.describe.network import Network
 from neurosim.errors import DescriptionError, UnsupportedError, warn
 from neurosim.files import writable, write
+from neurosim.folders.manifest import as_path
 from neurosim.folders.package import Packer
 
 T = TypeVar("T")
@@ -86,6 +88,12 @@ def export(
     """
     if not isinstance(network, Network):
         raise DescriptionError("export: network", network, "a neurosim.Network")
+    check_bool(overwrite, "export: overwrite")
+    check_bool(certificate, "export: certificate")
+    if not (inputs is None or isinstance(inputs, Mapping)):
+        raise DescriptionError("export: inputs", inputs, "arrays by name of population, or None")
+    if path is not None:
+        as_path(path, "export: path", "the name of a file or folder")
     own = ("path", "duration", "overwrite", "inputs", "certificate")
     chosen = make_options(network, options, "export: option", own)
     n_steps = whole_steps(duration, chosen.dt, "export: duration")
