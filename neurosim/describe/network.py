@@ -350,8 +350,8 @@ class Network(Contents):
         Parameters
         ----------
         values : mapping
-            Population -> {parameter of its equations: number, or one per neuron}, such as
-            ``session.learned()`` on snnTorch and Norse tells after a training.
+            Population -> {parameter of its equations: number or quantity, or one per neuron},
+            such as ``session.learned()`` on snnTorch and Norse tells after a training.
 
         Returns
         -------
@@ -365,10 +365,21 @@ class Network(Contents):
         DescriptionError
             If a model refuses a value.
         """
+        if not isinstance(values, Mapping):
+            raise DescriptionError(
+                "net.with_parameters: values", values,
+                "a mapping of populations to mappings of parameters, "
+                "such as {'exc': {'tau_m': 20.0}}",
+            )  # fmt: skip
         other = self.copy()
         for name, of_population in values.items():
             if name not in self._populations:
                 raise UnknownNameError("net.with_parameters", name, self._populations)
+            if not isinstance(of_population, Mapping):
+                raise DescriptionError(
+                    f"net.with_parameters: {name!r}", of_population,
+                    "a mapping of parameters, such as {'tau_m': 20.0}",
+                )  # fmt: skip
             if of_population:
                 made = with_values(self._populations[name], of_population)
                 other._populations[name] = made

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-import numpy as np
-
+from neurosim.describe.distributions import Distribution
 from neurosim.describe.population import Population, View
 from neurosim.describe.projection import Projection
 from neurosim.describe.synapses import Receptors
 from neurosim.errors import DescriptionError, UnknownNameError
+from neurosim.units import to_float
 
 
 def with_values(population: Population, values: Mapping[str, Any]) -> Population:
@@ -25,13 +25,13 @@ def with_values(population: Population, values: Mapping[str, Any]) -> Population
         For values that it refuses, and for models that are not made of such parameters.
     """
     model, place = population.model, f"net.with_parameters: {population.name!r}"
-    known = population.parameters
+    known, units = population.parameters, population.interface.parameter_units
+    rest = dict(values)
     for name, value in values.items():
         if name not in known:
             raise UnknownNameError(f"{place}: parameter", name, known)
-        if not np.all(np.isfinite(np.asarray(value, np.float64))):
-            raise DescriptionError(f"{place}: {name}", value, "finite numbers")
-    rest = dict(values)
+        if not isinstance(value, Distribution):
+            rest[name] = to_float(value, units.get(name, "1"), f"{place}: {name}")
     if isinstance(getattr(model, "parameters", None), Mapping):  # a NeuronModel
         made = replace(model, parameters={**model.parameters, **rest})
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,8 +65,9 @@ def train(
         inputs -> output; ``module(inputs)``, if left out.
     truncate : int, optional
         Backpropagate through so many steps only, at a time: inputs (time, batch, ...) of a
-        `session.module` are shown in pieces, the state is handed on without its past, and the
-        gradients of the losses of all pieces are added before the weights are changed.
+        `session.module`, or a mapping of such, are shown in pieces, and the state is handed on
+        without its past. What is minimised is the mean of the losses of the pieces, each weighed
+        by its steps (the last may be shorter); weights are changed after the last.
     score : callable, optional
         Called after each epoch, without gradients; the larger, the better.
     patience : int, optional
@@ -82,7 +83,8 @@ def train(
     Raises
     ------
     DescriptionError
-        If there is no batch, or a combination makes no sense.
+        If there is no batch, or one that is no pair; if the loss is no single number that depends
+        on the parameters; if a combination makes no sense.
     SimulationError
         If a loss, or a gradient, is no finite number: the parameters are those before.
     """
@@ -96,8 +98,16 @@ def train(
         patience = to_int(patience, "train: patience", at_least=1)
         if score is None:
             raise DescriptionError("train: patience", patience, "None without score=")
+    if not isinstance(module, torch.nn.Module):
+        raise DescriptionError("train: module", module, "a torch.nn.Module",
+                               "That of a session is session.module.")  # fmt: skip
     parameters = [p for p in module.parameters() if p.requires_grad]
     if optimiser is None:
+        if not parameters:
+            raise DescriptionError(
+                "train: module", type(module).__name__, "a module with parameters to be trained",
+                "A network has them in its projections, and by learn= in its neurons.",
+            )  # fmt: skip
         optimiser = torch.optim.Adam(parameters, lr=1e-3)
     started, best, kept = time.perf_counter(), 0, None
     losses: list[float] = []
@@ -105,11 +115,12 @@ def train(
     with reporter(1, progress, ("training", "epochs")) as report:
         for epoch in range(epochs):
             total, number = 0.0, 0
-            for inputs, labels in batches:
+            for batch in batches:
+                inputs, labels = _pair(batch, number)
                 optimiser.zero_grad()
                 if truncate is None:
                     output = module(inputs) if call is None else call(inputs)
-                    value = loss(output, labels)
+                    value = _scalar(loss(output, labels))
                     value.backward()
                 else:
                     value = _in_pieces(module, inputs, labels, loss, truncate)
@@ -143,15 +154,58 @@ def train(
 
 
 def _in_pieces(module: Any, inputs: Any, labels: Any, loss: Any, steps: int) -> Any:
-    """Backpropagate through so many steps at a time; return the mean loss of the pieces."""
-    pieces = inputs.split(steps)
+    """Backpropagate through so many steps at a time; return the mean loss of the steps."""
+    by_name = inputs if isinstance(inputs, Mapping) else {None: inputs}
+    for name, x in by_name.items():
+        place = "train: inputs" if name is None else f"train: inputs[{name!r}]"
+        if not isinstance(x, torch.Tensor):
+            raise DescriptionError(place, x, "a tensor (time, batch, ...) where truncate= is given")
+        if x.ndim < 2 or not len(x):
+            raise DescriptionError(place, tuple(x.shape), "the shape (time, batch, ...)")
+    lengths = {len(x) for x in by_name.values()}
+    if len(lengths) != 1:
+        raise DescriptionError("train: inputs", sorted(lengths), "tensors of one number of steps")
+    (length,) = lengths
     state, total = None, 0.0
-    for piece in pieces:
-        output = module(piece, state)
-        value = loss(output, labels) / len(pieces)
+    for first in range(0, length, steps):
+        last = min(first + steps, length)
+        cut = {name: x[first:last] for name, x in by_name.items()}
+        output = module(cut if isinstance(inputs, Mapping) else cut[None], state)
+        value = _scalar(loss(output, labels)) * ((last - first) / length)
         value.backward()
         total, state = total + value.detach(), output.state.detach()
     return total
+
+
+def _pair(batch: Any, number: int) -> tuple[Any, Any]:
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        shown = (
+            tuple(batch.shape) if isinstance(batch, torch.Tensor)
+            else f"{len(batch)} parts" if isinstance(batch, (tuple, list))
+            else type(batch).__name__
+        )  # fmt: skip
+        raise DescriptionError(
+            f"train: batches[{number}]", shown, "a pair (inputs, labels)",
+            "Without labels it is (inputs, None).",
+        )  # fmt: skip
+    return batch[0], batch[1]
+
+
+def _scalar(value: Any) -> Any:
+    """Return a loss; refuse what has no gradient."""
+    if not isinstance(value, torch.Tensor):
+        raise DescriptionError("train: loss", value, "a callable that returns a scalar tensor")
+    if value.numel() != 1:
+        raise DescriptionError(
+            "train: loss", tuple(value.shape), "a callable that returns a scalar tensor",
+            "Its mean is one.",
+        )  # fmt: skip
+    if not value.requires_grad:
+        raise DescriptionError(
+            "train: loss", float(value), "a loss that depends on the parameters",
+            "Without torch.no_grad, and without detach().",
+        )  # fmt: skip
+    return value
 
 
 def _require_finite(value: Any, parameters: list[Any], epoch: int, batch: int) -> None:

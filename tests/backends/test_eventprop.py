@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 
 import neurosim as ns
 from neurosim.errors import DescriptionError, SimulationError, UnknownNameError, UnsupportedError
+from neurosim_backends.snntorch import SnnTorch
 
 pytestmark = pytest.mark.compiled
 
@@ -262,6 +263,13 @@ def test_other_networks_are_refused_by_name(case: str) -> None:
         events(make())
 
 
+def test_parameters_of_neurons_have_no_gradients_here() -> None:
+    net = chain()
+    session: Any = ns.compile(net, SnnTorch(learn=("tau_m", "V_th")))
+    with pytest.raises(UnsupportedError, match=r"'cell': learn of V_th, tau_m: .*without learn="):
+        session.event_module()
+
+
 def test_wrong_inputs() -> None:
     module = events(chain(2))
     times = torch.ones(1, 2)
@@ -270,9 +278,15 @@ def test_wrong_inputs() -> None:
         (-times, 5.0, "0 or above"),
         (times * float("nan"), 5.0, "0 or above"),
         (times, 0.0, "duration"),
+        (times, "5 mV", "duration"),
+        (torch.ones(2), 5.0, r"the shape \(batch, 2\) or \(batch, 2, n_spikes\)"),
+        (times.numpy(), 5.0, "inputs is an array.*a tensor, or a mapping"),
+        ([1.0, 2.0], 5.0, "inputs is.*a tensor, or a mapping"),
+        ({"in": times.numpy()}, 5.0, r"inputs\['in'\] is an array.*a tensor"),
     ):
         with pytest.raises(DescriptionError, match=message):
             module(inputs, duration)
+    assert torch.equal(module(times, "5 ms")["cell"], module(times, 5.0)["cell"])
     with pytest.raises(UnknownNameError, match="in"):
         module({"im": times}, 5.0)
     with pytest.raises(DescriptionError, match="below V_th"):

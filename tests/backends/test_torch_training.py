@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -220,6 +221,29 @@ def test_thresholds_and_time_constants_are_trained_with_spikes() -> None:
         session.set(cells, tau_m=3.0)
 
 
+def test_a_state_dict_tells_time_constants_whatever_the_network_began_with() -> None:
+    """What is loaded is what was saved: 30 ms, and not 30/20 of what the description has."""
+    net = ns.Network("n", dt=1.0)
+    net.population("a", 2, ns.LIF(tau_m=20.0))
+    make = SnnTorch(learn=("tau_m", "V_th"))
+    session = compiled(net, make)
+    with torch.no_grad():
+        session.module.cells["a"].learned_tau_m.fill_(np.log(1.5))
+        session.module.cells["a"].learned_V_th.fill_(-52.0)
+    told = session.learned()
+    assert told["a"]["tau_m"] == pytest.approx(30.0)
+    other = compiled(net.with_parameters(told), make)
+    assert other.learned() == told
+    for assign in (False, True):  # torch may put tensors of its own in the place of those it finds
+        other.module.load_state_dict(session.module.state_dict(), assign=assign)
+        assert other.learned() == told
+    again = copy.deepcopy(session.module)
+    with torch.no_grad():
+        again.cells["a"].learned_tau_m.zero_()
+    assert again.cells["a"].values_now()["tau_m"] == 20.0
+    assert session.learned() == told
+
+
 def test_parameters_that_cannot_be_trained() -> None:
     net = ns.Network("n", dt=1.0)
     net.population("a", 1, ns.LIF())
@@ -227,6 +251,7 @@ def test_parameters_that_cannot_be_trained() -> None:
         (("tau",), UnknownNameError, "tau_m"),
         ({"b": ("tau_m",)}, UnknownNameError, "'a'"),
         ("tau_m", DescriptionError, "names of parameters"),
+        ({"a": "tau_m"}, DescriptionError, r"of 'a' is 'tau_m'; expected names of parameters"),
         (("t_ref",), UnsupportedError, "whole steps"),
     ):
         with pytest.raises(error, match=message):
@@ -264,6 +289,57 @@ def test_parameters_go_back_into_every_part_of_a_network() -> None:
         net.with_parameters({"a": {"tau_mm": 1.0}})
     with pytest.raises(DescriptionError, match="above 0"):
         net.with_parameters({"a": {"tau_m": -1.0}})
+
+
+def test_parameters_go_back_as_quantities_too() -> None:
+    net = ns.Network("n")
+    net.population("a", 2, ns.LIF(synapses=ns.ExpCurrent(exc=3.0)))
+    own = ns.NeuronModel("own", equations="dv/dt = -v/tau : 1\ntau : ms", parameters={"tau": 5.0})
+    net.population("b", 2, own)
+    given: Any = {
+        "a": {"tau_m": "0.02 s", "tau_exc": ["2 ms", "0.003 s"], "V_th": ns.Normal(-50, 1)},
+        "b": {"tau": "7000 us"},
+    }
+    other = net.with_parameters(given)
+    assert other["a"].parameters["tau_m"] == 20.0
+    assert other["a"].parameters["tau_exc"].tolist() == [2.0, 3.0]
+    assert other["b"].parameters["tau"] == 7.0
+    wrong: Any
+    for wrong, message in (
+        ({"a": {"tau_m": "20 mV"}}, "with_parameters: 'a': tau_m is '20 mV'"),
+        ({"a": {"tau_m": "long"}}, "with_parameters: 'a': tau_m is 'long'"),
+        ({"a": {"tau_m": float("nan")}}, "'a': tau_m is nan; expected a time in ms"),
+        ([("a", {"tau_m": 20.0})], "values is .*a mapping of populations"),
+        ({"a": [("tau_m", 20.0)]}, "'a' is .*a mapping of parameters"),
+    ):
+        with pytest.raises(DescriptionError, match=message):
+            net.with_parameters(wrong)
+
+
+def test_modules_have_no_rule_by_which_spikes_change_weights() -> None:
+    """Whatever a rule reads: none is offered in its place that is refused as well."""
+    for plasticity in (ns.STDP(), ns.Clopath()):
+        net = ns.Network("plastic")
+        source = net.population("in", 1, ns.Poisson(rate=10.0))
+        cell = net.population("cell", 1, ns.AdEx(synapses=ns.Delta()))
+        net.project(source, cell, ns.AllToAll(), weight=1.0, plasticity=plasticity)
+        with pytest.raises(UnsupportedError, match="no rule by which spikes") as told:
+            ns.compile(net, "snntorch")
+        assert "on_pre" not in str(told.value)
+
+
+def test_inputs_of_modules_are_tensors() -> None:
+    net = ns.Network("n", dt=1.0)
+    net.population("in", (2, 2), ns.Input("spikes"))
+    module = compiled(net, SnnTorch()).module
+    for inputs, message in (
+        (np.ones((5, 1, 2, 2)), "inputs is an array.*a tensor, or a mapping"),
+        ([1.0], "inputs is.*a tensor, or a mapping"),
+        ({"in": np.ones((5, 1, 2, 2))}, r"inputs\['in'\] is an array.*a tensor"),
+        (torch.ones(5, 1, 3), r"the shape \(time, batch, 2, 2\)"),
+    ):
+        with pytest.raises(DescriptionError, match=message):
+            module(inputs)
 
 
 def test_a_scan_takes_a_step_that_single_precision_does_not_have() -> None:
@@ -319,6 +395,63 @@ def test_losses_are_what_they_say() -> None:
         t.membrane_loss(spikes, label, reduce="min")  # type: ignore[arg-type]
 
 
+def test_arguments_of_losses_are_checked() -> None:
+    t, nan = ns.training, float("nan")
+    grid, label = torch.tensor([[[0.0, 0.0]], [[1.0, 0.0]]]), torch.tensor([0])
+    times, exact = torch.tensor([[1.0, 2.0]]), torch.tensor([[[3.0, 5.0], [7.25, np.inf]]])
+    cases: Any = (
+        (lambda: t.rate_loss(grid, label, right=0), "rate_loss: right is 0"),
+        (lambda: t.rate_loss(grid, label, right=9, wrong=nan), "rate_loss: wrong is nan"),
+        (lambda: t.rate_loss(grid, label, right=9, dt=0), "rate_loss: dt is 0"),
+        (lambda: t.latency_loss(times, label, late=nan), "latency_loss: late is nan"),
+        (lambda: t.latency_loss(times, label, late=np.inf), "latency_loss: late is inf"),
+        (lambda: t.latency_loss(times, label, late=9, pull=1, pull_tau=0), "pull_tau is 0"),
+        (lambda: t.latency_loss(exact, label, late=9), r"latency_loss: times is \(1, 2, 2\)"),
+        (lambda: t.time_loss(torch.ones(2, 2), torch.ones(2), late=9), r"is \(2,\).*\(2, 2\)"),
+        (lambda: t.time_loss(times, times, late=nan), "time_loss: late is nan"),
+        (lambda: t.count_loss(grid[0], label), r"\(time, batch, n\)"),
+        (lambda: t.count_loss(grid.numpy(), label), "a tensor"),
+        (lambda: t.membrane_loss(grid, label, scale=nan), "scale is nan"),
+        (lambda: t.first_spikes(grid), "first_spikes: spikes is .*need their time step: dt="),
+        (lambda: t.first_spikes(grid[:, :, :1]), "not only 0 and 1"),
+        (lambda: t.first_spikes(exact, dt=0.1), "is 7.25; expected numbers of spikes"),
+        (lambda: t.first_spikes(-grid, dt=0.1), "is -1.0; expected numbers of spikes"),
+        (lambda: t.first_spikes(grid, dt=0.0), "first_spikes: dt is 0"),
+        (lambda: t.first_spikes(times), r"the shape \(batch, n, n_spikes\)"),
+        (lambda: t.first_spikes(times, dt=0.1), r"the shape \(time, batch, n\)"),
+    )
+    for call, message in cases:
+        with pytest.raises(DescriptionError, match=message):
+            call()
+    assert t.first_spikes(exact).tolist() == [[3.0, 7.25]]
+    assert t.first_spikes(grid > 0, dt=0.5).tolist() == [[1.0, 1.5]]
+
+
+def test_what_cannot_be_trained_is_told() -> None:
+    linear = torch.nn.Linear(1, 1)
+    batch = torch.ones(1, 1), None
+
+    def whole(output: Any, labels: Any) -> Any:
+        return output.sum()
+
+    cases: Any = (
+        ({"loss": lambda a, b: a.expand(2, 1)}, r"loss is \(2, 1\).*scalar"),
+        ({"loss": lambda a, b: 1.0}, "loss is 1.0"),
+        ({"loss": lambda a, b: a.sum().detach()}, "depends on the parameters"),
+        ({"batches": [torch.ones(3)]}, r"batches\[0\] is \(3,\); expected a pair"),
+        ({"batches": [batch, (1, 2, 3)]}, r"batches\[1\] is '3 parts'; expected a pair"),
+        ({"batches": [{"x": 1, "y": 2}]}, r"batches\[0\] is 'dict'; expected a pair"),
+        ({"module": torch.nn.ReLU()}, "'ReLU'; expected a module with parameters"),
+        ({"module": 3}, "module is 3; expected a torch.nn.Module"),
+        ({"batches": [([1.0], None)], "truncate": 2}, "inputs is .*a tensor"),
+        ({"batches": [({"a": [1.0]}, None)], "truncate": 2}, r"inputs\['a'\] is .*a tensor"),
+    )
+    for change, message in cases:
+        given: Any = {"module": linear, "batches": [batch], "loss": whole, "epochs": 1, **change}
+        with pytest.raises(DescriptionError, match=message):
+            ns.training.train(**given)
+
+
 def test_truncation_cuts_the_past_off() -> None:
     """Gradients are those of pieces that begin at the states they found, and not of the whole."""
     net = ns.Network("smooth", seed=3, dt=1.0)
@@ -344,6 +477,13 @@ def test_truncation_cuts_the_past_off() -> None:
     wanted = torch.autograd.grad((loss(first, None) + loss(rest, None)) / 2, weight)[0]
     torch.testing.assert_close(found[3], wanted)
     assert not torch.allclose(found[3], found[6])
+    # A piece counts by its steps, and inputs may come by name.
+    told = ns.training.train(module, [({"in": x}, None)], loss, epochs=1, truncate=4,
+                             optimiser=torch.optim.SGD(module.parameters(), lr=0.0))  # fmt: skip
+    first = module(x[:4])
+    mean = (4 * loss(first, None) + 2 * loss(module(x[4:], first.state.detach()), None)) / 6
+    torch.testing.assert_close(weight.grad, torch.autograd.grad(mean, weight)[0])
+    assert told.losses[0] == pytest.approx(mean.item())
 
 
 def test_training_stops_early_and_keeps_the_best() -> None:

@@ -73,6 +73,11 @@ class TorchBackend(ABC):
         }  # fmt: skip
         by_name: dict[str, tuple[str, ...]] = {}
         if isinstance(self.learn, Mapping):
+            for name, names in self.learn.items():
+                if isinstance(names, str):  # or it would be taken for the names of its letters
+                    raise DescriptionError(
+                        f"{place} of {name!r}", names, "names of parameters", f"({names!r},)"
+                    )
             by_name = {name: tuple(names) for name, names in self.learn.items()}
         elif isinstance(self.learn, str):
             raise DescriptionError(place, self.learn, "names of parameters", f"({self.learn!r},)")

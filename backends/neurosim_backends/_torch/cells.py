@@ -38,21 +38,40 @@ class Learned:
     Attributes
     ----------
     parameter : Parameter
-        () where the description has one number, else (size,).
+        () where the description has one number, else (size,). ``learned_tau_m`` of the module of
+        the population, say; of what is above 0, the logarithm of its part of ``start_tau_m``, a
+        buffer beside it. Both are in ``state_dict()``.
     """
 
-    def __init__(self, value: Value, unit: str) -> None:
+    def __init__(self, module: torch.nn.Module, name: str, value: Value, unit: str) -> None:
         start = torch.tensor(np.asarray(value, np.float64))
         self.positive = unit in POSITIVE and bool((start > 0).all())
-        # The logarithm alone would not bring back the number that was written.
-        self.start = start
-        self.parameter = torch.nn.Parameter(torch.zeros_like(start) if self.positive else start)
+        # torch may put other tensors in their place, so that they are looked up each time.
+        self._module, self._name = module, name
+        if self.positive:
+            # The logarithm alone would not bring back the number that was written; and what is
+            # saved must tell the parameter, whatever number the loading network began with.
+            module.register_buffer(f"start_{name}", start)
+        module.register_parameter(
+            f"learned_{name}",
+            torch.nn.Parameter(torch.zeros_like(start) if self.positive else start),
+        )
+
+    @property
+    def parameter(self) -> torch.nn.Parameter:
+        """What the optimiser changes."""
+        found = self._module._parameters[f"learned_{self._name}"]
+        assert found is not None
+        return found
 
     def value(self) -> torch.Tensor:
         """Return the parameter as the equations have it."""
-        if self.positive:
-            return self.start.to(self.parameter) * torch.exp(self.parameter)
-        return self.parameter
+        parameter = self.parameter
+        if not self.positive:
+            return parameter
+        start = self._module._buffers[f"start_{self._name}"]
+        assert start is not None
+        return start.to(parameter) * torch.exp(parameter)
 
     def told(self) -> Value:
         """Return it as a number or array."""
@@ -100,10 +119,9 @@ class Cell:
         self.surrogate = surrogate
         self.parameters_now = dict(parameters)
         self.learned = {
-            name: Learned(parameters[name], self.spec.units[name]) for name in sorted(learn)
+            name: Learned(self._module, name, parameters[name], self.spec.units[name])
+            for name in sorted(learn)
         }
-        for name, raw in self.learned.items():
-            self._module.register_parameter(f"learned_{name}", raw.parameter)
         self.step: Step = step_of(self.spec, self.given)
         self.prepare()
 

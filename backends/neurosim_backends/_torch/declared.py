@@ -7,9 +7,14 @@ from neurosim.capabilities import (
     Capabilities,
     Requirement,
     approximated,
-    learns_at_spikes_only,
     refused,
 )
+
+PLASTIC = refused(
+    "a module of trained weights has no rule by which spikes change them",
+    "plasticity=None, or backend='cpu'",
+)
+"""Of rules that read more than spikes, too: there is none that would do here."""
 
 SUPPORTS = {
     "neuron:Binary": refused(
@@ -21,11 +26,10 @@ SUPPORTS = {
     ),
     "session:weights": refused("synapses do not learn here", "backend='cpu'"),
     "session:learning": refused("synapses do not learn here", "backend='cpu'"),
-    **learns_at_spikes_only(),
-    "synapse:plastic": refused(
-        "a module of trained weights has no rule by which spikes change them",
-        "plasticity=None, or backend='cpu'",
-    ),
+    "synapse:plastic": PLASTIC,
+    "synapse:following": PLASTIC,
+    "synapse:stepwise": PLASTIC,
+    "synapse:modulated": PLASTIC,
     "synapse:release": refused(
         "which synapses fail is drawn where spikes are delivered, and cannot be replayed",
         "release=1 with weights scaled by the probability, which keeps the mean",

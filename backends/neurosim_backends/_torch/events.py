@@ -21,8 +21,9 @@ from neurosim.describe.sources import Input, SpikeTimes
 from neurosim.errors import DescriptionError, SimulationError, UnknownNameError, UnsupportedError
 from neurosim.kernels.eventprop import ROW, TOO_MANY, fire, fire_backward
 from neurosim.lower.plan import Floats, Ints
+from neurosim.units import to_scalar
 from neurosim_backends._torch.links import Part
-from neurosim_backends._torch.module import PlanModule
+from neurosim_backends._torch.module import PlanModule, require_mapping, require_tensor
 from neurosim_backends._torch.sharing import in_shares
 
 ROOM = 8
@@ -82,7 +83,8 @@ class EventModule(torch.nn.Module):  # type: ignore[misc]
     Raises
     ------
     UnsupportedError
-        For anything else than such a network, by name.
+        For anything else than such a network, by name; for parameters in ``learn=``, too, which
+        have no gradients here.
     """
 
     def __init__(self, module: PlanModule, network: Network) -> None:
@@ -106,7 +108,7 @@ class EventModule(torch.nn.Module):  # type: ignore[misc]
         inputs : (batch, *shape) or (batch, *shape, n_spikes) tensor, or mapping of such
             Spike times [ms] of the ``Input`` population, in any order, infinite where there is
             none; by name where there are several. They may require gradients.
-        duration : float
+        duration : float, or text such as "40 ms"
             Until when [ms].
 
         Returns
@@ -122,8 +124,7 @@ class EventModule(torch.nn.Module):  # type: ignore[misc]
         SimulationError
             If a neuron fires without end.
         """
-        if not 0 < duration < np.inf:
-            raise DescriptionError("event module: duration", duration, "a time in ms above 0")
+        duration = to_scalar(duration, "ms", "event module: duration", above=0)
         times = self._checked(inputs)
         batch = next(iter(times.values())).shape[0] if times else 1
         for p in self._sources.values():
@@ -142,8 +143,7 @@ class EventModule(torch.nn.Module):  # type: ignore[misc]
             weights.append(torch.zeros(0, len(neurons), dtype=torch.float64))
             receptor = [np.full(k.part.n_pre, slots[k.receptor]) for k in layer.links]
             course = _Course(
-                layer.name, neurons, np.concatenate([np.empty(0, np.int64), *receptor]),
-                float(duration),
+                layer.name, neurons, np.concatenate([np.empty(0, np.int64), *receptor]), duration,
             )  # fmt: skip
             made = _Fired.apply(course, torch.cat(rows, 1), torch.cat(weights))
             times[layer.population] = made
@@ -159,6 +159,7 @@ class EventModule(torch.nn.Module):  # type: ignore[misc]
                     f"a mapping of the Input populations {', '.join(fed) or '(there are none)'}",
                 )  # fmt: skip
             inputs = {next(iter(fed)): inputs}
+        require_mapping(inputs, "event module: inputs")
         for name in inputs:
             if name not in fed:
                 raise UnknownNameError("event module: inputs", name, fed)
@@ -168,13 +169,16 @@ class EventModule(torch.nn.Module):  # type: ignore[misc]
             if name not in inputs:
                 raise DescriptionError(place, None, "a tensor of spike times")
             x = inputs[name]
+            require_tensor(x, place)
             wanted = tuple(p.shape)
-            if x.ndim < 2 or tuple(x.shape[1 : 1 + len(wanted)]) != wanted:
-                raise DescriptionError(place, tuple(x.shape), f"the shape (batch, *{wanted}, ...)")
-            if x.ndim > len(wanted) + 2:
+            fits = tuple(x.shape[1 : 1 + len(wanted)]) == wanted
+            if not fits or not 1 <= x.ndim - len(wanted) <= 2:
+                told = ", ".join(("batch", *map(str, wanted)))
                 raise DescriptionError(
-                    place, tuple(x.shape), f"the shape (batch, *{wanted}, n_spikes)"
+                    place, tuple(x.shape), f"the shape ({told}) or ({told}, n_spikes)"
                 )
+            if x.dtype == torch.bool or x.is_complex():
+                raise DescriptionError(place, str(x.dtype), "times in ms, as real numbers")
             if x.device.type != "cpu":
                 raise DescriptionError(place, str(x.device), "a tensor on the CPU")
             if bool(torch.any(~(x >= 0))):
@@ -328,6 +332,16 @@ def _layers(module: PlanModule, network: Network) -> tuple[Layer, ...]:
                 refuse(f"{part}: {type(model).__name__}", "what enters is spikes at given times",
                        "ns.Input('spikes') or ns.SpikeTimes")  # fmt: skip
             continue
+        learned = module.cell(p.index).learned
+        if learned:
+            # They would have no gradient here, and a training would leave them as they are.
+            refuse(
+                f"{part}: learn of {', '.join(learned)}",
+                "spike times have gradients by weights and by input times, not by parameters of "
+                "neurons",
+                "a session without learn= (net.with_parameters(session.learned()) keeps what was "
+                "learned), or session.module with surrogate gradients",
+            )
         if not isinstance(model, LIF):
             refuse(f"{part}: {type(model).__name__}",
                    "the course between two spikes is solved for leaky integrate-and-fire neurons",

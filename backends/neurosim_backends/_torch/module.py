@@ -452,6 +452,7 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
                     f"a mapping of the Input populations {', '.join(fed) or '(there are none)'}",
                 )  # fmt: skip
             inputs = {next(iter(fed)): inputs}
+        require_mapping(inputs, "module: inputs")
         made = {}
         for name in inputs:
             if name not in fed:
@@ -460,11 +461,11 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
             if name not in inputs:
                 raise DescriptionError(f"module: inputs[{name!r}]", None, "a tensor")
             x = inputs[name]
+            require_tensor(x, f"module: inputs[{name!r}]")
             if tuple(x.shape[2:]) not in (p.shape, (p.size,)):
+                told = ", ".join(("time", "batch", *map(str, p.shape)))
                 raise DescriptionError(
-                    f"module: inputs[{name!r}]",
-                    tuple(x.shape),
-                    f"the shape (time, batch, {p.shape})",
+                    f"module: inputs[{name!r}]", tuple(x.shape), f"the shape ({told})"
                 )
             made[p.index] = x.reshape(*x.shape[:2], p.size).to(self.like)
         lengths = {tuple(x.shape[:2]) for x in made.values()}
@@ -689,6 +690,24 @@ class PlanModule(torch.nn.Module):  # type: ignore[misc]
         spec = self.plan.populations[population].spec
         assert spec is not None
         return cells[population].values[spec.states.index(name)]
+
+
+def require_mapping(inputs: Any, place: str) -> None:
+    """Refuse what is neither a tensor, which is looked at before, nor tensors by name."""
+    if not isinstance(inputs, Mapping):
+        raise DescriptionError(
+            place, inputs, "a tensor, or a mapping of Input populations to tensors",
+            f"It is of type {type(inputs).__name__}; torch.as_tensor makes a tensor of an array.",
+        )  # fmt: skip
+
+
+def require_tensor(x: Any, place: str) -> None:
+    """Refuse what torch has no gradient of."""
+    if not isinstance(x, torch.Tensor):
+        raise DescriptionError(
+            place, x, "a tensor",
+            f"It is of type {type(x).__name__}; torch.as_tensor makes a tensor of an array.",
+        )  # fmt: skip
 
 
 def _add(rows: dict[Any, torch.Tensor], place: Any, more: torch.Tensor) -> None:
