@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from textwrap import wrap
@@ -196,6 +197,38 @@ class Refusals:
         refuse(self.found)
 
 
+def within_comment(text: str) -> str:
+    r"""Return a text that holds names as it may stand in a comment: on one line.
+
+    >>> print(within_comment("x\nimport os"))
+    x\nimport os
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
+def within_docstring(text: str) -> str:
+    r"""Return a text that holds names as it may stand in a docstring, which it cannot end.
+
+    >>> print(within_docstring("C:\\users"))
+    C:\\users
+    >>> print(within_docstring('a' + 3 * '"' + 'b'))
+    a'''b
+    """
+    return within_comment(text).replace("\\", "\\\\").replace('"""', "'''")
+
+
+def quoted(text: str) -> str:
+    r"""Return a name as a text of Python, in double quotes.
+
+    >>> print(quoted('a "b"'))
+    "a \"b\""
+    """
+    # Escapes of JSON are Python's, but for pairs of surrogates, which could not be printed.
+    return json.dumps(text, ensure_ascii=False)
+
+
 def differences(approximations: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the lines in which the head of a script says what is not as described; none if all is.
 
@@ -206,7 +239,6 @@ def differences(approximations: Iterable[Mapping[str, Any]]) -> list[str]:
     """
     lines = ["", "Differences from the description:"]
     for line in told(approximations):
-        line = line.replace("\\", "\\\\").replace('"""', "'''")  # it stands in a docstring
-        lines += wrap(f"- {line}", WIDTH, subsequent_indent="  ", break_long_words=False,
-                      break_on_hyphens=False)  # fmt: skip
+        lines += wrap(f"- {within_docstring(line)}", WIDTH, subsequent_indent="  ",
+                      break_long_words=False, break_on_hyphens=False)  # fmt: skip
     return lines if len(lines) > 2 else []

@@ -126,6 +126,10 @@ def test_what_pynn_has_no_form_of_is_refused_with_the_nearest() -> None:
 def test_a_script_fires_as_our_core_does(simulator: str, tmp_path: Path) -> None:
     """Nothing is drawn, so both simulators have as many spikes as we, cell for cell."""
     net = volleys()
+    single = net.population("single", 1, ns.SpikeTimes([[0.1, 3.0, 4.0]]))
+    silent = net.population("len", 1, ns.SpikeTimes([[]]))
+    net.record(single, "spikes")
+    net.record(silent, "spikes")
     (tmp_path / "script.py").write_text(ns.export(net, "pynn", duration=60.0), encoding="utf-8")
     (tmp_path / "brian_preferences").write_text("codegen.target = 'numpy'\n")
     done = subprocess.run(
@@ -139,7 +143,7 @@ def test_a_script_fires_as_our_core_does(simulator: str, tmp_path: Path) -> None
     printed = {name: float(value) for name, value in found}
     run = ns.run(net, 60.0)
     for name, record in run.spikes.items():
-        assert len(record) > 0
+        assert (len(record) > 0) == (name != "len")
         assert printed[name] == pytest.approx(len(record) / record.size / 0.06, abs=0.01), name
     mean = run.states["cells"]["V_m"].array.mean()
     assert printed["mean v of cells"] == pytest.approx(mean, abs=0.1)
@@ -192,3 +196,20 @@ def test_weights_that_spinnaker_rounds_to_nothing_are_told() -> None:
     assert not any("'large'" in str(w.message) for w in told)
     assert "Projection 'tiny': weight: weights onto this receptor are multiples of" in text
     assert "SpiNNaker rounds. Weights onto 'cells', excitatory: multiples of" in text
+
+
+def test_spikes_of_the_first_step_meet_none_of_the_second() -> None:
+    """Brian2 refuses two spikes of a cell in a step; trains that have them are told so."""
+
+    def written(*trains: list[float]) -> str:
+        net = ns.Network("early", seed=1)
+        net.population("given", len(trains), ns.SpikeTimes(list(trains)))
+        return ns.export(net, "pynn", dt=0.1)
+
+    assert "spike_times=[[0.2, 0.3], [0.2]])" in written([0.1, 0.3], [0.2])
+    assert "spike_times=[0.2, 0.3])" in written([0.1, 0.3])
+    told = r"Population 'given': a spike in the first step.*sends nothing before.*0\.2 ms.*a run"
+    with pytest.raises(UnsupportedError, match=told):
+        written([1.0], [0.1, 0.2])
+    with pytest.warns(ApproximationWarning, match=r"'given'.*one spike of a cell in a step"):
+        written([1.0, 1.0], [2.0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 import sys
 import warnings
@@ -16,6 +17,7 @@ import neurosim as ns
 from neurosim.backend import find_backend
 from neurosim.capabilities import Requirement
 from neurosim.errors import ApproximationWarning, UnsupportedError
+from neurosim.exporting import within_comment, within_docstring
 from neurosim.features import uses
 from tests.conformance.networks import CASES, Case
 
@@ -156,3 +158,65 @@ def test_a_script_that_draws_says_that_it_needs_matplotlib(
     )
     net._recorders = []
     assert "matplotlib" not in ns.export(net, backend)
+
+
+NAMES = [
+    'a"""b', 'a"""; print("INJECTED"); """b', "a'''; print('INJECTED')", r"C:\users\new", '"', "'",
+    "\\", '"; print("INJECTED"); "', "{print('INJECTED')}", "\N{GRINNING FACE}",
+    f"[{', '.join(['1.0'] * 40)}]", "RandomDistribution(" + "x" * 90 + " rng=rng)",
+]  # fmt: skip
+"""Names that a description takes, and that would break a text, end it, or run."""
+
+
+@pytest.mark.filterwarnings("ignore::neurosim.errors.ApproximationWarning")
+@pytest.mark.parametrize("backend", EXPORTING)
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_texts_and_nothing_else(backend: str, name: str) -> None:
+    net = ns.Network(name, seed=1)
+    given = net.population(f"{name} given", 2, ns.SpikeTimes([[0.1], [5.0]]))
+    cells = net.population(name, 4, ns.LIF())
+    net.project(given, cells, ns.AllToAll(), weight=3.0, receptor="exc", name=f"{name} wide")
+    net.project(cells, cells, ns.FixedProbability(0.5), weight=3.0, receptor="exc",
+                plasticity=ns.STDP(w_max=9.0), name=f"{name} learning")  # fmt: skip
+    net.drive(cells, ns.Poisson(rate=100.0), weight=1.0, receptor="exc")
+    net.inject(cells[:2], ns.ConstantCurrent(amplitude=3.0))
+    net.record(cells, ["spikes", "V_m"])
+    net.record(net.projections[f"{name} wide"], "weight")
+    if backend == "brian2":
+        net.record(net.projections[f"{name} learning"], "weight")
+    text = ns.export(net, backend, duration=1.0)
+    compile(text, "script.py", "exec")
+    text.encode("utf-8")
+    for node in ast.walk(ast.parse(text)):
+        ran = isinstance(node, ast.Call) and ast.unparse(node) == "print('INJECTED')"
+        assert not ran, name
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            assert not re.search("[\ud800-\udfff]", node.value)
+
+
+def test_line_breaks_and_what_ends_a_docstring_are_escaped() -> None:
+    """Descriptions refuse names with line breaks; what else stands in a script may have some."""
+    wild = 'x\nimport os\r\x0c\x00 C:\\users """ + """'
+    assert within_comment(wild).splitlines() == [within_comment(wild)]
+    (only,) = ast.parse(f'"""{within_docstring(wild)}\n"""').body
+    assert isinstance(only, ast.Expr)
+    assert ast.parse(f"# {within_comment(wild)}").body == []
+
+
+TAKEN = ("sum", "len", "enumerate", "print", "range", "any", "DENDRITIC", "mean", "mV", "ms",
+         "NeuronGroup", "SpikeMonitor", "legend")  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::neurosim.errors.ApproximationWarning")
+@pytest.mark.parametrize("backend", EXPORTING)
+def test_a_population_takes_no_name_that_a_script_needs(backend: str) -> None:
+    net = ns.Network("taken", seed=1)
+    for name in TAKEN:
+        net.record(net.population(name, 2, ns.LIF()), "spikes")
+    found = {
+        node.id
+        for node in ast.walk(ast.parse(ns.export(net, backend)))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    needed = {"brian2": set(TAKEN) - {"DENDRITIC"}, "pynn": {"DENDRITIC"}}.get(backend, set())
+    assert not found & (needed | set(dir(builtins)))

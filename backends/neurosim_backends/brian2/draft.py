@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from dataclasses import dataclass, field
 from keyword import iskeyword
@@ -12,19 +13,24 @@ import numpy as np
 from neurosim.backend import Options
 from neurosim.describe.network import Network
 from neurosim.describe.population import Population
+from neurosim.equations.dimensions import UNITS
 from neurosim.equations.functions import FUNCTIONS
 from neurosim.errors import UnsupportedError
 from neurosim.exporting import Refusals
 from neurosim.lower.plan import Ints, Plan
 from neurosim.lower.values import realise_parameters
 from neurosim_backends.brian2.equations import brian2_method
-from neurosim_backends.brian2.words import MOST_LISTED, listed, quantity, times_unit
+from neurosim_backends.brian2.words import MOST_LISTED, listed, quantity, times_unit, unit_word
 
 TAKEN = frozenset(
     ("e", "pi", "inf", "i", "j", "t", "dt", "N", "xi", "lastspike", "not_refractory", "seed",
      "duration", "run", "second", "volt", "amp", "farad", "siemens", "ohm", "Hz", "array", "arange",
      "choice", "rand", "randn", "randint", "plot", "show", "defaultclock", "brian2", "found",
-     "sources", "targets", "pre", "post", "allowed", "magic_network", "prefs", *FUNCTIONS)
+     "sources", "targets", "pre", "post", "allowed", "magic_network", "prefs", "NeuronGroup",
+     "PoissonGroup", "PoissonInput", "SpikeGeneratorGroup", "SpikeMonitor", "StateMonitor",
+     "Synapses", "TimedArray", "around", "float32", "legend", "mean", "poisson", "repeat",
+     "sample", "searchsorted", "xlabel", "ylabel", *map(unit_word, UNITS), *FUNCTIONS,
+     *dir(builtins))
 )  # fmt: skip
 """Names that mean something in a script of Brian2."""
 

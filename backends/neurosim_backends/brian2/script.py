@@ -10,7 +10,7 @@ import numpy as np
 from neurosim.backend import Options, Script
 from neurosim.capabilities import require
 from neurosim.describe.network import Network
-from neurosim.exporting import WIDTH, differences
+from neurosim.exporting import WIDTH, differences, quoted, within_comment, within_docstring
 from neurosim.lower.lowering import lower
 from neurosim_backends.brian2.capabilities import RUNTIME
 from neurosim_backends.brian2.draft import Draft
@@ -151,7 +151,8 @@ def _conventions(draft: Draft, sections: dict[str, list[str]]) -> list[str]:
 def _title(network: Network) -> str:
     from importlib.metadata import version
 
-    return f"Network '{network.name}' for Brian2, written by neurosim {version('neurosim-snn')}."
+    name = within_docstring(repr(network.name))
+    return f"Network {name} for Brian2, written by neurosim {version('neurosim-snn')}."
 
 
 def _pulses(draft: Draft, models: Models) -> None:
@@ -182,7 +183,8 @@ def _recorders(draft: Draft, models: Models) -> list[str]:
                 )
             continue
         if recorder.population is None:
-            lines.append(f"# Weights of '{recorder.label}' are static: they stand in its w.")
+            label = within_comment(recorder.label)
+            lines.append(f"# Weights of '{label}' are static: they stand in its w.")
             continue
         p = recorder.population
         word = draft.words[p.name]
@@ -211,6 +213,11 @@ def _monitored(recorder: Any, word: str) -> tuple[str, int]:
     return f"{word}[{ids[0]}:{ids[-1] + 1}]", len(ids)
 
 
+def _within_format(name: str) -> str:
+    """Return a name as it may stand in an f-string in double quotes."""
+    return quoted(name)[1:-1].replace("{", "{{").replace("}", "}}")
+
+
 def _results(draft: Draft) -> list[str]:
     lines = ["run(duration)", "", 'print(f"Brian2 {brian2.__version__}, {duration/ms:g} ms")']
     plotted: list[tuple[str, int]] = []
@@ -220,7 +227,7 @@ def _results(draft: Draft) -> list[str]:
             word = draft.words[recorder.population.name]
             _, n = _monitored(recorder, word)
             lines.append(
-                f'print(f"{recorder.population.name}: '
+                f'print(f"{_within_format(recorder.population.name)}: '
                 f'{{{word}_spikes.num_spikes/{n}/(duration/second):.4g}} Hz")'
             )
             plotted.append((word, first))
@@ -228,7 +235,8 @@ def _results(draft: Draft) -> list[str]:
     for label, several in draft.learning.items():
         unit = draft.network.projections[label].unit
         for name, weight in several:
-            lines.append(f'print(f"{label}: mean weight {{mean({name}.{weight}):.6g}} {unit}")')
+            called = _within_format(label)
+            lines.append(f'print(f"{called}: mean weight {{mean({name}.{weight}):.6g}} {unit}")')
     if plotted:
         lines.append("")
         for word, offset in plotted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,13 @@ from neurosim.capabilities import require
 from neurosim.describe.distributions import Distribution, FunctionOfDistance
 from neurosim.describe.network import Network
 from neurosim.describe.population import Selectable
-from neurosim.exporting import Refusals, differences
+from neurosim.exporting import (
+    Refusals,
+    differences,
+    quoted,
+    within_comment,
+    within_docstring,
+)
 from neurosim.lower.lowering import lower
 from neurosim.lower.plan import Plan
 from neurosim_backends.nest import draft_devices as devices
@@ -61,7 +66,9 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
     body: list[str] = []
     for title, lines in sections.items():
         if lines:
-            folds = [folded(line) for text in lines for line in text.split("\n")]
+            # A comment is a text of its own, and may hold any name.
+            whole = [within_comment(t) if t.startswith("#") else t for t in lines]
+            folds = [folded(line) for text in whole for line in text.split("\n")]
             body += [f"# --- {title} ".ljust(RULER, "-"), "", *folds, ""]
     modules = {}
     if any("np." in line for line in body):
@@ -84,7 +91,8 @@ def _head(
     install = f"pip install 'nest-simulator{VERSIONS}'{plots}"
     threads = f", local_num_threads={options.threads}" if options.threads else ""
     return [
-        f'"""Network {network.name!r} for NEST {least} or later, written by neurosim.',
+        f'"""Network {within_docstring(repr(network.name))} for NEST {least} or later, '
+        "written by neurosim.",
         f"To have it: {install}",
         "",
         "NEST draws wiring and all random numbers anew: it is the same network in distribution,",
@@ -140,7 +148,7 @@ def _initial_values(draft: Draft) -> list[str]:
 def _results(counted: list[tuple[str, str, str]], traces: list[tuple[str, ...]]) -> list[str]:
     lines = ["nest.Simulate(DURATION)"]
     if counted:
-        rows = [f"    ({json.dumps(label)}, {view}, {node})," for label, view, node in counted]
+        rows = [f"    ({quoted(label)}, {view}, {node})," for label, view, node in counted]
         lines += [
             "",
             "for name, population, recorder in (",
@@ -154,7 +162,7 @@ def _results(counted: list[tuple[str, str, str]], traces: list[tuple[str, ...]])
     if traces:
         lines.append("")
     for label, node, variable in traces:
-        told = json.dumps(f"mean {variable} of {label}:")
+        told = quoted(f"mean {variable} of {label}:")
         lines.append(f'print({told}, np.mean({node}.events["{variable}"]).round(6))')
     if counted:
         lines += [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import math
 import re
@@ -26,8 +27,9 @@ WIDTH = 96
 
 TAKEN = frozenset(
     {"nest", "np", "plt", "DT", "DURATION", "SEED", "population", "recorder", "name", "rate",
-     "spikes"}
+     "spikes", *dir(builtins)}
 )  # fmt: skip
+"""Names that mean something in a script: `len = nest.Create(...)` would break what counts."""
 
 
 def number(value: float) -> str:
@@ -59,7 +61,18 @@ def array(values: Any, part: str) -> str:
 
 
 _REDRAWN = re.compile(r"(.*nest\.math\.redraw\()(.*)(\),?)")
-_NUMBERS = re.compile(r"\[[-\d.e+]+(?:, [-\d.e+]+)+\]")
+_TEXT = r'"(?:\\.|[^"\\])*"'
+_NUMBERS = re.compile(rf"{_TEXT}|\[[-\d.e+]+(?:, [-\d.e+]+)+\]")
+
+
+def is_code(start: str) -> bool:
+    """Tell whether what follows the start of a line is code: names in texts, comments are not.
+
+    >>> is_code('f("a", '), is_code('f("a, '), is_code("# a")
+    (True, False, False)
+    """
+    left = re.sub(_TEXT, "", start)
+    return '"' not in left and "#" not in left
 
 
 def folded(line: str) -> str:
@@ -71,11 +84,13 @@ def folded(line: str) -> str:
         -50.25, -50.25, -50.25, -50.25, -50.25,
     ])  # mV
     """
-    if len(line) <= WIDTH:
+    if len(line) <= WIDTH or line.lstrip().startswith("#"):
         return line
     margin = line[: len(line) - len(line.lstrip())]
 
     def rows(found: re.Match[str]) -> str:
+        if not found[0].startswith("["):
+            return found[0]  # a name, that may look like numbers
         inside = fill(
             found[0][1:-1] + ",", WIDTH, initial_indent=f"{margin}    ",
             subsequent_indent=f"{margin}    ", break_on_hyphens=False, break_long_words=False,
@@ -83,7 +98,7 @@ def folded(line: str) -> str:
         return f"[\n{inside}\n{margin}]"
 
     redrawn = _REDRAWN.fullmatch(line)
-    if redrawn is not None:
+    if redrawn is not None and is_code(redrawn[1]):
         return f"{redrawn[1]}\n{margin}    {redrawn[2]}\n{margin}{redrawn[3]}"
     return _NUMBERS.sub(rows, line)
 

@@ -22,6 +22,7 @@ from neurosim_backends.pynn.cells import CELL_ROWS, Cell, cell_of
 TAKEN = (
     "pyNN", "sim", "sys", "importlib", "SIMULATOR", "SIMULATORS", "SETTINGS", "NumpyRNG",
     "RandomDistribution", "rng", "trains", "train", "k", "view", "source", "amplitude", "trace",
+    "DENDRITIC",
 )  # fmt: skip
 
 

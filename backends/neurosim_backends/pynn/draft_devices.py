@@ -34,11 +34,26 @@ def source(draft: Draft, population: Population, name: str) -> list[str]:
             f"{part}: spike times {WHERE}", f"it does not spell out more than {LONGEST}", RUN_IT
         )
     trains = []
+    second = round(2 * draft.dt, 10)
     for train in model.trains:
-        times = [max(t, round(2 * draft.dt, 10)) for t in draft.on_grid(train)]
+        given = draft.on_grid(train)
+        times = [max(t, second) for t in given]
+        if len(set(times)) < len(set(given)):
+            raise UnsupportedError(
+                f"{part}: a spike in the first step and one in the second {WHERE}",
+                f"PyNN's NEST sends nothing before the second step ({second:g} ms), where the two "
+                "would meet",
+                f"trains with one spike of a cell up to {second:g} ms, or {RUN_IT}",
+            )
+        if len(set(times)) < len(times):
+            draft.tell(f"{part}: spike times", "PyNN's Brian2 takes one spike of a cell in a step: "
+                       "this runs on nest", "all of it there")  # fmt: skip
         trains.append(f"[{numbers(times)}]")
     rows = f"[{', '.join(trains)}]"
-    if len(rows) > 40:
+    if n == 1:
+        # PyNN's Brian2 takes a list of one train for a train, and stops.
+        rows = trains[0]
+    elif len(rows) > 40:
         rows = "[\n" + "".join(f"    {train},\n" for train in trains) + "]"
     label = f'label="{name}"'
     return block(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from neurosim.describe.network import Network
 from neurosim.describe.population import Population
 from neurosim.engine.layout import expected_connections
 from neurosim.errors import UnsupportedError
-from neurosim.exporting import differences
+from neurosim.exporting import differences, quoted, within_comment, within_docstring
 from neurosim.lower.lowering import lower
 from neurosim_backends.nest.words import number
 from neurosim_backends.pynn import draft_devices as devices
@@ -73,11 +72,13 @@ def write_script(network: Network, duration: float, options: Options) -> Script:
     body: list[str] = []
     for title, lines in sections.items():
         if lines:
-            folds = [folded(line) for text in lines for line in text.split("\n")]
+            # A comment is a text of its own, and may hold any name.
+            whole = [within_comment(t) if t.startswith("#") else t for t in lines]
+            folds = [folded(line) for text in whole for line in text.split("\n")]
             body += [f"# --- {title} ".ljust(RULER, "-"), "", *folds, ""]
     on_spinnaker = _on_spinnaker(draft)
     made += [*(a.told for a in draft.plan.approximations), *draft.approximations]
-    told = [*on_spinnaker, *differences(made)]
+    told = [*map(within_docstring, on_spinnaker), *differences(made)]
     text = "\n".join([*_head(draft, duration, told, body), *body]).rstrip() + "\n"
     return Script(text=text, approximations=tuple(made))
 
@@ -96,7 +97,8 @@ def _head(draft: Draft, duration: float, told: list[str], body: list[str]) -> li
     if _uses("rng=rng", body):
         drawn = sorted({*drawn, "NumpyRNG"})
     return [
-        f'"""Network {draft.network.name!r} for PyNN {least} or later, written by neurosim.',
+        f'"""Network {within_docstring(repr(draft.network.name))} for PyNN {least} or later, '
+        "written by neurosim.",
         f"To have it: {install}",
         "",
         "    python script.py nest         needs: pip install 'nest-simulator>=3.10'",
@@ -203,7 +205,7 @@ def _populations(draft: Draft) -> list[str]:
     lines: list[str] = []
     for population in draft.network.populations.values():
         name = draft.nodes[population.name] = draft.names.make(population.name)
-        label = json.dumps(population.name)
+        label = quoted(population.name)
         with draft.refusals:
             if population.name not in cells:
                 lines += devices.source(draft, population, name)
@@ -346,7 +348,7 @@ def _start(draft: Draft, given: InitialValue) -> list[str]:
 def _results(counted: list[tuple[str, str]], traces: list[tuple[str, str, str]]) -> list[str]:
     lines = ["sim.run(DURATION)"]
     if counted:
-        rows = [f"    ({json.dumps(label)}, {view})," for label, view in counted]
+        rows = [f"    ({quoted(label)}, {view})," for label, view in counted]
         lines += [
             "",
             "for name, population in (",
@@ -361,7 +363,7 @@ def _results(counted: list[tuple[str, str]], traces: list[tuple[str, str, str]])
     if traces:
         lines.append("")
     for label, view, variable in traces:
-        told = json.dumps(f"mean {variable} of {label}:")
+        told = quoted(f"mean {variable} of {label}:")
         lines += [
             f'trace = {view}.get_data("{variable}").segments[0].filter(name="{variable}")[0]',
             f"print({told}, trace.magnitude.mean().round(6))",

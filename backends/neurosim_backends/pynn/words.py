@@ -18,7 +18,7 @@ from neurosim.describe.distributions import (
 from neurosim.errors import UnsupportedError
 from neurosim_backends._drafting import LONGEST
 from neurosim_backends.nest.words import folded as with_lists_folded
-from neurosim_backends.nest.words import number
+from neurosim_backends.nest.words import is_code, number
 
 RUN_IT = "a run on the backend 'pynn'"
 WHERE = "in a script for PyNN"
@@ -55,7 +55,7 @@ _DRAWN = re.compile(r"(.*RandomDistribution\()(.*rng=rng)(\).*)")
 def folded(line: str) -> str:
     """Return a line with its draw, or its lists of numbers, on lines of their own if too long."""
     drawn = _DRAWN.fullmatch(line)
-    if len(line) <= WIDTH or drawn is None:
+    if len(line) <= WIDTH or drawn is None or not is_code(drawn[1]):
         return with_lists_folded(line)
     margin = line[: len(line) - len(line.lstrip())]
     return f"{drawn[1]}\n{margin}    {drawn[2]}\n{margin}{drawn[3]}"
