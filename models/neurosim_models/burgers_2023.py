@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -127,6 +127,10 @@ class PID:
     def __init__(self) -> None:
         self._integral: Any = 0.0
 
+    def reset(self) -> None:
+        """Forget the integral: a flight begins."""
+        self._integral = 0.0
+
     def __call__(self, seen: Floats) -> Floats:
         """Return the commands (copies,) for what a `Blimp` shows, (copies, 2)."""
         error, slope = seen.T
@@ -135,8 +139,17 @@ class PID:
         return np.asarray(np.clip(wanted, -STRONGEST, STRONGEST), np.float64)
 
 
+@runtime_checkable
+class _Resettable(Protocol):
+    """A controller that remembers something of a flight."""
+
+    def reset(self) -> None: ...
+
+
 def fly(blimp: Blimp, controller: Callable[[Floats], Floats]) -> tuple[Floats, Floats]:
     """Fly to the end with a controller that is a function.
+
+    One that has a method `reset`, as `PID`, begins anew.
 
     Returns
     -------
@@ -144,6 +157,8 @@ def fly(blimp: Blimp, controller: Callable[[Floats], Floats]) -> tuple[Floats, F
         Errors and slopes.
     commands : (n_turns, copies) float64
     """
+    if isinstance(controller, _Resettable):
+        controller.reset()
     seen, commands, ended = [blimp.reset()[0]], [], False
     while not ended:
         commands.append(controller(seen[-1]))

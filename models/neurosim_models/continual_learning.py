@@ -15,7 +15,7 @@ import torch
 
 import neurosim as ns
 from neurosim.describe.checks import to_int
-from neurosim.errors import DescriptionError
+from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.units import to_scalar
 
 Floats = npt.NDArray[np.float64]
@@ -124,6 +124,14 @@ class HLOP(Plain):
 
     def begin(self, weights: Tensors) -> None:
         """Add rows that are orthogonal to each other and to the old ones."""
+        for name in self._rows:
+            if name not in weights:
+                raise UnknownNameError("HLOP: rows", name, weights)
+        for name in weights:
+            if name not in self._rows:
+                raise DescriptionError(
+                    "HLOP: rows", sorted(self._rows), f"rows for each projection, also for {name!r}"
+                )
         for name, weight in weights.items():
             n = weight.shape[0]
             old = self.old.setdefault(name, torch.zeros(0, n, dtype=weight.dtype))
@@ -227,7 +235,17 @@ class Continual:
 
     @property
     def backward_transfer(self) -> float:
-        """BWT: mean change of the accuracy of tasks since they were learned; forgetting is < 0."""
+        """BWT: mean change of the accuracy of tasks since they were learned; forgetting is < 0.
+
+        Raises
+        ------
+        DescriptionError
+            After a single task, which nothing followed.
+        """
+        if len(self.accuracies) < 2:
+            raise DescriptionError(
+                "Continual.backward_transfer: number of tasks", len(self.accuracies), "2 or more"
+            )
         learned = np.diagonal(self.accuracies)[:-1]
         return float((self.accuracies[-1, :-1] - learned).mean())
 
@@ -266,6 +284,17 @@ def learn_tasks(
     Continual
     """
     rule = Plain() if rule is None else rule
+    place = "learn_tasks"
+    epochs, steps, batch = (
+        to_int(n, f"{place}: {name}", at_least=1)
+        for name, n in (("epochs", epochs), ("steps", steps), ("batch", batch))
+    )
+    rate = to_scalar(rate, "1", f"{place}: rate", at_least=0)
+    populations = list(network.populations.values())
+    if not len(tasks):
+        raise DescriptionError(f"{place}: tasks", tasks, "one task or more")
+    for k, task in enumerate(tasks):
+        _check_task(task, len(populations[0]), len(populations[-1]), f"{place}: tasks[{k}]")
     session = ns.compile(network, backend, precision="single")
     module: Any = session.module  # type: ignore[attr-defined]
     layers = list(network.populations)
@@ -310,6 +339,40 @@ def learn_tasks(
     return Continual(accuracies=accuracies)
 
 
+def _check_task(task: Any, n_inputs: int, n_classes: int, place: str) -> None:
+    """Refuse images that are no numbers, or do not fit the network, and labels without a class."""
+    if len(task) != 4:
+        raise DescriptionError(place, task, "(images, labels, images, labels)")
+    for what, images, labels in (("trained", *task[:2]), ("tested", *task[2:])):
+        shown, known = _numbers(images, f"{place}: {what} images"), np.asarray(labels)
+        if shown.size != len(shown) * n_inputs or not len(shown):
+            raise DescriptionError(
+                f"{place}: {what} images", shown, f"images of {n_inputs} numbers, one or more"
+            )
+        wrong = shown[~np.isfinite(shown)]
+        if wrong.size:
+            raise DescriptionError(f"{place}: {what} images", wrong[0], "finite numbers")
+        if known.shape != (len(shown),) or known.dtype.kind not in "iu":
+            raise DescriptionError(
+                f"{place}: {what} labels", known, f"{len(shown)} integers, one for each image"
+            )
+        strange = known[(known < 0) | (known >= n_classes)]
+        if strange.size:
+            raise DescriptionError(
+                f"{place}: {what} labels", strange[0], f"classes from 0 to {n_classes - 1}"
+            )
+
+
+def _numbers(images: Any, place: str) -> Floats:
+    try:
+        found = np.asarray(images, np.float64)
+    except (TypeError, ValueError):
+        raise DescriptionError(place, images, "an array of numbers, (n, ...)") from None
+    if found.ndim < 2:
+        raise DescriptionError(place, found, "an array of numbers, (n, ...)")
+    return found
+
+
 def permuted(images: Any, labels: Any, n_tasks: int, *, held: int, seed: int = 1) -> list[Any]:
     """Return tasks that differ in the order of their pixels only.
 
@@ -327,10 +390,20 @@ def permuted(images: Any, labels: Any, n_tasks: int, *, held: int, seed: int = 1
     -------
     list of (images, labels, images, labels)
     """
+    shown, known = _numbers(images, "permuted: images"), np.asarray(labels)
+    n = len(shown)
+    if known.shape != (n,):
+        raise DescriptionError("permuted: labels", known, f"{n}, one for each image")
+    n_tasks = to_int(n_tasks, "permuted: n_tasks", at_least=1)
+    held = to_int(held, "permuted: held", at_least=1)
+    if held >= n:
+        raise DescriptionError(
+            "permuted: held", held, f"less than {n}, the number of images: some are learned"
+        )
     rng = np.random.default_rng(seed)
-    flat = np.asarray(images, np.float64).reshape(len(images), -1)
-    order = rng.permutation(len(flat))
-    flat, known = flat[order], np.asarray(labels)[order]
+    flat = shown.reshape(n, -1)
+    order = rng.permutation(n)
+    flat, known = flat[order], known[order]
     tasks = []
     for k in range(n_tasks):
         moved = flat[:, rng.permutation(flat.shape[1])] if k else flat

@@ -187,13 +187,15 @@ class GaussianFilter:
             Where a precision has become negative: the second level then expects changes that are
             too large for its approximation.
         """
-        given = np.asarray(values, np.float64)
+        place = "GaussianFilter.observe: values"
+        expected = f"finite numbers, (n_observations,) or (n_observations, {self._size})"
+        try:
+            given = np.asarray(values, np.float64)
+        except (TypeError, ValueError):
+            raise DescriptionError(place, values, expected) from None
         u = np.broadcast_to(given[:, None], (len(given), self._size)) if given.ndim == 1 else given
         if u.ndim != 2 or u.shape[1] != self._size or not len(u) or not np.isfinite(u).all():
-            raise DescriptionError(
-                "GaussianFilter.observe: values", given,
-                f"finite numbers, (n_observations,) or (n_observations, {self._size})",
-            )  # fmt: skip
+            raise DescriptionError(place, given, expected)
         arrived = np.zeros((PER_OBSERVATION * len(u), self._size))
         arrived[::PER_OBSERVATION] = 1
         run = self.session.run(

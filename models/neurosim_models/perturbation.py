@@ -13,6 +13,7 @@ from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.units import to_scalar
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Kind = Literal["weight", "node"]
 
 
@@ -78,7 +79,8 @@ class Perturbation:
     rate : float
     node : (str, str), optional
         For the rule "node": the population that is disturbed, and its parameter that is added to
-        what it does.
+        what it does. The disturbance is added to what the parameter is. Projections onto this
+        population learn; all others are left alone.
     seed : int
     """
 
@@ -91,43 +93,96 @@ class Perturbation:
         self._rate = to_scalar(rate, "1", "Perturbation: rate", at_least=0)
         self._node = node
         self._rng = np.random.default_rng(seed)
-        self._post: dict[str, npt.NDArray[np.int64]] = {}
+        if node is not None:
+            session.get(*node)  # which says what is not there
+        self._learning: dict[str, tuple[int, Ints, Ints]] = {}
         for name, p in session.network.projections.items():
             if p.plasticity is not None:
-                if p.plasticity.plasticity_rule().signals != ("told",):
-                    raise DescriptionError(
-                        "Perturbation: session", name, "projections with perturbation_rule()"
-                    )
-                self._post[name] = session.connections(name).post
-        if not self._post:
-            raise DescriptionError("Perturbation: session", session, "a projection that learns")
+                n, reached, of_node = self._reached(p)
+                if node is None or of_node.size:
+                    self._check_rule(name, p.plasticity.plasticity_rule())
+                    self._learning[name] = n, reached, of_node
+        if not self._learning:
+            onto = "" if node is None else f" onto {node[0]!r}"
+            raise DescriptionError(
+                "Perturbation: session", session, f"a projection that learns{onto}"
+            )
+
+    def _reached(self, projection: ns.Projection) -> tuple[int, Ints, Ints]:
+        """Return how many synapses there are, which reach the node's population, and whom there."""
+        post = self.session.connections(projection.name).post
+        neuron = np.full(len(projection.post), -1)
+        start = 0
+        for population, indices in projection.post.segments:
+            if self._node is not None and population.name == self._node[0]:
+                neuron[start : start + len(indices)] = indices
+            start += len(indices)
+        reached = np.flatnonzero(neuron[post] >= 0)
+        return post.size, reached, neuron[post[reached]]
+
+    def _check_rule(self, name: str, rule: ns.PlasticityRule) -> None:
+        if rule.signals != ("told",):
+            raise DescriptionError(
+                "Perturbation: session", name, "projections with perturbation_rule()"
+            )
+        # A rule that disturbs weights says so in what a spike carries.
+        carried = any(c.name == "effect" and "tried" in c.reads for c in rule.program.on_pre)
+        if carried and self._node is not None:
+            raise DescriptionError(
+                "Perturbation: node", self._node, 'None, or perturbation_rule("node")',
+                f'Projection {name!r} has perturbation_rule("weight"): its weights are disturbed.',
+            )  # fmt: skip
+        if not carried and self._node is None:
+            raise DescriptionError(
+                "Perturbation: node", None, "a population and its parameter that is disturbed",
+                f'Projection {name!r} has perturbation_rule("node").',
+            )  # fmt: skip
 
     def trial(self) -> float:
         """Try, and learn; returns the mean loss of both tries."""
-        drawn = {name: self._draw(post.size) for name, post in self._post.items()}
         of_nodes = None
-        if self._node is not None:
-            of_nodes = self._draw(len(self.session.network[self._node[0]]))
-            drawn = {name: of_nodes[post] for name, post in self._post.items()}
-        more, less = (self._try(drawn, of_nodes, way) for way in (1.0, -1.0))
+        if self._node is None:
+            drawn = {name: self._draw(n) for name, (n, _, _) in self._learning.items()}
+        else:
+            of_nodes = self._draw(len(self.session.get(*self._node)))
+            drawn = {}
+            for name, (n, reached, of_node) in self._learning.items():
+                drawn[name] = np.zeros(n)
+                drawn[name][reached] = of_nodes[of_node]
+        more, less = self._tries(drawn, of_nodes)
         if not np.isfinite(more + less):
             raise DescriptionError("Perturbation: loss", (more, less), "finite numbers")
         told = self._rate * (more - less) / (2 * self._size**2)
         for name, disturbance in drawn.items():
             self.session.set(name, tried=disturbance)
             self.session.signal(name, told=told)
-        if self._node is not None:
-            self.session.set(self._node[0], **{self._node[1]: 0.0})
         return (more + less) / 2
+
+    def _tries(self, drawn: dict[str, Floats], of_nodes: Floats | None) -> tuple[float, float]:
+        """Return the loss of both ways; what was disturbed is then as it was, also on errors."""
+        if self._node is None or of_nodes is None:
+            try:
+                more, less = (self._try(drawn, way) for way in (1.0, -1.0))
+            finally:
+                for name in drawn:
+                    self.session.set(name, tried=0.0)
+            return more, less
+        population, parameter = self._node
+        before = self.session.get(population, parameter)
+        try:
+            more, less = (
+                self._try({population: before + way * of_nodes}, variable=parameter)
+                for way in (1.0, -1.0)
+            )
+        finally:
+            self.session.set(population, **{parameter: before})
+        return more, less
 
     def _draw(self, n: int) -> Floats:
         return np.asarray(self._size * (2 * self._rng.integers(0, 2, n) - 1), np.float64)
 
-    def _try(self, drawn: dict[str, Floats], of_nodes: Floats | None, way: float) -> float:
+    def _try(self, drawn: dict[str, Floats], way: float = 1.0, *, variable: str = "tried") -> float:
         self.session.reset()  # which forgets what was tried before
-        if self._node is not None and of_nodes is not None:
-            self.session.set(self._node[0], **{self._node[1]: way * of_nodes})
-        else:
-            for name, disturbance in drawn.items():
-                self.session.set(name, tried=way * disturbance)
+        for name, values in drawn.items():
+            self.session.set(name, **{variable: way * values})
         return float(self._loss(self.session))

@@ -406,7 +406,8 @@ class Clopath(Learning):
     u is the membrane potential, u_minus and u_plus follow it with tau_minus and tau_plus, x is a
     trace of presynaptic spikes, each of which raises it by 1/tau_x. The defaults are those of the
     visual cortex, for weights that start at 1. The membrane is read in every step, as it stands at
-    its end: a spike has to be a part of its course, as in models with an upstroke.
+    its end, after the reset: a spike has to be a part of its course, as in models with an upstroke
+    such as `AdEx`. `LIF` with its default threshold, -55 mV, never gets to theta_plus.
 
     Attributes
     ----------
@@ -476,8 +477,10 @@ class EProp(Learning):
     x is the trace of presynaptic spikes that the membrane, with time constant tau_m, keeps. V is
     the potential before the reset, which takes `V_th` from it at a spike, and a the adaptation,
     which a spike raises by 1; `beta` = 0 stands for neurons without one. L is a state of the
-    postsynaptic neuron: what a readout sends back, or what the user's code sets. Where neurons of
-    the layer do not act on each other, the changes are the gradient of the loss.
+    postsynaptic neuron: what a readout sends back, or what the user's code sets. `V_th` and `tau_m`
+    have to be those of the neurons, from which they are not read; psi has no factor for refractory
+    neurons, for which Bellec et al. set it to 0. Where neurons of the layer do not act on each
+    other, the changes are the gradient of the loss.
 
     Attributes
     ----------

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
+import numpy as np
+
 from neurosim.errors import DescriptionError, UnknownNameError
 from neurosim.explained import explained
 from neurosim.units import Quantity, coherent_unit, defer, to_scalar
@@ -325,21 +327,31 @@ class PlasticityRule:
 
     def _check_rates(self, program: RuleProgram) -> None:
         """Refuse variables that grow by themselves: a negative time constant, as a rule."""
-        from neurosim.equations.evaluate import evaluate
-
         if program.continuous and self.path != "auto":
             raise DescriptionError(
                 f"{self._place}: path", self.path, "'auto': a rule of rates is done in every step"
             )
         for name, flow in program.flows.items():
-            rate = float(evaluate(flow.rate, self.parameters))
-            level = float(evaluate(flow.level, self.parameters))
+            rate, level = self._number(flow.rate), self._number(flow.level)
             if not -1e300 < rate < 0 or not abs(level) < 1e300:
-                raise DescriptionError(
-                    f"{self._place}: parameters", dict(self.parameters),
-                    f"such that {name} decays (its rate is {rate:g} /ms)",
-                    "Time constants are above 0.",
-                )  # fmt: skip
+                raise self._growing(name, rate)
+        for name, made in _advanced(program).items():
+            found = _own_rate(name, made, self.parameters)
+            # 0 is that of a sum over time, which a variable that is advanced in steps may be.
+            if found is not None and not -1e300 < (rate := self._number(found)) <= 0:
+                raise self._growing(name, rate)
+
+    def _number(self, expression: Any) -> float:
+        from neurosim.equations.evaluate import evaluate
+
+        with np.errstate(all="ignore"):  # a time constant of 0 is told about by name
+            return float(evaluate(expression, self.parameters))
+
+    def _growing(self, name: str, rate: float) -> DescriptionError:
+        return DescriptionError(
+            f"{self._place}: parameters", dict(self.parameters),
+            f"such that {name} decays (its rate is {rate:g} /ms)", "Time constants are above 0.",
+        )  # fmt: skip
 
     def __reduce__(self) -> tuple[Any, ...]:
         given = {n: getattr(self, n) for n in (*_TEXTS, *_NUMBERS)}
@@ -363,6 +375,27 @@ _NUMBERS = ("signals", "w_min", "w_max", "max_effect", "delay", "coincidence", "
 
 def _restore(name: str, given: dict[str, Any]) -> PlasticityRule:
     return PlasticityRule(name, **given)
+
+
+def _advanced(program: RuleProgram) -> dict[str, Any]:
+    """Return what becomes of each variable that is advanced in every step; weights have bounds."""
+    from neurosim.equations.plasticity import STEP, WEIGHT
+    from neurosim.equations.symbolic import symbol
+
+    made = {f.name: f.expression for f in program.followed if f.kind == "variable"}
+    made |= {change.name: change.expression for change in program.euler}
+    for name, rate in program.rates.items():
+        made[name] = symbol(name) + symbol(STEP) * rate
+    return {name: m for name, m in made.items() if name != WEIGHT}
+
+
+def _own_rate(name: str, made: Any, parameters: Mapping[str, float]) -> Any:
+    """Return by how much a variable grows or decays by itself [1/ms]; None where that varies."""
+    from neurosim.equations.plasticity import STEP
+    from neurosim.equations.symbolic import symbol
+
+    rate = made.diff(symbol(STEP)).diff(symbol(name)).subs(symbol(STEP), 0)
+    return rate if _read_by(rate) <= parameters.keys() else None
 
 
 def _read_by(*expressions: Any) -> set[str]:

@@ -35,6 +35,12 @@ def test_pid_flies_as_the_identified_plant_lets_it() -> None:
         assert blimp.step([told[-1]])[4]["height"] == pytest.approx(heights[-1])
 
 
+def test_pid_forgets_its_integral_when_a_flight_begins() -> None:
+    blimp, pid = Blimp(hold=1), PID()
+    first, second = fly(blimp, pid), fly(blimp, pid)
+    assert np.array_equal(first[1], second[1])
+
+
 @pytest.mark.compiled
 def test_evolved_spikes_fly_nearly_as_well_as_the_controller_they_learned_from() -> None:
     """Three populations beside each other in one network, on heights other than those flown.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,3 +126,35 @@ def test_measures_and_what_is_refused() -> None:
     assert [part.shape for part in tasks[1]] == [(7, 4), (7,), (3, 4), (3,)]
     assert np.array_equal(np.sort(tasks[0][0], axis=1), np.sort(tasks[1][0], axis=1))
     assert not np.array_equal(tasks[0][0], tasks[1][0])
+    for held in (0, 10, -1):
+        with pytest.raises(ns.DescriptionError, match="permuted: held"):
+            permuted(images, np.arange(10), 2, held=held)
+    with pytest.raises(ns.DescriptionError, match="permuted: labels"):
+        permuted(images, np.arange(9), 2, held=3)
+    with pytest.raises(ns.DescriptionError, match="number of tasks is 1; expected 2 or more"):
+        _ = Continual(accuracies=np.array([[0.9]])).backward_transfer
+
+
+def test_tasks_that_cannot_be_learned_are_refused() -> None:
+    images, labels = np.full((4, 3), 0.5), np.array([0, 1, 1, 0])
+    network = layered_classifier((3, 4, 2))
+
+    def learn(*task: Any, rule: Plain | None = None, **options: Any) -> None:
+        learn_tasks(network, [task or (images, labels, images, labels)], rule, **options)
+
+    missing = np.where(np.eye(4, 3) > 0, np.nan, images)
+    with pytest.raises(ns.DescriptionError, match=r"tasks\[0\]: trained images is nan"):
+        learn(missing, labels, images, labels)
+    with pytest.raises(ns.DescriptionError, match="tested images"):
+        learn(images, labels, images[:, :2], labels)
+    with pytest.raises(ns.DescriptionError, match="trained labels is 2; expected classes from 0"):
+        learn(images, labels * 2, images, labels)
+    with pytest.raises(ns.DescriptionError, match="tested labels"):
+        learn(images, labels, images, labels[:2])
+    for option in ("epochs", "steps", "batch"):
+        with pytest.raises(ns.DescriptionError, match=option):
+            learn(**{option: 0})
+    with pytest.raises(ns.DescriptionError, match=r"HLOP: rows .*also for 'to 2'"):
+        learn(rule=HLOP({"to 1": (1, 1)}))
+    with pytest.raises(ns.UnknownNameError, match="HLOP: rows is 'to 3'"):
+        learn(rule=HLOP({"to 1": (1, 1), "to 2": (1, 1), "to 3": (1, 1)}))

@@ -78,7 +78,7 @@ def test_what_cannot_be_meant_is_refused() -> None:
     with pytest.raises(ns.DescriptionError, match="precision"):
         gaussian_filter(precision=0)
     model = GaussianFilter()
-    for values in (np.array([1.0, np.nan]), np.zeros((3, 2)), np.zeros(0)):
+    for values in (np.array([1.0, np.nan]), np.zeros((3, 2)), np.zeros(0), ["a"], [[1], [2, 3]]):
         with pytest.raises(ns.DescriptionError, match="values"):
             model.observe(values)
     daring = GaussianFilter(gaussian_filter(kappa=3, omega=0, omega_volatility=0))

@@ -131,3 +131,58 @@ def test_what_has_no_such_rule_is_refused() -> None:
         Perturbation(ns.compile(net), lambda session: 0.0, size=1, rate=1)
     with pytest.raises(ns.UnknownNameError, match="kind"):
         perturbation_rule("both", largest=1)  # type: ignore[arg-type]
+
+
+def driven(kind: str = "node") -> ns.Session:
+    """A source of spikes reaches the larger part of b, and all of c, which is larger than b."""
+    net = ns.Network("driven", seed=1)
+    a = net.population("a", 4, ns.Poisson(rate=200))
+    b, c = (net.population(n, k, ns.LIF(synapses=ns.Delta())) for n, k in (("b", 3), ("c", 5)))
+    for name, post in (("p", b[1:]), ("q", c)):
+        rule = perturbation_rule(kind, largest=10)  # type: ignore[arg-type]
+        net.project(a, post, ns.AllToAll(), weight=0.5, plasticity=rule, name=name)
+    net.population("d", 1, ns.LIF(synapses=ns.Delta()))
+    session = ns.compile(net, threads=1)
+    session.set("b", I_e=350.0)
+    return session
+
+
+def test_a_disturbance_of_neurons_is_added_and_taken_away_and_only_theirs_learn() -> None:
+    session, seen = driven(), []
+
+    def loss(session: ns.Session) -> float:
+        seen.append(session.get("b", "I_e"))
+        session.run(100, progress=False)
+        return float(len(seen))
+
+    before = session.get("p", "w")
+    Perturbation(session, loss, size=2.0, rate=0.1, node=("b", "I_e"), seed=5).trial()
+    assert len(set(seen[0][1:])) == 2
+    assert np.array_equal(session.get("b", "I_e"), [350.0] * 3)
+    assert np.array_equal(np.abs(seen[0] - 350), [2.0] * 3)
+    assert np.array_equal(seen[0] - 350, 350 - seen[1])
+    assert np.array_equal(session.get("q", "w"), [0.5] * 20)
+    # Less loss came with the first try: weights go along; b[1:] are the neurons 1 and 2.
+    change = (session.get("p", "w") - before).reshape(4, 2)
+    assert np.array_equal(np.sign(change), np.tile(np.sign(seen[0] - 350)[1:], (4, 1)))
+
+    def fails(session: ns.Session) -> float:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Perturbation(session, fails, size=2.0, rate=0.1, node=("b", "I_e")).trial()
+    assert np.array_equal(session.get("b", "I_e"), [350.0] * 3)
+
+
+def test_rule_and_what_is_disturbed_have_to_agree() -> None:
+    def made(kind: str, node: Any) -> None:
+        Perturbation(driven(kind), lambda session: 0.0, size=1, rate=1, node=node)
+
+    with pytest.raises(ns.DescriptionError, match=r"node is None.*perturbation_rule\(\"node\"\)"):
+        made("node", None)
+    with pytest.raises(ns.DescriptionError, match=r"'p' has perturbation_rule\(\"weight\"\)"):
+        made("weight", ("b", "I_e"))
+    with pytest.raises(ns.DescriptionError, match="a projection that learns onto 'd'"):
+        made("node", ("d", "I_e"))
+    with pytest.raises(ns.UnknownNameError, match="I_x"):
+        made("node", ("b", "I_x"))

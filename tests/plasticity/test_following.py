@@ -395,3 +395,22 @@ def test_a_network_with_modulators_is_kept_whole(tmp_path: Any) -> None:
     assert again["p"].modulator is not None
     other = network(replace(EVERYTHING, on_step="w += dt*k*b*g*reward; c -= dt*m*n"))
     assert other.content_hash() != net.content_hash()
+
+
+@pytest.mark.parametrize("tau", ["-2 ms", 0.0])
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {"pre": "du/dt = -u/tau : 1", "delay": "dendritic"},
+        {"post": "du/dt = (V_m_post - u)/tau : 1"},
+        {"post": "du/dt = (V_m_post - u)/tau : 1\ndv/dt = (u - v)/ms : 1"},
+        {"modulator": "du/dt = -u/tau : 1", "on_modulator": "u += 1"},
+    ],
+)
+def test_time_constants_are_above_0(texts: dict[str, Any], tau: Any) -> None:
+    side = next(iter(texts))
+    texts = {"delay": "axonal", **texts, side: texts[side] + "\ntau : ms"}
+    named: dict[str, Any] = {"on_post": "w += 0.1*u", "w_min": 0, "w_max": 1}
+    ns.PlasticityRule("decays", **named, **texts, parameters={"tau": 2.0})
+    with pytest.raises(ns.DescriptionError, match="such that u decays"):
+        ns.PlasticityRule("grows", **named, **texts, parameters={"tau": tau})
