@@ -151,9 +151,11 @@ def test_tasks_that_cannot_be_learned_are_refused() -> None:
         learn(images, labels * 2, images, labels)
     with pytest.raises(ns.DescriptionError, match="tested labels"):
         learn(images, labels, images, labels[:2])
+    wrong: dict[str, Any]
     for option in ("epochs", "steps", "batch"):
+        wrong = {option: 0}
         with pytest.raises(ns.DescriptionError, match=option):
-            learn(**{option: 0})
+            learn(**wrong)
     with pytest.raises(ns.DescriptionError, match=r"HLOP: rows .*also for 'to 2'"):
         learn(rule=HLOP({"to 1": (1, 1)}))
     with pytest.raises(ns.UnknownNameError, match="HLOP: rows is 'to 3'"):
